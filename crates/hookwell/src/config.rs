@@ -1,0 +1,563 @@
+//! The sources file: TOML in, sources out, and every problem of the file at once, each with its path.
+
+use std::fmt;
+
+use ipnet::IpNet;
+use toml::{Table, Value};
+
+use crate::event::Operation;
+use crate::fields::{Fields, Problems};
+use crate::json::Pointer;
+use crate::pattern::Pattern;
+use crate::recipe::{Algorithm, Encoding, Part, Recipe, SignatureField, Timestamp, TimestampPlace};
+use crate::secret::{KeyDecoding, KeyEncoding, MIN_BYTES, SecretRef};
+use crate::source::{Dedupe, Locator, Mapping, OnInvalid, Piece, Source};
+use crate::time::Unit;
+
+/// The largest body a source takes unless it says otherwise, in bytes.
+pub const DEFAULT_BODY_BYTES: usize = 256 * 1024;
+
+/// The largest body a source may take, in bytes: in base64 it still fits an SQS message of 1 MiB.
+pub const MAX_BODY_BYTES: usize = 700 * 1024;
+
+/// How far a signed time may be from now unless the recipe says otherwise, in seconds (Standard Webhooks).
+pub const DEFAULT_TOLERANCE: u32 = 300;
+
+/// The longest source name, in bytes.
+const MAX_NAME_BYTES: usize = 64;
+
+const PRESETS: &str = include_str!("presets.toml");
+
+/// One thing wrong with a sources file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where, `sources.shop.verify.alg`.
+    pub path: String,
+    /// What, and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.message)
+    }
+}
+
+/// The names of all presets, sorted.
+#[must_use]
+pub fn presets() -> Vec<String> {
+    preset_table().keys().cloned().collect()
+}
+
+fn preset_table() -> Table {
+    // Part of the program: a test reads every entry.
+    PRESETS.parse().unwrap_or_default()
+}
+
+/// Reads a sources file.
+///
+/// # Errors
+/// Every problem in the file, in its order by path.
+pub fn parse(text: &str) -> Result<Vec<Source>, Vec<Problem>> {
+    let problems = Problems::default();
+    let file: Table = match text.parse() {
+        Ok(file) => file,
+        Err(error) => return Err(vec![syntax(text, &error)]),
+    };
+    let mut root = Fields::new("", file, &problems);
+    let mut sources = Vec::new();
+    match root.table("sources") {
+        Some(named) if named.is_empty() => {
+            problems.add("sources", "is empty: name at least one sender");
+        }
+        None => problems.add("sources", "is missing: name a sender with [sources.NAME]"),
+        Some(mut named) => {
+            for name in named.keys() {
+                if let Some(fields) = named.table(&name) {
+                    sources.extend(source(&name, fields, &problems));
+                }
+            }
+        }
+    }
+    root.finish();
+    let problems = problems.into_sorted();
+    if problems.is_empty() {
+        Ok(sources)
+    } else {
+        Err(problems)
+    }
+}
+
+fn syntax(text: &str, error: &toml::de::Error) -> Problem {
+    let before = error
+        .span()
+        .and_then(|span| text.get(..span.start))
+        .unwrap_or_default();
+    let line = before
+        .bytes()
+        .filter(|byte| *byte == b'\n')
+        .count()
+        .saturating_add(1);
+    Problem {
+        path: format!("line {line}"),
+        message: error.message().replace('\n', ", "),
+    }
+}
+
+fn source(name: &str, mut fields: Fields<'_>, problems: &Problems) -> Option<Source> {
+    let path = fields.path().to_owned();
+    let plain = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.')
+    };
+    if name.len() > MAX_NAME_BYTES || name.is_empty() || !name.bytes().all(plain) {
+        problems.add(&path, "a name has 1 to 64 of a-z, 0-9, - _ and .");
+    }
+    let preset = fields.text("preset");
+    if let Some(preset) = &preset {
+        if let Some(Value::Table(mut base)) = preset_table().remove(preset) {
+            base.remove("page");
+            fields.underlay(base);
+        } else {
+            problems.add(
+                &format!("{path}.preset"),
+                &format!("there is no preset {preset:?}"),
+            );
+            fields.ignore_rest();
+            return None;
+        }
+    }
+    let secrets = secrets(&mut fields, problems);
+    let min_secret_bytes = fields
+        .number("min_secret_bytes", 1, 1024)
+        .unwrap_or(MIN_BYTES);
+    let allow_ips = networks(&mut fields, problems);
+    let public_url = public_url(&mut fields, problems);
+    let max_body_bytes = fields
+        .number("max_body_bytes", 1, MAX_BODY_BYTES)
+        .unwrap_or(DEFAULT_BODY_BYTES);
+    let on_invalid = fields.choice(
+        "on_invalid",
+        &[
+            ("reject", OnInvalid::Reject),
+            ("quarantine", OnInvalid::Quarantine),
+        ],
+    );
+    let types = fields.texts("types").unwrap_or_default();
+    let types = types
+        .iter()
+        .filter_map(|text| pattern(text, &format!("{path}.types"), problems))
+        .collect();
+    let recipes = if let Some(verify) = fields.table("verify") {
+        recipes(verify, problems)
+    } else {
+        problems.add(
+            &format!("{path}.verify"),
+            "is missing: name a preset, or say how the sender signs",
+        );
+        Vec::new()
+    };
+    let required = fields.texts("required").unwrap_or_default();
+    let required = required
+        .iter()
+        .filter_map(|text| pointer(text, &format!("{path}.required"), problems))
+        .collect();
+    let mapping = match fields.table("event") {
+        Some(event) => mapping(event, required, problems),
+        None => Mapping {
+            required,
+            ..Mapping::default()
+        },
+    };
+    let dedupe = dedupe(&mut fields, &mapping, &recipes, problems);
+    fields.finish();
+
+    let source = Source {
+        name: name.to_owned(),
+        preset,
+        recipes,
+        secrets,
+        min_secret_bytes,
+        allow_ips,
+        public_url,
+        max_body_bytes,
+        on_invalid: on_invalid.unwrap_or(OnInvalid::Reject),
+        types,
+        dedupe,
+        mapping,
+    };
+    consistent(&source, &path, problems);
+    Some(source)
+}
+
+/// What no single key shows.
+fn consistent(source: &Source, path: &str, problems: &Problems) {
+    let signs = |part: &Part| {
+        source
+            .recipes
+            .iter()
+            .any(|recipe| recipe.content.contains(part))
+    };
+    if source.is_unsigned() {
+        if source.allow_ips.is_empty() {
+            let all = r#"["0.0.0.0/0", "::/0"]"#;
+            problems.add(
+                &format!("{path}.allow_ips"),
+                &format!("is missing: nothing is signed here, so say which addresses may send ({all} for anyone)"),
+            );
+        }
+    } else if source.secrets.is_empty() && !source.recipes.is_empty() {
+        problems.add(
+            &format!("{path}.secrets"),
+            "is missing: name the secret, [\"env:NAME\"]",
+        );
+    }
+    if signs(&Part::Url) && source.public_url.is_none() {
+        problems.add(
+            &format!("{path}.public_url"),
+            "is missing: this sender signs the address it posts to",
+        );
+    }
+}
+
+fn secrets(fields: &mut Fields<'_>, problems: &Problems) -> Vec<SecretRef> {
+    let path = format!("{}.secrets", fields.path());
+    let texts = fields.texts("secrets").unwrap_or_default();
+    if texts.len() > 3 {
+        problems.add(&path, "at most three secrets can be active");
+    }
+    let parsed = texts.iter().enumerate().filter_map(|(index, text)| {
+        let reference = SecretRef::parse(text);
+        if reference.is_none() {
+            // Not the text: somebody may have pasted the secret itself.
+            problems.add(
+                &format!("{path}[{index}]"),
+                "is not env:NAME, ssm:NAME or secretsmanager:ID#STAGE",
+            );
+        }
+        reference
+    });
+    parsed.collect()
+}
+
+fn networks(fields: &mut Fields<'_>, problems: &Problems) -> Vec<IpNet> {
+    let path = format!("{}.allow_ips", fields.path());
+    let texts = fields.texts("allow_ips").unwrap_or_default();
+    let parsed = texts.iter().filter_map(|text| {
+        let net = text
+            .parse::<IpNet>()
+            .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from));
+        if net.is_err() {
+            problems.add(
+                &path,
+                &format!("{text:?} is not an address or a network such as 203.0.113.0/24"),
+            );
+        }
+        net.ok()
+    });
+    parsed.collect()
+}
+
+fn public_url(fields: &mut Fields<'_>, problems: &Problems) -> Option<String> {
+    let url = fields.text("public_url")?;
+    if !url.starts_with("https://") {
+        problems.add(
+            &format!("{}.public_url", fields.path()),
+            "starts with https://",
+        );
+    }
+    Some(url)
+}
+
+fn dedupe(
+    fields: &mut Fields<'_>,
+    mapping: &Mapping,
+    recipes: &[Recipe],
+    problems: &Problems,
+) -> Dedupe {
+    let path = fields.path().to_owned();
+    let window = fields.number("dedupe_window", 1, 35 * 86_400);
+    let named = fields.choice(
+        "dedupe",
+        &[
+            ("none", "none"),
+            ("id", "id"),
+            ("id-and-body", "id-and-body"),
+            ("body", "body"),
+        ],
+    );
+    let signed = |id: &Locator| {
+        id.headers()
+            .all(|name| recipes.iter().all(|recipe| recipe.signs_header(name)))
+    };
+    if window.is_some() && named != Some("body") {
+        problems.add(
+            &format!("{path}.dedupe_window"),
+            "goes with dedupe = \"body\"",
+        );
+    }
+    match (named, &mapping.id, window) {
+        (Some("none"), ..) | (None, None, _) => Dedupe::None,
+        (Some("body"), _, Some(window)) => Dedupe::Body {
+            seconds: i64::try_from(window).unwrap_or(i64::MAX),
+        },
+        (Some("body"), _, None) => {
+            problems.add(
+                &format!("{path}.dedupe_window"),
+                "is missing: say for how many seconds equal bodies are one event",
+            );
+            Dedupe::None
+        }
+        (Some(_), None, _) => {
+            problems.add(
+                &format!("{path}.event.id"),
+                "is missing: say where the id is, or set dedupe to \"none\"",
+            );
+            Dedupe::None
+        }
+        (Some("id"), Some(id), _) if !signed(id) => {
+            problems.add(
+                &format!("{path}.dedupe"),
+                "the id is in a header that is not signed: use \"id-and-body\"",
+            );
+            Dedupe::IdAndBody
+        }
+        (None, Some(id), _) if !signed(id) => Dedupe::IdAndBody,
+        (Some("id-and-body"), Some(_), _) => Dedupe::IdAndBody,
+        (_, Some(_), _) => Dedupe::Id,
+    }
+}
+
+fn recipes(mut verify: Fields<'_>, problems: &Problems) -> Vec<Recipe> {
+    if let Some(all) = verify.tables("any_of") {
+        verify.finish();
+        return all
+            .into_iter()
+            .filter_map(|fields| recipe(fields, problems))
+            .collect();
+    }
+    recipe(verify, problems).into_iter().collect()
+}
+
+fn recipe(mut fields: Fields<'_>, problems: &Problems) -> Option<Recipe> {
+    let path = fields.path().to_owned();
+    let algorithm = fields.choice("alg", &Algorithm::NAMES);
+    if algorithm.is_none() && !fields.had("alg") {
+        problems.add(&format!("{path}.alg"), "is missing");
+    }
+    let encoding = fields.choice(
+        "key",
+        &[
+            ("utf8", KeyEncoding::Utf8),
+            ("base64", KeyEncoding::Base64),
+            ("hex", KeyEncoding::Hex),
+        ],
+    );
+    let key = KeyDecoding {
+        strip: fields.texts("key_strip").unwrap_or_default(),
+        encoding: encoding.unwrap_or_default(),
+    };
+    let signature = fields
+        .table("signature")
+        .map(|signature| signature_field(signature, problems));
+    let timestamp = fields
+        .table("timestamp")
+        .and_then(|timestamp| self::timestamp(timestamp, problems));
+    let content = fields
+        .text("content")
+        .map(|template| match Part::parse(&template) {
+            Ok(parts) => parts,
+            Err(problem) => {
+                problems.add(&format!("{path}.content"), &problem);
+                Vec::new()
+            }
+        });
+    fields.finish();
+    let algorithm = algorithm?;
+    let wants_content = !matches!(
+        algorithm,
+        Algorithm::Token | Algorithm::Basic | Algorithm::Unsigned
+    );
+    if algorithm != Algorithm::Unsigned && signature.is_none() {
+        problems.add(
+            &format!("{path}.signature"),
+            "is missing: say which header holds the signature",
+        );
+    }
+    if wants_content && content.is_none() {
+        problems.add(
+            &format!("{path}.content"),
+            "is missing: say what is signed, \"{body}\"",
+        );
+    }
+    let content = content.unwrap_or_default();
+    if content.contains(&Part::Timestamp) && timestamp.is_none() {
+        problems.add(
+            &format!("{path}.timestamp"),
+            "is missing: the content has {ts}",
+        );
+    }
+    if matches!(algorithm, Algorithm::Sha256 | Algorithm::Sha1) && !content.contains(&Part::Secret)
+    {
+        problems.add(
+            &format!("{path}.content"),
+            "a plain hash without {secret} proves nothing",
+        );
+    }
+    Some(Recipe {
+        algorithm,
+        key,
+        signature,
+        timestamp,
+        content,
+    })
+}
+
+fn signature_field(mut fields: Fields<'_>, problems: &Problems) -> SignatureField {
+    let path = fields.path().to_owned();
+    let headers = fields.texts("header").unwrap_or_default();
+    if headers.is_empty() {
+        problems.add(&format!("{path}.header"), "is missing");
+    }
+    check_headers(&headers, &format!("{path}.header"), problems);
+    let kv = fields.text("kv");
+    if kv.as_ref().is_some_and(|kv| kv.chars().count() != 1) {
+        problems.add(&format!("{path}.kv"), "is one character");
+    }
+    let tag = fields.text("tag");
+    if tag.is_some() != kv.is_some() {
+        problems.add(
+            &format!("{path}.tag"),
+            "tag and kv go together: in v1=abc they are \"v1\" and \"=\"",
+        );
+    }
+    let field = SignatureField {
+        headers,
+        separator: fields.text("separator"),
+        kv: kv.and_then(|kv| kv.chars().next()),
+        tag,
+        encoding: fields
+            .choice("encoding", &Encoding::NAMES)
+            .unwrap_or(Encoding::Hex),
+    };
+    fields.finish();
+    field
+}
+
+fn timestamp(mut fields: Fields<'_>, problems: &Problems) -> Option<Timestamp> {
+    let path = fields.path().to_owned();
+    let headers = fields.texts("header");
+    let tag = fields.text("tag");
+    let body = fields
+        .text("body")
+        .and_then(|text| pointer(&text, &format!("{path}.body"), problems));
+    let unit = fields.choice("unit", &Unit::NAMES).unwrap_or(Unit::Seconds);
+    let past = fields.number("past", 1, 86_400).unwrap_or(300);
+    let future = fields.number("future", 0, 86_400).unwrap_or(300);
+    fields.finish();
+    let place = match (headers, tag, body) {
+        (Some(names), None, None) => {
+            check_headers(&names, &format!("{path}.header"), problems);
+            TimestampPlace::Header(names)
+        }
+        (None, Some(tag), None) => TimestampPlace::Tag(tag),
+        (None, None, Some(pointer)) => TimestampPlace::Body(pointer),
+        _ => {
+            problems.add(&path, "has one of header, tag or body");
+            return None;
+        }
+    };
+    let seconds = |number: usize| u32::try_from(number).unwrap_or(DEFAULT_TOLERANCE);
+    Some(Timestamp {
+        place,
+        unit,
+        past: seconds(past),
+        future: seconds(future),
+    })
+}
+
+fn mapping(mut fields: Fields<'_>, required: Vec<Pointer>, problems: &Problems) -> Mapping {
+    let path = fields.path().to_owned();
+    let mut operations = Vec::new();
+    if let Some(mut words) = fields.table("operations") {
+        for word in words.keys() {
+            let operation = words.choice(&word, &Operation::NAMES);
+            let pattern = pattern(&word, &format!("{path}.operations"), problems);
+            operations.extend(pattern.zip(operation));
+        }
+    }
+    let mapping = Mapping {
+        required,
+        id: locator(&mut fields, "id", problems),
+        kind: locator(&mut fields, "type", problems),
+        time: locator(&mut fields, "time", problems),
+        operation: locator(&mut fields, "operation", problems),
+        operations,
+        document: documents(&mut fields, problems),
+        document_id: locator(&mut fields, "document_id", problems),
+        document_type: locator(&mut fields, "document_type", problems),
+    };
+    fields.finish();
+    mapping
+}
+
+fn locator(fields: &mut Fields<'_>, key: &str, problems: &Problems) -> Option<Locator> {
+    let path = format!("{}.{key}", fields.path());
+    let alternatives = fields.texts(key)?.into_iter().filter_map(|text| {
+        let pieces = Locator::parse(&text);
+        if pieces.is_none() {
+            problems.add(
+                &path,
+                &format!("{text:?} is not body:/POINTER, header:NAME or a template of them"),
+            );
+        }
+        pieces
+    });
+    let locator = Locator(alternatives.collect());
+    check_headers(
+        &locator.headers().map(str::to_owned).collect::<Vec<_>>(),
+        &path,
+        problems,
+    );
+    Some(locator)
+}
+
+fn documents(fields: &mut Fields<'_>, problems: &Problems) -> Vec<Pointer> {
+    let path = format!("{}.document", fields.path());
+    let texts = fields.texts("document").unwrap_or_default();
+    let places = texts.iter().filter_map(|text| {
+        if let Some([Piece::Body(pointer)]) = Locator::parse(text).as_deref() {
+            Some(pointer.clone())
+        } else {
+            problems.add(&path, &format!("{text:?} is not body:/POINTER"));
+            None
+        }
+    });
+    places.collect()
+}
+
+fn pattern(text: &str, path: &str, problems: &Problems) -> Option<Pattern> {
+    let pattern = Pattern::parse(text);
+    if pattern.is_none() {
+        problems.add(path, &format!("{text:?} is not a word with at most one *"));
+    }
+    pattern
+}
+
+fn pointer(text: &str, path: &str, problems: &Problems) -> Option<Pointer> {
+    let pointer = Pointer::parse(text);
+    if pointer.is_none() {
+        problems.add(
+            path,
+            &format!("{text:?} is not a JSON pointer such as /data/id"),
+        );
+    }
+    pointer
+}
+
+fn check_headers(names: &[String], path: &str, problems: &Problems) {
+    for name in names {
+        if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
+            problems.add(path, &format!("{name:?} is not a header name"));
+        }
+    }
+}

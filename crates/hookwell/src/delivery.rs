@@ -1,0 +1,119 @@
+//! A delivery: one HTTP request as it arrived, before anybody trusts it.
+
+use std::net::IpAddr;
+
+use http::{HeaderMap, Method};
+
+/// One request, in the shape every Lambda trigger can give.
+#[derive(Clone)]
+pub struct Delivery {
+    /// Unique for every request; what the platform calls it.
+    pub request_id: String,
+    /// Its method.
+    pub method: Method,
+    /// The name after `/webhooks/`, `None` on any other path.
+    pub source: Option<String>,
+    /// The path as it was asked for.
+    pub path: String,
+    /// The query string, without `?`, as sent.
+    pub query: String,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// The bytes as sent.
+    pub body: Vec<u8>,
+    /// The peer that the platform saw; never what a header claims.
+    pub source_ip: Option<IpAddr>,
+}
+
+impl Delivery {
+    /// The source named by a request path: `/webhooks/NAME`, with the API's stage before it where there is one.
+    #[must_use]
+    pub fn source_in<'p>(path: &'p str, stage: Option<&str>) -> Option<&'p str> {
+        let bare = stage
+            .and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage))
+            .unwrap_or(path);
+        let name = bare
+            .strip_prefix("/webhooks/")
+            .or_else(|| path.strip_prefix("/webhooks/"))?;
+        (!name.is_empty() && !name.contains('/')).then_some(name)
+    }
+
+    /// The value of a header, repeated ones joined with a comma as API Gateway and function URLs do; `None` when it
+    /// is absent or not text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<String> {
+        let mut values = self.headers.get_all(name).iter();
+        let mut text = values.next()?.to_str().ok()?.to_owned();
+        for value in values {
+            text.push(',');
+            text.push_str(value.to_str().ok()?);
+        }
+        Some(text)
+    }
+
+    /// The decoded value of a query parameter, the first when it is repeated.
+    #[must_use]
+    pub fn query_value(&self, name: &str) -> Option<String> {
+        let mut pairs = form_urlencoded::parse(self.query.as_bytes());
+        pairs.find_map(|(key, value)| (key == name).then(|| value.into_owned()))
+    }
+}
+
+impl std::fmt::Debug for Delivery {
+    /// Without headers, query and body: they hold secrets and customers' data.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Delivery")
+            .field("request_id", &self.request_id)
+            .field("method", &self.method)
+            .field("source", &self.source)
+            .field("bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_source_is_the_one_segment_after_webhooks() {
+        assert_eq!(Delivery::source_in("/webhooks/shop", None), Some("shop"));
+        assert_eq!(
+            Delivery::source_in("/prod/webhooks/shop", Some("prod")),
+            Some("shop")
+        );
+        assert_eq!(
+            Delivery::source_in("/webhooks/shop", Some("$default")),
+            Some("shop")
+        );
+        for other in [
+            "/",
+            "/webhooks",
+            "/webhooks/",
+            "/webhooks/a/b",
+            "/x/webhooks/shop",
+            "/Webhooks/shop",
+        ] {
+            assert_eq!(Delivery::source_in(other, Some("prod")), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn repeated_headers_join_with_a_comma() {
+        let mut headers = HeaderMap::new();
+        headers.append("x-signature", "a".parse().unwrap());
+        headers.append("X-Signature", "b".parse().unwrap());
+        let delivery = Delivery {
+            request_id: String::new(),
+            method: Method::POST,
+            source: None,
+            path: String::new(),
+            query: String::new(),
+            headers,
+            body: Vec::new(),
+            source_ip: None,
+        };
+        assert_eq!(delivery.header("X-SIGNATURE").as_deref(), Some("a,b"));
+        assert_eq!(delivery.header("x-other"), None);
+    }
+}

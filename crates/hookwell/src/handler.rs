@@ -1,0 +1,62 @@
+//! The seam for your code: an event in, an outcome out.
+
+use crate::event::Event;
+
+/// What came of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It took effect.
+    Applied,
+    /// A newer event of the same document was there before it.
+    Stale,
+    /// It is nothing to act on.
+    Ignored,
+    /// It can never be applied; the dead-letter queue holds it, with the reason.
+    Rejected,
+}
+
+impl Outcome {
+    /// Every outcome by the name that logs, metrics and tables use.
+    pub const NAMES: [(&'static str, Self); 4] = [
+        ("applied", Self::Applied),
+        ("stale", Self::Stale),
+        ("ignored", Self::Ignored),
+        ("rejected", Self::Rejected),
+    ];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Stale => "stale",
+            Self::Ignored => "ignored",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+/// Applies events.
+///
+/// An implementation MUST be safe to call again with the same event: a crash after the effect and before the record
+/// looks like no call at all. [`Event::key`] is the same every time, so a service that takes an idempotency key can
+/// tell.
+pub trait Handler: Send + Sync {
+    /// Applies one event.
+    ///
+    /// # Errors
+    /// [`HandleError::Retry`] to be called again later, [`HandleError::Reject`] when that can never help. A panic is
+    /// a retry.
+    fn handle(&self, event: &Event) -> impl Future<Output = Result<Outcome, HandleError>> + Send;
+}
+
+/// Why an event was not applied.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HandleError {
+    /// Something passing: call again later. After the last try the queue moves the event to the dead-letter queue.
+    #[error("{0}")]
+    Retry(String),
+    /// Nothing will help: the event goes to the dead-letter queue now.
+    #[error("{0}")]
+    Reject(String),
+}

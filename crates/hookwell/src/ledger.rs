@@ -1,0 +1,97 @@
+//! The ledger: what we remember of every event. It makes answers cheap and duplicates visible; it is never what
+//! keeps an event alive, the queue is.
+
+use crate::event::Event;
+use crate::handler::Outcome;
+use crate::time::Millis;
+
+/// Where an event is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Seen; perhaps queued, perhaps not. A crash between the two leaves exactly this.
+    Pending,
+    /// Finished.
+    Done,
+    /// Kept in the dead-letter queue for an operator.
+    Quarantined,
+}
+
+impl Status {
+    /// Every status by the name the events table uses.
+    pub const NAMES: [(&'static str, Self); 3] = [
+        ("pending", Self::Pending),
+        ("done", Self::Done),
+        ("quarantined", Self::Quarantined),
+    ];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Done => "done",
+            Self::Quarantined => "quarantined",
+        }
+    }
+}
+
+/// What the ledger knew of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remembered {
+    /// Nothing: the record was written now.
+    New,
+    /// It was there before.
+    Known {
+        /// Where the event was on its way.
+        status: Status,
+        /// When it was first received.
+        received_at: Millis,
+        /// Whether the body was the same then.
+        same_body: bool,
+    },
+}
+
+/// How an event ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// The outcome to record.
+    pub outcome: Outcome,
+    /// Why, for rejected events.
+    pub reason: Option<String>,
+    /// When.
+    pub at: Millis,
+}
+
+/// Remembers events.
+pub trait Ledger: Send + Sync {
+    /// Writes a pending record unless a live one is there, and says which.
+    ///
+    /// MUST be one atomic step. A record past its `expires_at` MUST count as absent even when it is still stored:
+    /// `DynamoDB` deletes up to days late ("Using time to live", developer guide).
+    ///
+    /// # Errors
+    /// When the answer is not known, whatever was written.
+    fn remember(
+        &self,
+        event: &Event,
+        now: Millis,
+    ) -> impl Future<Output = Result<Remembered, LedgerError>> + Send;
+
+    /// Records how an event ended, and whether this call was the one that did: `false` when it had ended before.
+    ///
+    /// MUST write the record when there is none (ingest acknowledges also when the table is away), MUST NOT change
+    /// one that is done, and MUST close a quarantined one when the event was applied after all.
+    ///
+    /// # Errors
+    /// When the answer is not known.
+    fn finish(
+        &self,
+        event: &Event,
+        end: &End,
+    ) -> impl Future<Output = Result<bool, LedgerError>> + Send;
+}
+
+/// The table did not answer, or not in time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the events table is unavailable: {0}")]
+pub struct LedgerError(pub String);

@@ -1,0 +1,22 @@
+//! The domain of Hookwell: how a delivery is verified, what event it is, and the protocol that applies every
+//! acknowledged event exactly once to the documents table. No AWS crate, no server, no environment, no clock.
+
+pub mod config;
+pub mod delivery;
+pub mod document;
+pub mod event;
+mod fields;
+pub mod handler;
+pub mod ingest;
+pub mod json;
+pub mod ledger;
+pub mod memory;
+pub mod pattern;
+pub mod process;
+pub mod queue;
+pub mod recipe;
+pub mod reply;
+pub mod secret;
+pub mod source;
+pub mod time;
+pub mod verify;

@@ -1,0 +1,31 @@
+//! The queue: what keeps an acknowledged event alive until it is applied.
+
+use crate::event::Event;
+
+/// Sends and steers messages.
+pub trait Queue: Send + Sync {
+    /// Queues an event. `Ok` MUST mean that it is stored durably.
+    ///
+    /// # Errors
+    /// When that is not known; it may be queued all the same.
+    fn send(&self, event: &Event) -> impl Future<Output = Result<(), QueueError>> + Send;
+
+    /// Puts an event into the dead-letter queue with the reason beside it. `Ok` MUST mean that it is stored durably.
+    ///
+    /// # Errors
+    /// When that is not known.
+    fn bury(
+        &self,
+        event: &Event,
+        reason: &str,
+    ) -> impl Future<Output = Result<(), QueueError>> + Send;
+
+    /// Hides a received message for so many seconds, so that a retry neither hurries nor waits for the queue's whole
+    /// visibility timeout. Best effort: without it the message comes back by itself.
+    fn delay(&self, receipt: &str, seconds: u32) -> impl Future<Output = ()> + Send;
+}
+
+/// The queue did not answer, or not in time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the queue is unavailable: {0}")]
+pub struct QueueError(pub String);

@@ -1,0 +1,74 @@
+//! Verification: the one gate between bytes from the internet and everything behind it.
+
+use crate::delivery::Delivery;
+use crate::secret::Secret;
+use crate::time::Millis;
+
+/// What a verifier is given.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    /// The request.
+    pub delivery: &'a Delivery,
+    /// The source's public address, for schemes that sign it.
+    pub url: Option<&'a str>,
+    /// The keys that may have signed it, newest first.
+    pub secrets: &'a [Secret],
+    /// The time to measure its timestamp against.
+    pub now: Millis,
+}
+
+/// Decides whether a request was signed by someone who holds one of the secrets.
+///
+/// An implementation MUST work on the bytes as sent, MUST compare in constant time, MUST refuse when anything it
+/// needs is missing, and MUST NOT panic, fetch or log.
+pub trait Verifier: std::fmt::Debug + Send + Sync {
+    /// The position of the secret that matched.
+    ///
+    /// # Errors
+    /// The reason, safe to log: it names headers, never their values.
+    fn verify(&self, claim: &Claim<'_>) -> Result<usize, Refusal>;
+}
+
+/// Why a delivery is not trusted. Goes to the log and the metric; the sender gets one answer for all of them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A header that the scheme needs is absent, or is not text.
+    #[error("header {0} is missing")]
+    MissingHeader(String),
+    /// A query parameter that is signed is absent.
+    #[error("a signed query parameter is missing")]
+    MissingQuery,
+    /// The header holds no signature of the kind that counts.
+    #[error("the signature header holds no signature of this scheme")]
+    NoSignature,
+    /// More than any sender has secrets.
+    #[error("too many signatures")]
+    TooManySignatures,
+    /// Not in the encoding of the scheme.
+    #[error("the signature is not in its encoding")]
+    MalformedSignature,
+    /// Signed with another secret, or over other bytes.
+    #[error("the signature does not match")]
+    WrongSignature,
+    /// The scheme signs a time and there is none.
+    #[error("the timestamp is missing")]
+    MissingTimestamp,
+    /// Not a time, or there are two.
+    #[error("the timestamp is malformed")]
+    MalformedTimestamp,
+    /// Older than the tolerance: a replay, a slow retry, or a wrong clock.
+    #[error("the timestamp is {seconds} s old")]
+    TooOld {
+        /// Its age.
+        seconds: i64,
+    },
+    /// Further ahead than the tolerance.
+    #[error("the timestamp is {seconds} s in the future")]
+    TooNew {
+        /// How far ahead.
+        seconds: i64,
+    },
+    /// The source has no key to check with.
+    #[error("the source has no usable secret")]
+    NotReady,
+}
