@@ -1,1 +1,18 @@
+//! The domain's ledger, queue and documents on DynamoDB and SQS. The only crate that names an AWS SDK.
 
+#[cfg(feature = "tools")]
+pub mod admin;
+pub mod connection;
+pub mod documents;
+pub mod ledger;
+#[cfg(feature = "tools")]
+pub mod mapping;
+pub mod queue;
+pub mod secrets;
+pub mod settings;
+pub mod telemetry;
+
+pub use connection::{Connection, Limits};
+pub use documents::DocumentsTable;
+pub use ledger::EventsTable;
+pub use queue::SqsQueue;

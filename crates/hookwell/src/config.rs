@@ -1,18 +1,19 @@
 //! The sources file: TOML in, sources out, and every problem of the file at once, each with its path.
 
+mod event;
+mod verify;
+
 use std::fmt;
 
 use ipnet::IpNet;
 use toml::{Table, Value};
 
-use crate::event::Operation;
 use crate::fields::{Fields, Problems};
 use crate::json::Pointer;
 use crate::pattern::Pattern;
-use crate::recipe::{Algorithm, Encoding, Part, Recipe, SignatureField, Timestamp, TimestampPlace};
-use crate::secret::{KeyDecoding, KeyEncoding, MIN_BYTES, SecretRef};
-use crate::source::{Dedupe, Locator, Mapping, OnInvalid, Piece, Source};
-use crate::time::Unit;
+use crate::recipe::{Part, Recipe};
+use crate::secret::{MIN_BYTES, SecretRef};
+use crate::source::{Dedupe, Locator, Mapping, OnInvalid, Source};
 
 /// The largest body a source takes unless it says otherwise, in bytes.
 pub const DEFAULT_BODY_BYTES: usize = 256 * 1024;
@@ -148,7 +149,7 @@ fn source(name: &str, mut fields: Fields<'_>, problems: &Problems) -> Option<Sou
         .filter_map(|text| pattern(text, &format!("{path}.types"), problems))
         .collect();
     let recipes = if let Some(verify) = fields.table("verify") {
-        recipes(verify, problems)
+        verify::recipes(verify, problems)
     } else {
         problems.add(
             &format!("{path}.verify"),
@@ -162,7 +163,7 @@ fn source(name: &str, mut fields: Fields<'_>, problems: &Problems) -> Option<Sou
         .filter_map(|text| pointer(text, &format!("{path}.required"), problems))
         .collect();
     let mapping = match fields.table("event") {
-        Some(event) => mapping(event, required, problems),
+        Some(event) => event::mapping(event, required, problems),
         None => Mapping {
             required,
             ..Mapping::default()
@@ -325,214 +326,6 @@ fn dedupe(
         (Some("id-and-body"), Some(_), _) => Dedupe::IdAndBody,
         (_, Some(_), _) => Dedupe::Id,
     }
-}
-
-fn recipes(mut verify: Fields<'_>, problems: &Problems) -> Vec<Recipe> {
-    if let Some(all) = verify.tables("any_of") {
-        verify.finish();
-        return all
-            .into_iter()
-            .filter_map(|fields| recipe(fields, problems))
-            .collect();
-    }
-    recipe(verify, problems).into_iter().collect()
-}
-
-fn recipe(mut fields: Fields<'_>, problems: &Problems) -> Option<Recipe> {
-    let path = fields.path().to_owned();
-    let algorithm = fields.choice("alg", &Algorithm::NAMES);
-    if algorithm.is_none() && !fields.had("alg") {
-        problems.add(&format!("{path}.alg"), "is missing");
-    }
-    let encoding = fields.choice(
-        "key",
-        &[
-            ("utf8", KeyEncoding::Utf8),
-            ("base64", KeyEncoding::Base64),
-            ("hex", KeyEncoding::Hex),
-        ],
-    );
-    let key = KeyDecoding {
-        strip: fields.texts("key_strip").unwrap_or_default(),
-        encoding: encoding.unwrap_or_default(),
-    };
-    let signature = fields
-        .table("signature")
-        .map(|signature| signature_field(signature, problems));
-    let timestamp = fields
-        .table("timestamp")
-        .and_then(|timestamp| self::timestamp(timestamp, problems));
-    let content = fields
-        .text("content")
-        .map(|template| match Part::parse(&template) {
-            Ok(parts) => parts,
-            Err(problem) => {
-                problems.add(&format!("{path}.content"), &problem);
-                Vec::new()
-            }
-        });
-    fields.finish();
-    let algorithm = algorithm?;
-    let wants_content = !matches!(
-        algorithm,
-        Algorithm::Token | Algorithm::Basic | Algorithm::Unsigned
-    );
-    if algorithm != Algorithm::Unsigned && signature.is_none() {
-        problems.add(
-            &format!("{path}.signature"),
-            "is missing: say which header holds the signature",
-        );
-    }
-    if wants_content && content.is_none() {
-        problems.add(
-            &format!("{path}.content"),
-            "is missing: say what is signed, \"{body}\"",
-        );
-    }
-    let content = content.unwrap_or_default();
-    if content.contains(&Part::Timestamp) && timestamp.is_none() {
-        problems.add(
-            &format!("{path}.timestamp"),
-            "is missing: the content has {ts}",
-        );
-    }
-    if matches!(algorithm, Algorithm::Sha256 | Algorithm::Sha1) && !content.contains(&Part::Secret)
-    {
-        problems.add(
-            &format!("{path}.content"),
-            "a plain hash without {secret} proves nothing",
-        );
-    }
-    Some(Recipe {
-        algorithm,
-        key,
-        signature,
-        timestamp,
-        content,
-    })
-}
-
-fn signature_field(mut fields: Fields<'_>, problems: &Problems) -> SignatureField {
-    let path = fields.path().to_owned();
-    let headers = fields.texts("header").unwrap_or_default();
-    if headers.is_empty() {
-        problems.add(&format!("{path}.header"), "is missing");
-    }
-    check_headers(&headers, &format!("{path}.header"), problems);
-    let kv = fields.text("kv");
-    if kv.as_ref().is_some_and(|kv| kv.chars().count() != 1) {
-        problems.add(&format!("{path}.kv"), "is one character");
-    }
-    let tag = fields.text("tag");
-    if tag.is_some() != kv.is_some() {
-        problems.add(
-            &format!("{path}.tag"),
-            "tag and kv go together: in v1=abc they are \"v1\" and \"=\"",
-        );
-    }
-    let field = SignatureField {
-        headers,
-        separator: fields.text("separator"),
-        kv: kv.and_then(|kv| kv.chars().next()),
-        tag,
-        encoding: fields
-            .choice("encoding", &Encoding::NAMES)
-            .unwrap_or(Encoding::Hex),
-    };
-    fields.finish();
-    field
-}
-
-fn timestamp(mut fields: Fields<'_>, problems: &Problems) -> Option<Timestamp> {
-    let path = fields.path().to_owned();
-    let headers = fields.texts("header");
-    let tag = fields.text("tag");
-    let body = fields
-        .text("body")
-        .and_then(|text| pointer(&text, &format!("{path}.body"), problems));
-    let unit = fields.choice("unit", &Unit::NAMES).unwrap_or(Unit::Seconds);
-    let past = fields.number("past", 1, 86_400).unwrap_or(300);
-    let future = fields.number("future", 0, 86_400).unwrap_or(300);
-    fields.finish();
-    let place = match (headers, tag, body) {
-        (Some(names), None, None) => {
-            check_headers(&names, &format!("{path}.header"), problems);
-            TimestampPlace::Header(names)
-        }
-        (None, Some(tag), None) => TimestampPlace::Tag(tag),
-        (None, None, Some(pointer)) => TimestampPlace::Body(pointer),
-        _ => {
-            problems.add(&path, "has one of header, tag or body");
-            return None;
-        }
-    };
-    let seconds = |number: usize| u32::try_from(number).unwrap_or(DEFAULT_TOLERANCE);
-    Some(Timestamp {
-        place,
-        unit,
-        past: seconds(past),
-        future: seconds(future),
-    })
-}
-
-fn mapping(mut fields: Fields<'_>, required: Vec<Pointer>, problems: &Problems) -> Mapping {
-    let path = fields.path().to_owned();
-    let mut operations = Vec::new();
-    if let Some(mut words) = fields.table("operations") {
-        for word in words.keys() {
-            let operation = words.choice(&word, &Operation::NAMES);
-            let pattern = pattern(&word, &format!("{path}.operations"), problems);
-            operations.extend(pattern.zip(operation));
-        }
-    }
-    let mapping = Mapping {
-        required,
-        id: locator(&mut fields, "id", problems),
-        kind: locator(&mut fields, "type", problems),
-        time: locator(&mut fields, "time", problems),
-        operation: locator(&mut fields, "operation", problems),
-        operations,
-        document: documents(&mut fields, problems),
-        document_id: locator(&mut fields, "document_id", problems),
-        document_type: locator(&mut fields, "document_type", problems),
-    };
-    fields.finish();
-    mapping
-}
-
-fn locator(fields: &mut Fields<'_>, key: &str, problems: &Problems) -> Option<Locator> {
-    let path = format!("{}.{key}", fields.path());
-    let alternatives = fields.texts(key)?.into_iter().filter_map(|text| {
-        let pieces = Locator::parse(&text);
-        if pieces.is_none() {
-            problems.add(
-                &path,
-                &format!("{text:?} is not body:/POINTER, header:NAME or a template of them"),
-            );
-        }
-        pieces
-    });
-    let locator = Locator(alternatives.collect());
-    check_headers(
-        &locator.headers().map(str::to_owned).collect::<Vec<_>>(),
-        &path,
-        problems,
-    );
-    Some(locator)
-}
-
-fn documents(fields: &mut Fields<'_>, problems: &Problems) -> Vec<Pointer> {
-    let path = format!("{}.document", fields.path());
-    let texts = fields.texts("document").unwrap_or_default();
-    let places = texts.iter().filter_map(|text| {
-        if let Some([Piece::Body(pointer)]) = Locator::parse(text).as_deref() {
-            Some(pointer.clone())
-        } else {
-            problems.add(&path, &format!("{text:?} is not body:/POINTER"));
-            None
-        }
-    });
-    places.collect()
 }
 
 fn pattern(text: &str, path: &str, problems: &Problems) -> Option<Pattern> {

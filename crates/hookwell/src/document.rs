@@ -1,8 +1,12 @@
 //! What the documents table holds, and what an event does to it.
 
-use crate::event::{DocumentKey, Event, LIFE_DAYS, Operation, Version};
+use crate::event::{DocumentKey, Event, Operation, Version};
 use crate::handler::{HandleError, Outcome};
-use crate::time::{DAY, Millis};
+use crate::time::DAY;
+
+/// How long a tombstone lives, in days: an older event of the document may still come after a month of its sender's
+/// retries (Adyen: 30 days), 14 days in the queue and 14 in the dead-letter queue.
+pub const TOMBSTONE_DAYS: i64 = 70;
 
 /// A document as the newest event left it, or the tombstone of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +37,7 @@ pub enum PutResult {
 ///
 /// # Errors
 /// [`HandleError::Reject`] when the event says that a document changed but not which, or not to what.
-pub fn change(event: &Event, now: Millis) -> Result<Option<Document>, HandleError> {
+pub fn change(event: &Event) -> Result<Option<Document>, HandleError> {
     if event.operation == Operation::Other || event.document_at.is_none() {
         return Ok(None);
     }
@@ -41,10 +45,8 @@ pub fn change(event: &Event, now: Millis) -> Result<Option<Document>, HandleErro
     let key = key.ok_or_else(|| HandleError::Reject("the event names no document".to_owned()))?;
     let version = event.version();
     let (state, expires_at) = if event.operation == Operation::Delete {
-        (
-            None,
-            Some((now / 1000).saturating_add(LIFE_DAYS * DAY / 1000)),
-        )
+        let life = (event.received_at / 1000).saturating_add(TOMBSTONE_DAYS * DAY / 1000);
+        (None, Some(life.max(event.expires_at)))
     } else {
         let state = event.document().map(str::to_owned);
         let reason = "the event holds no state of its document";

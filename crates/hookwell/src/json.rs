@@ -124,6 +124,12 @@ impl Pointer {
         })
     }
 
+    /// Its keys and positions, in order.
+    #[must_use]
+    pub fn steps(&self) -> &[String] {
+        &self.steps
+    }
+
     /// The pointer as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {

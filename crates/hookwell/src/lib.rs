@@ -16,6 +16,7 @@ pub mod process;
 pub mod queue;
 pub mod recipe;
 pub mod reply;
+pub mod sample;
 pub mod secret;
 pub mod source;
 pub mod time;

@@ -165,7 +165,7 @@ impl MemoryDocuments {
 
 impl Handler for MemoryDocuments {
     async fn handle(&self, event: &Event) -> Result<Outcome, HandleError> {
-        let Some(document) = change(event, event.received_at)? else {
+        let Some(document) = change(event)? else {
             return Ok(Outcome::Ignored);
         };
         let mut documents = locked(&self.0);

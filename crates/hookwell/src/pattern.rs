@@ -1,5 +1,7 @@
 //! Patterns over event types: `*.created`, `invoice.*`, or an exact word.
 
+use std::fmt;
+
 /// A pattern with at most one `*`, which stands for any text, also none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
@@ -37,6 +39,15 @@ impl Pattern {
             self.after.is_none(),
             self.before.len().saturating_add(after),
         )
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.before)?;
+        self.after
+            .iter()
+            .try_for_each(|after| write!(f, "*{after}"))
     }
 }
 

@@ -1,1 +1,155 @@
+//! From a Lambda event to an answer: the trigger's JSON in, the domain's protocol, one log line, a reply out.
 
+mod log;
+mod request;
+
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use hookwell::config;
+use hookwell::ingest::{Received, Sources, receive};
+use hookwell::ledger::Ledger;
+use hookwell::queue::Queue;
+use hookwell::reply::Receipt;
+use hookwell::time::Millis;
+use hookwell_aws::settings::{Environment, required};
+use hookwell_aws::{Connection, EventsTable, Limits, SqsQueue, secrets};
+use serde::Serialize;
+
+/// The sources file that this build carries.
+pub const SOURCES: &str = include_str!("../sources.toml");
+
+/// Why the function cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A variable is missing, or the certificates cannot be read.
+    #[error(transparent)]
+    Connection(#[from] hookwell_aws::connection::ConnectionError),
+    /// A variable is missing.
+    #[error(transparent)]
+    NotSet(#[from] hookwell_aws::settings::NotSet),
+    /// `HOOKWELL_SOURCES_FILE` cannot be read.
+    #[error("HOOKWELL_SOURCES_FILE: {0}")]
+    File(std::io::Error),
+    /// The sources file has mistakes; all of them, a line each.
+    #[error("the sources file has mistakes:\n{0}")]
+    Sources(String),
+}
+
+/// The ingest function with everything it needs.
+#[derive(Debug)]
+pub struct Ingest<L, Q> {
+    sources: Sources,
+    ledger: L,
+    queue: Q,
+}
+
+impl Ingest<EventsTable, SqsQueue> {
+    /// The function as Lambda runs it: `HOOKWELL_EVENTS_TABLE` and `HOOKWELL_QUEUE_URL` name where to write, and
+    /// `HOOKWELL_SOURCES_FILE` may replace the embedded sources.
+    ///
+    /// # Errors
+    /// When a setting is missing or the sources file has mistakes.
+    pub fn from_environment(env: Environment<'_>) -> Result<Self, StartError> {
+        let connection = Connection::from_environment(env)?;
+        let ledger = EventsTable::new(
+            connection.dynamodb(Limits::INGEST_PUT),
+            required(env, "HOOKWELL_EVENTS_TABLE")?,
+        );
+        let queue = SqsQueue::new(
+            connection.sqs(Limits::INGEST_SEND),
+            required(env, "HOOKWELL_QUEUE_URL")?,
+        );
+        Ok(Self::new(sources(env)?, ledger, queue))
+    }
+}
+
+fn sources(env: Environment<'_>) -> Result<Sources, StartError> {
+    let file = env("HOOKWELL_SOURCES_FILE")
+        .map(std::fs::read_to_string)
+        .transpose();
+    let file = file.map_err(StartError::File)?;
+    let sources = config::parse(file.as_deref().unwrap_or(SOURCES)).map_err(|problems| {
+        let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        StartError::Sources(lines.join("\n"))
+    })?;
+    let sources = Sources::new(sources, |reference| secrets::fetch(env, reference));
+    for (source, keys) in sources.iter() {
+        if let Err(why) = keys {
+            tracing::error!(source.name, reason = %why, "source is not ready and answers 503");
+        }
+    }
+    Ok(sources)
+}
+
+impl<L: Ledger, Q: Queue> Ingest<L, Q> {
+    /// The function over any ledger and queue.
+    pub fn new(sources: Sources, ledger: L, queue: Q) -> Self {
+        Self {
+            sources,
+            ledger,
+            queue,
+        }
+    }
+
+    /// Answers one trigger event: a function URL's, an HTTP API's, a REST API's or a load balancer's, as JSON.
+    pub async fn respond(&self, event: &str, request_id: &str, now: Millis) -> Response {
+        let (source, received, bytes) = match request::delivery(event, request_id) {
+            Ok(delivery) => {
+                let received =
+                    receive(&self.sources, &self.ledger, &self.queue, &delivery, now).await;
+                (delivery.source, received, delivery.body.len())
+            }
+            Err(why) => (
+                None,
+                Received::refused(Receipt::BadRequest, Some(why.to_string())),
+                event.len(),
+            ),
+        };
+        log::delivery(
+            source.as_deref(),
+            &received,
+            bytes,
+            self::now().saturating_sub(now),
+        );
+        Response::from(received.receipt)
+    }
+}
+
+/// The answer in the form that all four triggers understand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Response {
+    /// The status.
+    pub status_code: u16,
+    /// The headers.
+    pub headers: BTreeMap<&'static str, &'static str>,
+    /// The body, text.
+    pub body: &'static str,
+    /// Always false.
+    pub is_base64_encoded: bool,
+}
+
+impl From<Receipt> for Response {
+    fn from(receipt: Receipt) -> Self {
+        let reply = receipt.reply();
+        let mut headers = BTreeMap::from_iter(reply.headers);
+        headers.insert("content-type", "application/json");
+        headers.insert("x-content-type-options", "nosniff");
+        Self {
+            status_code: reply.status.as_u16(),
+            headers,
+            body: reply.body,
+            is_base64_encoded: false,
+        }
+    }
+}
+
+/// Milliseconds since 1970, by the machine's clock.
+#[must_use]
+pub fn now() -> Millis {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
+}

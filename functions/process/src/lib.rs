@@ -1,1 +1,143 @@
+//! From a batch of the queue to the list of what failed.
+//!
+//! The event source mapping MUST have `ReportBatchItemFailures` (template.yaml sets it): without it Lambda ignores
+//! the list and deletes the whole batch.
 
+pub mod handler;
+mod log;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use hookwell::handler::Handler;
+use hookwell::ledger::Ledger;
+use hookwell::process::{Message, process};
+use hookwell::queue::Queue;
+use hookwell::time::Millis;
+use hookwell_aws::settings::{Environment, NotSet, required};
+use hookwell_aws::{Connection, DocumentsTable, EventsTable, Limits, SqsQueue};
+
+use crate::handler::YourHandler;
+
+/// No event is started with less time left than this: its two writes at their slowest, [`Limits::PROCESS`] each.
+const TIME_TO_START: Duration = Duration::from_secs(5);
+
+/// What is still running this long before the deadline is abandoned, so that the rest of the batch is reported.
+/// Lambda itself would report nothing.
+const TIME_TO_REPORT: Duration = Duration::from_millis(500);
+
+/// Why the function cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A variable is missing, or the certificates cannot be read.
+    #[error(transparent)]
+    Connection(#[from] hookwell_aws::connection::ConnectionError),
+    /// A variable is missing.
+    #[error(transparent)]
+    NotSet(#[from] NotSet),
+}
+
+/// A batch that cannot be answered message by message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a message of the batch has no id, so its failure could not be reported")]
+pub struct NoMessageId;
+
+/// The process function with everything it needs.
+#[derive(Debug)]
+pub struct Process<L, Q, H> {
+    ledger: L,
+    queue: Q,
+    handler: H,
+}
+
+impl Process<EventsTable, SqsQueue, YourHandler<DocumentsTable>> {
+    /// The function as Lambda runs it: `HOOKWELL_EVENTS_TABLE`, `HOOKWELL_DOCUMENTS_TABLE` and `HOOKWELL_QUEUE_URL`
+    /// name what it works on.
+    ///
+    /// # Errors
+    /// When a setting is missing.
+    pub fn from_environment(env: Environment<'_>) -> Result<Self, StartError> {
+        let connection = Connection::from_environment(env)?;
+        let tables = connection.dynamodb(Limits::PROCESS);
+        let documents =
+            DocumentsTable::new(tables.clone(), required(env, "HOOKWELL_DOCUMENTS_TABLE")?);
+        let ledger = EventsTable::new(tables, required(env, "HOOKWELL_EVENTS_TABLE")?);
+        let queue = SqsQueue::new(
+            connection.sqs(Limits::PROCESS),
+            required(env, "HOOKWELL_QUEUE_URL")?,
+        );
+        Ok(Self::new(ledger, queue, YourHandler::new(documents)))
+    }
+}
+
+impl<L: Ledger, Q: Queue, H: Handler> Process<L, Q, H> {
+    /// The function over any ledger, queue and handler.
+    pub fn new(ledger: L, queue: Q, handler: H) -> Self {
+        Self {
+            ledger,
+            queue,
+            handler,
+        }
+    }
+
+    /// Processes a batch and names the messages that must come back.
+    ///
+    /// # Errors
+    /// When a message has no id: Lambda takes an empty id in the answer for the whole batch, so the whole batch fails
+    /// visibly instead.
+    pub async fn respond(
+        &self,
+        event: SqsEvent,
+        deadline: SystemTime,
+    ) -> Result<SqsBatchResponse, NoMessageId> {
+        let batch = event
+            .records
+            .into_iter()
+            .map(message)
+            .collect::<Result<Vec<_>, _>>()?;
+        let left = || {
+            deadline
+                .duration_since(SystemTime::now())
+                .unwrap_or_default()
+        };
+        let stop = tokio::time::sleep(left().saturating_sub(TIME_TO_REPORT));
+        let has_time = || left() > TIME_TO_START;
+        let Self {
+            ledger,
+            queue,
+            handler,
+        } = self;
+        let processed = process(ledger, queue, handler, batch, now, has_time, stop).await;
+        let mut response = SqsBatchResponse::default();
+        for done in processed {
+            log::message(&done);
+            if done.fate.is_failure() {
+                let mut failure = BatchItemFailure::default();
+                failure.item_identifier = done.message.id;
+                response.batch_item_failures.push(failure);
+            }
+        }
+        Ok(response)
+    }
+}
+
+fn message(record: SqsMessage) -> Result<Message, NoMessageId> {
+    let id = record
+        .message_id
+        .filter(|id| !id.is_empty())
+        .ok_or(NoMessageId)?;
+    let count = record.attributes.get("ApproximateReceiveCount");
+    Ok(Message {
+        id,
+        receipt: record.receipt_handle.unwrap_or_default(),
+        receive_count: count.and_then(|count| count.parse().ok()).unwrap_or(1),
+        body: record.body.unwrap_or_default(),
+    })
+}
+
+fn now() -> Millis {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
+}

@@ -1,0 +1,243 @@
+//! What a person does with the tables and queues: create them on a local machine, and look into them anywhere.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
+    ScalarAttributeType, TimeToLiveSpecification,
+};
+use aws_sdk_sqs::types::QueueAttributeName;
+use serde_json::{Number, Value};
+
+use crate::connection::{Connection, Limits, reason};
+use crate::ledger::text;
+
+/// A call failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}: {why}")]
+pub struct AdminError {
+    /// What was asked.
+    pub what: String,
+    /// What went wrong.
+    pub why: String,
+}
+
+fn failed(what: &str, why: impl Into<String>) -> AdminError {
+    AdminError {
+        what: what.to_owned(),
+        why: why.into(),
+    }
+}
+
+/// A table item as JSON.
+pub type Item = BTreeMap<String, Value>;
+
+/// How a local queue behaves.
+#[derive(Debug, Clone, Copy)]
+pub struct QueueSettings {
+    /// How long a received message stays hidden, in seconds.
+    pub visibility_timeout: u32,
+    /// How often a message is tried before it goes to the dead-letter queue.
+    pub max_receive_count: u32,
+}
+
+/// A person's hands on tables and queues.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    dynamodb: aws_sdk_dynamodb::Client,
+    sqs: aws_sdk_sqs::Client,
+}
+
+impl Admin {
+    /// Hands on what the connection reaches.
+    #[must_use]
+    pub fn new(connection: &Connection) -> Self {
+        Self {
+            dynamodb: connection.dynamodb(Limits::TOOL),
+            sqs: connection.sqs(Limits::TOOL),
+        }
+    }
+
+    /// Creates a table as the template does, key `pk` and TTL on `expires_at`, unless it is there.
+    ///
+    /// # Errors
+    /// When DynamoDB refuses.
+    pub async fn create_table(&self, name: &str) -> Result<(), AdminError> {
+        let what = format!("creating table {name}");
+        let schema = KeySchemaElement::builder()
+            .attribute_name("pk")
+            .key_type(KeyType::Hash);
+        let key = AttributeDefinition::builder().attribute_name("pk");
+        let created = self
+            .dynamodb
+            .create_table()
+            .table_name(name)
+            .billing_mode(BillingMode::PayPerRequest)
+            .key_schema(schema.build().map_err(|_| failed(&what, "key"))?)
+            .attribute_definitions(
+                key.attribute_type(ScalarAttributeType::S)
+                    .build()
+                    .map_err(|_| failed(&what, "key"))?,
+            )
+            .send()
+            .await;
+        match created {
+            Err(error) if reason(&error) == "ResourceInUseException" => return Ok(()),
+            created => created.map_err(|error| failed(&what, reason(&error)))?,
+        };
+        let ttl = TimeToLiveSpecification::builder()
+            .enabled(true)
+            .attribute_name("expires_at");
+        let ttl = ttl.build().map_err(|_| failed(&what, "ttl"))?;
+        let ttl = self
+            .dynamodb
+            .update_time_to_live()
+            .table_name(name)
+            .time_to_live_specification(ttl);
+        ttl.send()
+            .await
+            .map(drop)
+            .map_err(|error| failed(&what, reason(&error)))
+    }
+
+    /// Creates a queue and its dead-letter queue, and gives their URLs.
+    ///
+    /// # Errors
+    /// When SQS refuses.
+    pub async fn create_queues(
+        &self,
+        name: &str,
+        settings: QueueSettings,
+    ) -> Result<(String, String), AdminError> {
+        let dead_letters = format!("{name}-dead-letter");
+        let what = format!("creating queue {name}");
+        let created = self
+            .sqs
+            .create_queue()
+            .queue_name(&dead_letters)
+            .attributes(QueueAttributeName::MessageRetentionPeriod, "1209600")
+            .send()
+            .await
+            .map_err(|error| failed(&what, reason(&error)))?;
+        let dead_letter_url = created.queue_url.unwrap_or_default();
+        let arn = self
+            .queue_attribute(&dead_letter_url, QueueAttributeName::QueueArn)
+            .await?;
+        let policy = serde_json::json!({
+            "deadLetterTargetArn": arn,
+            "maxReceiveCount": settings.max_receive_count.to_string(),
+        });
+        let visibility = settings.visibility_timeout.to_string();
+        let created = self
+            .sqs
+            .create_queue()
+            .queue_name(name)
+            .attributes(QueueAttributeName::RedrivePolicy, policy.to_string())
+            .attributes(QueueAttributeName::VisibilityTimeout, visibility)
+            .send()
+            .await
+            .map_err(|error| failed(&what, reason(&error)))?;
+        Ok((created.queue_url.unwrap_or_default(), dead_letter_url))
+    }
+
+    async fn queue_attribute(
+        &self,
+        url: &str,
+        name: QueueAttributeName,
+    ) -> Result<String, AdminError> {
+        let what = "reading a queue's attributes";
+        let request = self
+            .sqs
+            .get_queue_attributes()
+            .queue_url(url)
+            .attribute_names(name.clone());
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| failed(what, reason(&error)))?;
+        let found = answer.attributes.and_then(|mut all| all.remove(&name));
+        found.ok_or_else(|| failed(what, format!("there is no {name}")))
+    }
+
+    /// How many messages wait in a queue and how many are being worked on. SQS calls both approximate.
+    ///
+    /// # Errors
+    /// When SQS refuses.
+    pub async fn queue_depth(&self, url: &str) -> Result<(u64, u64), AdminError> {
+        let waiting = QueueAttributeName::ApproximateNumberOfMessages;
+        let hidden = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
+        let count = |text: String| text.parse().unwrap_or(0);
+        let waiting = self.queue_attribute(url, waiting).await.map(count)?;
+        Ok((waiting, self.queue_attribute(url, hidden).await.map(count)?))
+    }
+
+    /// Every item of a table whose `attribute` is `value`, or every item. Reads the whole table: for a person's eyes
+    /// and tests, not for programs.
+    ///
+    /// # Errors
+    /// When DynamoDB refuses.
+    pub async fn scan(
+        &self,
+        table: &str,
+        filter: Option<(&str, &str)>,
+    ) -> Result<Vec<Item>, AdminError> {
+        let what = format!("reading table {table}");
+        let mut items = Vec::new();
+        let mut start = None;
+        loop {
+            let mut request = self
+                .dynamodb
+                .scan()
+                .table_name(table)
+                .set_exclusive_start_key(start);
+            if let Some((attribute, value)) = filter {
+                request = request
+                    .filter_expression("#attribute = :value")
+                    .expression_attribute_names("#attribute", attribute)
+                    .expression_attribute_values(":value", text(value));
+            }
+            let page = request
+                .send()
+                .await
+                .map_err(|error| failed(&what, reason(&error)))?;
+            items.extend(page.items.unwrap_or_default().into_iter().map(item));
+            start = page.last_evaluated_key.filter(|key| !key.is_empty());
+            if start.is_none() {
+                return Ok(items);
+            }
+        }
+    }
+
+    /// The item of a table under a key.
+    ///
+    /// # Errors
+    /// When DynamoDB refuses.
+    pub async fn get(&self, table: &str, pk: &str) -> Result<Option<Item>, AdminError> {
+        let what = format!("reading table {table}");
+        let request = self
+            .dynamodb
+            .get_item()
+            .table_name(table)
+            .key("pk", text(pk));
+        let answer = request.consistent_read(true).send().await;
+        Ok(answer
+            .map_err(|error| failed(&what, reason(&error)))?
+            .item
+            .map(item))
+    }
+}
+
+fn item(attributes: HashMap<String, AttributeValue>) -> Item {
+    let value = |value: AttributeValue| match value {
+        AttributeValue::S(text) => Value::String(text),
+        AttributeValue::N(number) => number
+            .parse::<i64>()
+            .map_or(Value::String(number), |n| Value::Number(Number::from(n))),
+        AttributeValue::Bool(bool) => Value::Bool(bool),
+        _ => Value::Null,
+    };
+    attributes
+        .into_iter()
+        .map(|(name, attribute)| (name, value(attribute)))
+        .collect()
+}

@@ -1,0 +1,225 @@
+//! One way to AWS: credentials, region, endpoints and a single connector that every client shares.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
+
+use crate::settings::{Environment, NotSet, required};
+
+/// How long one call may take. The SDK itself waits for an answer without end.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// One try.
+    pub attempt: Duration,
+    /// All tries and the pauses between them.
+    pub operation: Duration,
+    /// How many tries.
+    pub attempts: u32,
+}
+
+impl Limits {
+    /// Ingest's put. With [`Limits::INGEST_SEND`] it keeps every answer to a sender under 1.2 seconds: a table that
+    /// does not answer is passed over, so it gets the smaller share.
+    pub const INGEST_PUT: Self = Self::millis(300, 400, 2);
+    /// Ingest's send.
+    pub const INGEST_SEND: Self = Self::millis(300, 750, 3);
+    /// Process has a queue behind it and can wait longer.
+    pub const PROCESS: Self = Self::millis(1000, 2500, 3);
+    /// The command-line tool, and the long poll of the local event source mapping.
+    pub const TOOL: Self = Self::millis(30_000, 60_000, 3);
+
+    const fn millis(attempt: u64, operation: u64, attempts: u32) -> Self {
+        Self {
+            attempt: Duration::from_millis(attempt),
+            operation: Duration::from_millis(operation),
+            attempts,
+        }
+    }
+
+    fn timeouts(self) -> TimeoutConfig {
+        TimeoutConfig::builder()
+            .operation_attempt_timeout(self.attempt)
+            .operation_timeout(self.operation)
+            .build()
+    }
+
+    fn retries(self) -> RetryConfig {
+        RetryConfig::standard()
+            .with_max_attempts(self.attempts)
+            .with_initial_backoff(Duration::from_millis(25))
+            .with_max_backoff(Duration::from_millis(500))
+    }
+}
+
+/// Where AWS is and who we are there.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    http: SharedHttpClient,
+    credentials: SharedCredentialsProvider,
+    region: Region,
+    dynamodb_endpoint: Option<String>,
+    sqs_endpoint: Option<String>,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectionError {
+    /// A variable is missing.
+    #[error(transparent)]
+    NotSet(#[from] NotSet),
+    /// `AWS_CA_BUNDLE` names a file that cannot be read.
+    #[error("AWS_CA_BUNDLE: {0}")]
+    CaBundle(std::io::Error),
+    /// The certificates cannot be used.
+    #[error("the TLS certificates cannot be used")]
+    Tls,
+    /// The default chain found no region.
+    #[error("no region is set: export AWS_REGION or add one to the profile")]
+    NoRegion,
+    /// The default chain found no credentials.
+    #[error("no credentials are set: run `aws configure` or export AWS_ACCESS_KEY_ID")]
+    NoCredentials,
+}
+
+impl Connection {
+    /// What Lambda gives every function in its environment. Reading it by hand instead of through the SDK's chain
+    /// saves a millisecond of a cold start (docs/performance.md).
+    ///
+    /// # Errors
+    /// When a variable is missing, or the certificate bundle cannot be read.
+    pub fn from_environment(env: Environment<'_>) -> Result<Self, ConnectionError> {
+        let credentials = Credentials::new(
+            required(env, "AWS_ACCESS_KEY_ID")?,
+            required(env, "AWS_SECRET_ACCESS_KEY")?,
+            env("AWS_SESSION_TOKEN"),
+            None,
+            "environment",
+        );
+        let region = env("AWS_REGION").or_else(|| env("AWS_DEFAULT_REGION"));
+        Ok(Self {
+            http: http_client(env)?,
+            credentials: SharedCredentialsProvider::new(credentials),
+            region: Region::new(region.ok_or(NotSet("AWS_REGION"))?),
+            dynamodb_endpoint: endpoint(env, "AWS_ENDPOINT_URL_DYNAMODB"),
+            sqs_endpoint: endpoint(env, "AWS_ENDPOINT_URL_SQS"),
+        })
+    }
+
+    /// The embedded tables and queues of `hookwell dev`, which take any credentials.
+    ///
+    /// # Errors
+    /// When the system's certificates cannot be used.
+    pub fn local(dynamodb_endpoint: &str, sqs_endpoint: &str) -> Result<Self, ConnectionError> {
+        let env = |name: &str| match name {
+            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("local".to_owned()),
+            "AWS_REGION" => Some("us-east-1".to_owned()),
+            "AWS_ENDPOINT_URL_DYNAMODB" => Some(dynamodb_endpoint.to_owned()),
+            "AWS_ENDPOINT_URL_SQS" => Some(sqs_endpoint.to_owned()),
+            _ => None,
+        };
+        Self::from_environment(&env)
+    }
+
+    /// The credentials and region that the AWS CLI would use.
+    ///
+    /// # Errors
+    /// When there are none.
+    #[cfg(feature = "default-chain")]
+    pub async fn from_default_chain(env: Environment<'_>) -> Result<Self, ConnectionError> {
+        let http = http_client(env)?;
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http.clone())
+            .load()
+            .await;
+        Ok(Self {
+            http,
+            credentials: config
+                .credentials_provider()
+                .ok_or(ConnectionError::NoCredentials)?,
+            region: config.region().cloned().ok_or(ConnectionError::NoRegion)?,
+            dynamodb_endpoint: endpoint(env, "AWS_ENDPOINT_URL_DYNAMODB"),
+            sqs_endpoint: endpoint(env, "AWS_ENDPOINT_URL_SQS"),
+        })
+    }
+
+    /// A client of the tables.
+    #[must_use]
+    pub fn dynamodb(&self, limits: Limits) -> aws_sdk_dynamodb::Client {
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(self.http.clone())
+            .credentials_provider(self.credentials.clone())
+            .region(self.region.clone())
+            .sleep_impl(TokioSleep::new())
+            .timeout_config(limits.timeouts())
+            .retry_config(limits.retries());
+        let mut config = config;
+        config.set_endpoint_url(self.dynamodb_endpoint.clone());
+        aws_sdk_dynamodb::Client::from_conf(config.build())
+    }
+
+    /// A client of the queues.
+    #[must_use]
+    pub fn sqs(&self, limits: Limits) -> aws_sdk_sqs::Client {
+        let mut config = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(self.http.clone())
+            .credentials_provider(self.credentials.clone())
+            .region(self.region.clone())
+            .sleep_impl(TokioSleep::new())
+            .timeout_config(limits.timeouts())
+            .retry_config(limits.retries());
+        config.set_endpoint_url(self.sqs_endpoint.clone());
+        aws_sdk_sqs::Client::from_conf(config.build())
+    }
+}
+
+fn endpoint(env: Environment<'_>, of_service: &str) -> Option<String> {
+    env(of_service).or_else(|| env("AWS_ENDPOINT_URL"))
+}
+
+/// One connector for all clients: each would otherwise load the root certificates three times.
+fn http_client(env: Environment<'_>) -> Result<SharedHttpClient, ConnectionError> {
+    let roots = match env("AWS_CA_BUNDLE") {
+        Some(path) => TrustStore::empty()
+            .with_pem_certificate(std::fs::read(path).map_err(ConnectionError::CaBundle)?),
+        None => TrustStore::default(),
+    };
+    let tls = TlsContext::builder().with_trust_store(roots).build();
+    let settings = HttpConnectorSettings::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .read_timeout(Duration::from_secs(30))
+        .build();
+    let connector = Connector::builder()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_context(tls.map_err(|_| ConnectionError::Tls)?)
+        .connector_settings(settings)
+        .sleep_impl(TokioSleep::new())
+        .build();
+    let connector = SharedHttpConnector::new(connector);
+    Ok(http_client_fn(move |_, _| connector.clone()))
+}
+
+/// What went wrong, in a word or two that are safe to log.
+pub(crate) fn reason<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
+    match error {
+        SdkError::TimeoutError(_) => "timed out".to_owned(),
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => "timed out".to_owned(),
+        SdkError::DispatchFailure(_) => "no connection".to_owned(),
+        SdkError::ResponseError(_) => "the answer cannot be read".to_owned(),
+        SdkError::ServiceError(context) => {
+            context.err().code().unwrap_or("service error").to_owned()
+        }
+        _ => "the request cannot be built".to_owned(),
+    }
+}

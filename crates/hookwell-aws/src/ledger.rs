@@ -1,0 +1,147 @@
+//! The ledger in a DynamoDB table: key `pk`, TTL attribute `expires_at`.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use hookwell::event::Event;
+use hookwell::handler::Outcome;
+use hookwell::ledger::{End, Ledger, LedgerError, Remembered, Status};
+use hookwell::time::Millis;
+
+use crate::connection::reason;
+
+/// The events table.
+#[derive(Debug, Clone)]
+pub struct EventsTable {
+    client: Client,
+    table: String,
+}
+
+impl EventsTable {
+    /// The table of that name.
+    #[must_use]
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+}
+
+/// A text attribute.
+pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+/// A number attribute.
+pub(crate) fn number(value: i64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+impl Ledger for EventsTable {
+    async fn remember(&self, event: &Event, now: Millis) -> Result<Remembered, LedgerError> {
+        let body_hash = event.body.hash();
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .item("pk", text(event.key.as_str()))
+            .item("status", text(Status::Pending.name()))
+            .item("source", text(&event.source))
+            .item("event_id", text(&event.id))
+            .item("type", text(&event.kind))
+            .item("operation", text(event.operation.name()))
+            .item("document_type", text(&event.document_type))
+            .item(
+                "document_id",
+                text(event.document_id.as_deref().unwrap_or_default()),
+            )
+            .item("body_hash", text(&body_hash))
+            .item("received_at", number(event.received_at))
+            .item("expires_at", number(event.expires_at))
+            // An expired record counts as absent: DynamoDB may delete it days late.
+            .condition_expression("attribute_not_exists(pk) OR expires_at < :now")
+            .expression_attribute_values(":now", number(now / 1000))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let Err(error) = put else {
+            return Ok(Remembered::New);
+        };
+        let why = reason(&error);
+        match error.into_service_error() {
+            PutItemError::ConditionalCheckFailedException(failed) => {
+                let item = failed
+                    .item
+                    .ok_or_else(|| LedgerError("no old item".to_owned()))?;
+                let get = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
+                let named = |(name, _): &&(&str, Status)| get("status").is_some_and(|s| s == name);
+                let status = Status::NAMES.iter().find(named).map(|(_, status)| *status);
+                let at = item
+                    .get("received_at")
+                    .and_then(|value| value.as_n().ok()?.parse().ok());
+                Ok(Remembered::Known {
+                    // A status that this version does not know is not finished: sending again is always safe.
+                    status: status.unwrap_or(Status::Pending),
+                    received_at: at.unwrap_or(event.received_at),
+                    same_body: get("body_hash") == Some(&body_hash),
+                })
+            }
+            _ => Err(LedgerError(why)),
+        }
+    }
+
+    async fn finish(&self, event: &Event, end: &End) -> Result<bool, LedgerError> {
+        let status = match end.outcome {
+            Outcome::Rejected => Status::Quarantined,
+            Outcome::Applied | Outcome::Stale | Outcome::Ignored => Status::Done,
+        };
+        let keep = |name| format!("{name} = if_not_exists({name}, :{name})");
+        let set = [
+            "#status = :status, #outcome = :outcome, reason = :reason, finished_at = :finished_at"
+                .to_owned(),
+            "expires_at = :expires_at, #type = :type, #operation = :operation".to_owned(),
+            keep("event_id"),
+            keep("document_type"),
+            keep("document_id"),
+            keep("body_hash"),
+            keep("received_at"),
+            "#source = :source".to_owned(),
+        ];
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", text(event.key.as_str()))
+            .update_expression(format!("SET {}", set.join(", ")))
+            .condition_expression("attribute_not_exists(#status) OR #status <> :done")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#outcome", "outcome")
+            .expression_attribute_names("#type", "type")
+            .expression_attribute_names("#operation", "operation")
+            .expression_attribute_names("#source", "source")
+            .expression_attribute_values(":done", text(Status::Done.name()))
+            .expression_attribute_values(":status", text(status.name()))
+            .expression_attribute_values(":outcome", text(end.outcome.name()))
+            .expression_attribute_values(":reason", text(end.reason.as_deref().unwrap_or_default()))
+            .expression_attribute_values(":finished_at", number(end.at))
+            .expression_attribute_values(":expires_at", number(event.expires_at))
+            .expression_attribute_values(":type", text(&event.kind))
+            .expression_attribute_values(":operation", text(event.operation.name()))
+            .expression_attribute_values(":event_id", text(&event.id))
+            .expression_attribute_values(":document_type", text(&event.document_type))
+            .expression_attribute_values(
+                ":document_id",
+                text(event.document_id.as_deref().unwrap_or_default()),
+            )
+            .expression_attribute_values(":body_hash", text(event.body.hash()))
+            .expression_attribute_values(":received_at", number(event.received_at))
+            .expression_attribute_values(":source", text(&event.source))
+            .send()
+            .await;
+        let Err(error) = update else { return Ok(true) };
+        let why = reason(&error);
+        match error.into_service_error() {
+            UpdateItemError::ConditionalCheckFailedException(_) => Ok(false),
+            _ => Err(LedgerError(why)),
+        }
+    }
+}

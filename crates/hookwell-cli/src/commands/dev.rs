@@ -1,0 +1,107 @@
+//! `hookwell dev`: the whole system on this machine.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use hookwell::event::Operation;
+use hookwell::source::Source;
+use hookwell_cli::local::{self, Machine, Options};
+use hookwell_cli::request::{Draft, signed};
+use hookwell_cli::secrets::Secrets;
+
+/// Run the whole system on this machine: front, ingest, queue, process and tables.
+///
+/// Needs no account and no Docker. Secrets that are not set are made up and printed. Ctrl-C ends it.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Where to listen, on 127.0.0.1; the tables and the queue take the next two ports. 0 for any.
+    #[arg(long, default_value_t = 9000)]
+    port: u16,
+    /// A sources file in place of the embedded one.
+    #[arg(long, value_name = "FILE")]
+    sources: Option<PathBuf>,
+    /// Keep tables and queues in this folder over restarts.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Print where everything is as one JSON object, first thing on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Default for Arguments {
+    fn default() -> Self {
+        Self {
+            port: 9000,
+            sources: None,
+            data: None,
+            json: false,
+        }
+    }
+}
+
+pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
+    crate::console::start_log();
+    let sources = super::sources(arguments.sources.as_deref())?;
+    let secrets = Secrets::made_up_for(&sources);
+    let mut options = Options::new(arguments.port, sources.clone(), secrets.clone());
+    options.data = arguments.data;
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let running = local::start(options).await?;
+        if arguments.json {
+            println!("{}", serde_json::to_string(&running.machine)?);
+        } else {
+            introduce(&running.machine, &sources, &secrets)?;
+        }
+        std::io::stdout().flush()?;
+        interrupted().await?;
+        eprintln!("stopping");
+        running.stop().await;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+async fn interrupted() -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminated = signal(SignalKind::terminate()).context("cannot wait for signals")?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot wait for Ctrl-C")?,
+        _ = terminated.recv() => {}
+    }
+    Ok(())
+}
+
+fn introduce(machine: &Machine, sources: &[Source], secrets: &Secrets) -> Result<()> {
+    println!("listening on {}", machine.url);
+    println!("\nsources");
+    for source in sources {
+        println!("  {}/webhooks/{}", machine.url, source.name);
+    }
+    let made_up: Vec<_> = secrets.made_up().collect();
+    if !made_up.is_empty() {
+        println!("\nsecrets made up for this machine, because they are not set");
+        for (reference, text) in made_up {
+            println!("  {reference:<32} {text}");
+        }
+    }
+    let signed_source = sources
+        .iter()
+        .find(|source| !source.is_unsigned())
+        .or(sources.first());
+    if let Some(source) = signed_source {
+        let draft = Draft::sample(source, Operation::Create, ingest::now())?;
+        println!("\na signed request to paste");
+        println!(
+            "  {}",
+            signed(source, secrets, draft, ingest::now())?.to_curl(&machine.url)
+        );
+    }
+    println!("\nfor the functions under `cargo lambda watch`");
+    for (name, value) in machine.environment() {
+        println!("  export {name}={value}");
+    }
+    println!("\none line per delivery (<-) and per event (->) follows; Ctrl-C ends it\n");
+    Ok(())
+}

@@ -1,0 +1,156 @@
+//! `hookwell send`: a test sender.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use clap::{Args, ValueEnum};
+use hookwell::event::Operation;
+use hookwell_cli::request::{Draft, Signed, signed};
+use hookwell_cli::secrets::Secrets;
+use serde_json::json;
+
+/// The `resource` sender's schedule: at once, then after these many seconds.
+const SCHEDULE: [u64; 4] = [60, 300, 1800, 7200];
+
+/// How long the sender waits for an answer, as `resource` does.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Sign an event as its sender would, post it, and print the answer.
+///
+/// Exits with 0 when the answer is 2xx.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The source to send as.
+    source: String,
+    /// What happens to the sample document.
+    #[arg(long, value_enum, default_value_t = Word::Create)]
+    operation: Word,
+    /// Send this file's bytes instead of a sample.
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
+    /// Where to.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9000")]
+    to: String,
+    /// A sources file in place of the embedded one.
+    #[arg(long, value_name = "FILE")]
+    sources: Option<PathBuf>,
+    /// Try again as the `resource` sender does: after 1 min, 5 min, 30 min and 2 h.
+    #[arg(long)]
+    retry: bool,
+    /// Run the retry schedule this many times faster.
+    #[arg(long, value_name = "N", default_value_t = 1.0, requires = "retry")]
+    speed: f64,
+    /// Print one JSON object per try.
+    #[arg(long)]
+    json: bool,
+}
+
+/// An operation by name.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Word {
+    /// The document is there now.
+    Create,
+    /// It changed.
+    Update,
+    /// It is gone.
+    Delete,
+}
+
+impl From<Word> for Operation {
+    fn from(word: Word) -> Self {
+        match word {
+            Word::Create => Self::Create,
+            Word::Update => Self::Update,
+            Word::Delete => Self::Delete,
+        }
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let sources = super::sources(arguments.sources.as_deref())?;
+    let source = super::find(&sources, &arguments.source)?;
+    let secrets = Secrets::made_up_for(&sources);
+    let draft = match &arguments.data {
+        Some(path) => Draft::file(path)?,
+        None => Draft::sample(source, arguments.operation.into(), ingest::now())?,
+    };
+    let url = if arguments.to.contains("/webhooks/") {
+        arguments.to.clone()
+    } else {
+        format!(
+            "{}/webhooks/{}",
+            arguments.to.trim_end_matches('/'),
+            source.name
+        )
+    };
+    let pauses: &[u64] = if arguments.retry { &SCHEDULE } else { &[] };
+    for pause in pauses.iter().map(Some).chain([None]) {
+        // Each try is signed anew, as the Standard Webhooks specification asks of senders.
+        let request = signed(source, &secrets, draft.clone(), ingest::now())?;
+        let answer = post(&url, &request);
+        print(arguments.json, &url, &answer)?;
+        match (answer, pause) {
+            (Ok(answer), _) if (200..300).contains(&answer.status) => return Ok(ExitCode::SUCCESS),
+            (_, Some(seconds)) => {
+                let wait = Duration::from_secs(*seconds).div_f64(arguments.speed.max(0.001));
+                eprintln!("next try in {:.1} s", wait.as_secs_f64());
+                std::thread::sleep(wait);
+            }
+            (Err(error), None) => {
+                return Err(error).with_context(|| {
+                    format!("{url} does not answer: is `hookwell dev` running, or --to right?")
+                });
+            }
+            (Ok(_), None) => {}
+        }
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+struct Answer {
+    status: u16,
+    body: String,
+    millis: f64,
+}
+
+fn post(url: &str, request: &Signed) -> Result<Answer> {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .timeout_global(Some(TIMEOUT))
+        .http_status_as_error(false)
+        .build()
+        .into();
+    let mut post = agent.post(url);
+    for (name, value) in &request.headers {
+        post = post.header(name, value);
+    }
+    let started = Instant::now();
+    let mut answer = post.send(&request.body[..])?;
+    let body = answer.body_mut().read_to_string()?;
+    let millis = started.elapsed().as_secs_f64() * 1000.0;
+    Ok(Answer {
+        status: answer.status().as_u16(),
+        body,
+        millis,
+    })
+}
+
+fn print(as_json: bool, url: &str, answer: &Result<Answer>) -> Result<()> {
+    match answer {
+        Ok(answer) if as_json => {
+            let Answer {
+                status,
+                body,
+                millis,
+            } = answer;
+            let line =
+                json!({ "url": url, "status": status, "body": body, "milliseconds": millis });
+            println!("{}", serde_json::to_string(&line)?);
+        }
+        Ok(answer) => println!("{} {} {:.1} ms", answer.status, answer.body, answer.millis),
+        Err(error) if as_json => println!("{}", json!({ "url": url, "error": error.to_string() })),
+        Err(error) => eprintln!("{error}"),
+    }
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! `hookwell sign`: a signed request or the Lambda event that a trigger would make of it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use hookwell::event::Operation;
+use hookwell_cli::request::{Draft, signed};
+use hookwell_cli::secrets::Secrets;
+use hookwell_cli::trigger::Trigger;
+
+use super::send::Word;
+
+/// Sign a request as its sender would and print it, without sending.
+///
+/// The event shapes are what `cargo lambda invoke ingest --data-file` takes.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The source to sign as.
+    source: String,
+    /// The body to sign, byte for byte; a sample when absent.
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
+    /// What happens to the sample document.
+    #[arg(long, value_enum, default_value_t = Word::Create)]
+    operation: Word,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t = Shape::Http)]
+    shape: Shape,
+    /// A sources file in place of the embedded one.
+    #[arg(long, value_name = "FILE")]
+    sources: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Shape {
+    /// The request itself, as one JSON line with method, path, headers and `body_base64`.
+    Http,
+    /// A function URL's event.
+    FunctionUrl,
+    /// An API Gateway HTTP API's event.
+    HttpApi,
+    /// An API Gateway REST API's event.
+    RestApi,
+    /// An Application Load Balancer's event.
+    Alb,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let sources = super::sources(arguments.sources.as_deref())?;
+    let source = super::find(&sources, &arguments.source)?;
+    let secrets = Secrets::made_up_for(&sources);
+    let now = ingest::now();
+    let draft = match &arguments.data {
+        Some(path) => Draft::file(path)?,
+        None => Draft::sample(source, Operation::from(arguments.operation), now)?,
+    };
+    let request = signed(source, &secrets, draft, now)?;
+    let event = |trigger: Trigger| -> Result<String> {
+        let event = trigger.event(&request.to_http()?, &format!("local-{now}"), now);
+        Ok(serde_json::to_string_pretty(&event)?)
+    };
+    let text = match arguments.shape {
+        Shape::Http => request.to_json().to_string(),
+        Shape::FunctionUrl => event(Trigger::FunctionUrl)?,
+        Shape::HttpApi => event(Trigger::HttpApi)?,
+        Shape::RestApi => event(Trigger::RestApi)?,
+        Shape::Alb => event(Trigger::Alb)?,
+    };
+    println!("{text}");
+    Ok(ExitCode::SUCCESS)
+}

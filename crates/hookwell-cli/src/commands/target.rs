@@ -1,0 +1,72 @@
+//! Which tables and queues a command looks into: the account of the AWS credentials, or the machine of `hookwell dev`.
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use hookwell_aws::Connection;
+use hookwell_aws::admin::Admin;
+use hookwell_aws::settings::process_environment;
+use hookwell_cli::local::{DESCRIPTION_PATH, Machine};
+
+/// Where to look.
+#[derive(Debug, Args)]
+pub(crate) struct Target {
+    /// Look into a running `hookwell dev` instead of the AWS account; give its URL when it is not on port 9000.
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "http://127.0.0.1:9000")]
+    local: Option<String>,
+}
+
+/// What a command works on.
+pub(crate) struct Opened {
+    /// Hands on it.
+    pub(crate) admin: Admin,
+    /// The events table.
+    pub(crate) events_table: String,
+    /// The documents table.
+    pub(crate) documents_table: String,
+}
+
+impl Target {
+    /// Connects.
+    ///
+    /// # Errors
+    /// When `hookwell dev` is not running, or there are no credentials or table names.
+    pub(crate) async fn open(&self) -> Result<Opened> {
+        if let Some(url) = &self.local {
+            let machine = describe(url)?;
+            let admin = Admin::new(&machine.connection()?);
+            let Machine {
+                events_table,
+                documents_table,
+                ..
+            } = machine;
+            return Ok(Opened {
+                admin,
+                events_table,
+                documents_table,
+            });
+        }
+        let table = |name: &str| {
+            process_environment(name).with_context(|| {
+                format!(
+                    "{name} is not set: export it (the stack's outputs have it), or use --local"
+                )
+            })
+        };
+        let events_table = table("HOOKWELL_EVENTS_TABLE")?;
+        let documents_table = table("HOOKWELL_DOCUMENTS_TABLE")?;
+        let connection = Connection::from_default_chain(&process_environment).await?;
+        Ok(Opened {
+            admin: Admin::new(&connection),
+            events_table,
+            documents_table,
+        })
+    }
+}
+
+fn describe(url: &str) -> Result<Machine> {
+    let address = format!("{}{DESCRIPTION_PATH}", url.trim_end_matches('/'));
+    let hint =
+        || format!("no `hookwell dev` answers at {url}: start it, or pass its URL to --local");
+    let mut answer = ureq::get(&address).call().with_context(hint)?;
+    answer.body_mut().read_json().with_context(hint)
+}

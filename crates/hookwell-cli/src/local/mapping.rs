@@ -1,0 +1,96 @@
+//! The event source mapping of the local machine: pollers that invoke process as Lambda does.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
+use hookwell_aws::mapping::{EventSourceMapping, Received};
+use hookwell_aws::{Connection, Limits};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::{LocalProcess, Machine, when_true};
+
+/// How many batches run at once. Lambda starts with five pollers.
+const POLLERS: usize = 5;
+
+/// The function's timeout, as in template.yaml.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The pause after the queue did not answer.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Starts the pollers.
+pub(super) fn start(
+    work: &mut JoinSet<()>,
+    connection: &Connection,
+    machine: &Machine,
+    process: &Arc<LocalProcess>,
+    stopped: &watch::Receiver<bool>,
+) {
+    let queue = EventSourceMapping::new(connection.sqs(Limits::TOOL), machine.queue_url.clone());
+    for _ in 0..POLLERS {
+        let (queue, process, stopped) = (queue.clone(), process.clone(), stopped.clone());
+        work.spawn(async move {
+            let mut stop = std::pin::pin!(when_true(stopped));
+            loop {
+                tokio::select! {
+                    () = &mut stop => return,
+                    batch = queue.receive() => match batch {
+                        Ok(batch) => invoke(&queue, &process, batch).await,
+                        Err(why) => {
+                            tracing::warn!(reason = %why, "polling failed");
+                            tokio::time::sleep(PAUSE).await;
+                        }
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// Runs one batch and deletes what did not fail. An error of the whole invocation leaves the whole batch.
+async fn invoke(queue: &EventSourceMapping, process: &LocalProcess, batch: Vec<Received>) {
+    if batch.is_empty() {
+        return;
+    }
+    let receipts: Vec<_> = batch
+        .iter()
+        .map(|one| (one.id.clone(), one.receipt.clone()))
+        .collect();
+    let mut event = SqsEvent::default();
+    event.records = batch.into_iter().map(record).collect();
+    let deadline = SystemTime::now()
+        .checked_add(TIMEOUT)
+        .unwrap_or_else(SystemTime::now);
+    let failures = match process.respond(event, deadline).await {
+        Ok(response) => response.batch_item_failures,
+        Err(why) => {
+            tracing::error!(reason = %why, "a batch failed");
+            return;
+        }
+    };
+    let failed = |id: &String| {
+        failures
+            .iter()
+            .any(|failure| failure.item_identifier == *id)
+    };
+    let done = receipts
+        .into_iter()
+        .filter(|(id, _)| !failed(id))
+        .map(|(_, receipt)| receipt);
+    if let Err(why) = queue.delete(done.collect()).await {
+        tracing::warn!(reason = %why, "deleting failed, so the messages come back");
+    }
+}
+
+fn record(message: Received) -> SqsMessage {
+    let mut record = SqsMessage::default();
+    record.message_id = Some(message.id);
+    record.receipt_handle = Some(message.receipt);
+    record.body = Some(message.body);
+    record.attributes = message.attributes.into_iter().collect();
+    record.event_source = Some("aws:sqs".to_owned());
+    record.aws_region = Some("us-east-1".to_owned());
+    record
+}
