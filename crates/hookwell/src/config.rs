@@ -8,7 +8,7 @@ use std::fmt;
 use ipnet::IpNet;
 use toml::{Table, Value};
 
-use crate::fields::{Fields, Problems};
+use crate::fields::{Fields, Problems, looks_like};
 use crate::json::Pointer;
 use crate::pattern::Pattern;
 use crate::recipe::{Part, Recipe};
@@ -119,14 +119,19 @@ fn source(name: &str, mut fields: Fields<'_>, problems: &Problems) -> Option<Sou
             base.remove("page");
             fields.underlay(base);
         } else {
-            problems.add(
-                &format!("{path}.preset"),
-                &format!("there is no preset {preset:?}"),
-            );
+            let near = presets()
+                .into_iter()
+                .find(|known| looks_like(known, preset));
+            let hint = near
+                .map(|known| format!(": did you mean {known}?"))
+                .unwrap_or_default();
+            let message = format!("there is no preset {preset:?}{hint}");
+            problems.add(&format!("{path}.preset"), &message);
             fields.ignore_rest();
             return None;
         }
     }
+    let names_secrets = fields.has("secrets");
     let secrets = secrets(&mut fields, problems);
     let min_secret_bytes = fields
         .number("min_secret_bytes", 1, 1024)
@@ -186,12 +191,12 @@ fn source(name: &str, mut fields: Fields<'_>, problems: &Problems) -> Option<Sou
         dedupe,
         mapping,
     };
-    consistent(&source, &path, problems);
+    consistent(&source, names_secrets, &path, problems);
     Some(source)
 }
 
 /// What no single key shows.
-fn consistent(source: &Source, path: &str, problems: &Problems) {
+fn consistent(source: &Source, names_secrets: bool, path: &str, problems: &Problems) {
     let signs = |part: &Part| {
         source
             .recipes
@@ -206,7 +211,7 @@ fn consistent(source: &Source, path: &str, problems: &Problems) {
                 &format!("is missing: nothing is signed here, so say which addresses may send ({all} for anyone)"),
             );
         }
-    } else if source.secrets.is_empty() && !source.recipes.is_empty() {
+    } else if !names_secrets && !source.recipes.is_empty() {
         problems.add(
             &format!("{path}.secrets"),
             "is missing: name the secret, [\"env:NAME\"]",

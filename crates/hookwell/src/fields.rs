@@ -63,6 +63,11 @@ impl<'p> Fields<'p> {
         self.seen.contains(key)
     }
 
+    /// Whether the file has this key and nobody read it yet.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     /// Puts `base` under what the file says: tables merge, everything else in the file wins.
     pub(crate) fn underlay(&mut self, base: Table) {
         merge(&mut self.table, base);
@@ -180,7 +185,7 @@ fn merge(over: &mut Table, base: Table) {
 }
 
 /// Whether two keys differ by one letter, a missing one, or `-` for `_`.
-fn looks_like(known: &str, key: &str) -> bool {
+pub(crate) fn looks_like(known: &str, key: &str) -> bool {
     let known: Vec<char> = known.chars().collect();
     let key: Vec<char> = key
         .chars()

@@ -1,0 +1,150 @@
+//! The sources file as its author meets it: what works, and how every mistake is told.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+use hookwell::config::{parse, presets};
+use hookwell::source::{Dedupe, OnInvalid};
+
+fn problems(text: &str) -> Vec<String> {
+    parse(text)
+        .expect_err("mistakes")
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+#[test]
+fn every_mistake_is_listed_at_once_with_its_path() {
+    let text = r#"
+        [sources.shop]
+        preset = "resource"
+        secrets = ["SHOP_SECRET"]
+        secret = "x"
+        max_body_bytes = 9000000
+
+        [sources.open]
+        preset = "plain"
+
+        [sources.unknown]
+        preset = "resorce"
+
+        [sources.acme]
+        secrets = ["env:ACME"]
+        [sources.acme.verify]
+        alg = "hmac-md5"
+        signature = { header = ["X Sig"], encoding = "hexx" }
+        content = "{ts}{bdy}"
+        [sources.acme.event]
+        id = "/id"
+        operations = { "a*b*c" = "create", "x" = "upsert" }
+    "#;
+    insta::assert_snapshot!(problems(text).join("\n"), @r#"
+    sources.acme.event.id: "/id" is not body:/POINTER, header:NAME or a template of them
+    sources.acme.event.operations: "a*b*c" is not a word with at most one *
+    sources.acme.event.operations.x: is one of create, update, delete, other
+    sources.acme.verify.alg: is one of hmac-sha256, hmac-sha1, hmac-sha512, sha256, sha1, token, basic, unsigned
+    sources.acme.verify.content: unknown token {bdy}
+    sources.acme.verify.signature.encoding: is one of hex, base64, base64url
+    sources.acme.verify.signature.header: "X Sig" is not a header name
+    sources.open.allow_ips: is missing: nothing is signed here, so say which addresses may send (["0.0.0.0/0", "::/0"] for anyone)
+    sources.shop.max_body_bytes: is a number from 1 to 716800
+    sources.shop.secret: unknown key: did you mean secrets?
+    sources.shop.secrets[0]: is not env:NAME, ssm:NAME or secretsmanager:ID#STAGE
+    sources.unknown.preset: there is no preset "resorce": did you mean resource?
+    "#);
+}
+
+#[test]
+fn a_file_that_is_not_toml_names_the_line() {
+    assert_eq!(problems("[sources.a]\nsecrets = \n").len(), 1);
+    assert!(problems("[sources.a]\nsecrets = \n")[0].starts_with("line 2: "));
+    assert_eq!(
+        problems(""),
+        ["sources: is missing: name a sender with [sources.NAME]"]
+    );
+}
+
+#[test]
+fn a_pasted_secret_is_never_repeated() {
+    let text = "[sources.a]\npreset = \"resource\"\nsecrets = [\"whsec_abcdefghijklmnop\"]\n";
+    assert!(!problems(text).join("\n").contains("abcdefghijklmnop"));
+}
+
+#[test]
+fn a_source_overrides_any_part_of_its_preset() {
+    let text = r#"
+        [sources.shop]
+        preset = "resource"
+        secrets = ["env:A", "env:B"]
+        on_invalid = "quarantine"
+        verify.signature.header = ["X-Other"]
+        event.id = "body:/uid"
+    "#;
+    let source = parse(text).unwrap().remove(0);
+    assert_eq!(source.on_invalid, OnInvalid::Quarantine);
+    let signature = source.recipes[0].signature.as_ref().unwrap();
+    assert_eq!(signature.headers, ["X-Other"]);
+    assert_eq!(
+        source.recipes[0].content.len(),
+        1,
+        "the rest stays the preset's"
+    );
+    assert_eq!(source.dedupe, Dedupe::Id);
+}
+
+#[test]
+fn an_id_in_an_unsigned_header_counts_only_with_the_body() {
+    let with = |rest: &str| {
+        let text = format!(
+            r#"
+            [sources.a]
+            secrets = ["env:A"]
+            {rest}
+            [sources.a.verify]
+            alg = "hmac-sha256"
+            signature = {{ header = "X-Sig" }}
+            content = "{{body}}"
+            [sources.a.event]
+            id = "header:X-Id"
+            "#
+        );
+        parse(&text).map(|mut sources| sources.remove(0).dedupe)
+    };
+    assert_eq!(with("").unwrap(), Dedupe::IdAndBody);
+    assert_eq!(with("dedupe = \"none\"").unwrap(), Dedupe::None);
+    assert_eq!(
+        with("dedupe = \"body\"\ndedupe_window = 60").unwrap(),
+        Dedupe::Body { seconds: 60 }
+    );
+    assert!(
+        with("dedupe = \"id\"").unwrap_err()[0]
+            .message
+            .contains("not signed")
+    );
+    assert!(with("dedupe = \"body\"").is_err(), "a window must be named");
+    assert!(
+        with("dedupe_window = 60").is_err(),
+        "a window alone means nothing"
+    );
+}
+
+#[test]
+fn every_preset_is_a_source_once_it_has_what_only_its_user_knows() {
+    for preset in presets() {
+        let text = format!(
+            "[sources.x]\npreset = {preset:?}\nsecrets = [\"env:X\"]\nallow_ips = [\"::/0\"]\npublic_url = \"https://x.example/webhooks/x\"\n"
+        );
+        assert!(parse(&text).is_ok(), "{preset}: {:?}", parse(&text));
+    }
+}
+
+#[test]
+fn unsigned_needs_an_address_list_and_signed_needs_a_secret() {
+    assert!(
+        problems("[sources.a]\npreset = \"plain\"")[0]
+            .starts_with("sources.a.allow_ips: is missing")
+    );
+    assert!(
+        problems("[sources.a]\npreset = \"generic\"")[0]
+            .starts_with("sources.a.secrets: is missing")
+    );
+}

@@ -1,0 +1,474 @@
+//! What ingest answers, and what it leaves behind.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::FutureExt as _;
+use hookwell::config;
+use hookwell::delivery::Delivery;
+use hookwell::event::{Event, Operation};
+use hookwell::handler::Outcome;
+use hookwell::ingest::{Received, Sources, receive};
+use hookwell::ledger::{End, Ledger, LedgerError, Remembered, Status};
+use hookwell::memory::{MemoryLedger, MemoryQueue};
+use hookwell::queue::{Queue, QueueError};
+use hookwell::reply::Receipt;
+use hookwell::source::SecretProblem;
+use http::{HeaderMap, HeaderValue, Method};
+
+const NOW: i64 = 1_790_000_000_000;
+const SECRET: &str = "a secret of 23 bytes...";
+const SOURCES: &str = r#"
+    [sources.resource]
+    preset = "resource"
+    secrets = ["env:NEW", "env:OLD"]
+
+    [sources.stonal]
+    preset = "stonal"
+    allow_ips = ["192.0.2.0/24"]
+
+    [sources.keeps]
+    preset = "resource"
+    secrets = ["env:NEW"]
+    on_invalid = "quarantine"
+    types = ["resource.*"]
+
+    [sources.broken]
+    preset = "resource"
+    secrets = ["env:UNSET"]
+
+    [sources.short]
+    preset = "resource"
+    secrets = ["env:SHORT"]
+"#;
+const BODY: &str = r#"{"id":"evt_1","type":"resource.created","created_at":"2026-11-21T00:00:00Z","data":{"object":{"id":"r1","n":1.0}}}"#;
+
+/// An ingest with its parts, of which table and queue can be taken away.
+struct Setup {
+    sources: Sources,
+    ledger: MemoryLedger,
+    queue: MemoryQueue,
+    table_down: AtomicBool,
+    queue_down: AtomicBool,
+}
+
+impl Ledger for Setup {
+    async fn remember(&self, event: &Event, now: i64) -> Result<Remembered, LedgerError> {
+        if self.table_down.load(Ordering::Relaxed) {
+            return Err(LedgerError("down".into()));
+        }
+        self.ledger.remember(event, now).await
+    }
+
+    async fn finish(&self, event: &Event, end: &End) -> Result<bool, LedgerError> {
+        self.ledger.finish(event, end).await
+    }
+}
+
+impl Queue for Setup {
+    async fn send(&self, event: &Event) -> Result<(), QueueError> {
+        if self.queue_down.load(Ordering::Relaxed) {
+            return Err(QueueError("down".into()));
+        }
+        self.queue.send(event).await
+    }
+
+    async fn bury(&self, event: &Event, reason: &str) -> Result<(), QueueError> {
+        self.queue.bury(event, reason).await
+    }
+
+    async fn delay(&self, _: &str, _: u32) {}
+}
+
+fn setup() -> Setup {
+    let fetch = |name: &hookwell::secret::SecretRef| match name.to_string().as_str() {
+        "env:NEW" => Ok(SECRET.to_owned()),
+        "env:OLD" => Ok("the older secret, also long".to_owned()),
+        "env:SHORT" => Ok("short".to_owned()),
+        _ => Err(SecretProblem::NotSet),
+    };
+    Setup {
+        sources: Sources::new(config::parse(SOURCES).unwrap(), fetch),
+        ledger: MemoryLedger::default(),
+        queue: MemoryQueue::default(),
+        table_down: AtomicBool::new(false),
+        queue_down: AtomicBool::new(false),
+    }
+}
+
+impl Setup {
+    fn receive_at(&self, delivery: &Delivery, now: i64) -> Received {
+        receive(&self.sources, self, self, delivery, now)
+            .now_or_never()
+            .unwrap()
+    }
+
+    fn receive(&self, delivery: &Delivery) -> Received {
+        self.receive_at(delivery, NOW)
+    }
+
+    fn left_nothing(&self) -> bool {
+        self.ledger.is_empty() && self.queue.is_empty() && self.queue.buried().is_empty()
+    }
+}
+
+fn delivery(source: &str, body: &[u8]) -> Delivery {
+    Delivery {
+        request_id: "request-1".into(),
+        method: Method::POST,
+        source: Some(source.into()),
+        path: format!("/webhooks/{source}"),
+        query: String::new(),
+        headers: HeaderMap::new(),
+        body: body.to_vec(),
+        source_ip: Some("192.0.2.7".parse().unwrap()),
+    }
+}
+
+fn signed_with(secret: &str, source: &str, body: &[u8]) -> Delivery {
+    use hmac::{Hmac, KeyInit, Mac};
+    let mut mac = <Hmac<sha2::Sha256> as KeyInit>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(body);
+    let mut delivery = delivery(source, body);
+    let signature = hex::encode(mac.finalize().into_bytes());
+    delivery.headers.insert(
+        "x-webhook-signature",
+        HeaderValue::from_str(&signature).unwrap(),
+    );
+    delivery
+}
+
+fn signed(source: &str, body: &[u8]) -> Delivery {
+    signed_with(SECRET, source, body)
+}
+
+#[test]
+fn every_refusal_has_its_status_and_leaves_nothing_behind() {
+    let with = |change: &dyn Fn(&mut Delivery)| {
+        let mut delivery = signed("resource", BODY.as_bytes());
+        change(&mut delivery);
+        delivery
+    };
+    let cases = [
+        (
+            "unknown source",
+            with(&|d| d.source = Some("nobody".into())),
+            404,
+        ),
+        ("no source", with(&|d| d.source = None), 404),
+        ("a GET", with(&|d| d.method = Method::GET), 405),
+        (
+            "one byte too large",
+            signed("resource", &[b' '; 256 * 1024 + 1]),
+            413,
+        ),
+        (
+            "an address that is not listed",
+            {
+                let mut delivery = delivery("stonal", b"{}");
+                delivery.source_ip = Some("198.51.100.1".parse().unwrap());
+                delivery
+            },
+            403,
+        ),
+        (
+            "no address",
+            {
+                let mut delivery = delivery("stonal", b"{}");
+                delivery.source_ip = None;
+                delivery
+            },
+            403,
+        ),
+        (
+            "gzip",
+            with(&|d| {
+                d.headers
+                    .insert("content-encoding", HeaderValue::from_static("gzip"));
+            }),
+            415,
+        ),
+        ("no signature", delivery("resource", BODY.as_bytes()), 401),
+        ("another body", with(&|d| d.body.push(b' ')), 401),
+        (
+            "another secret",
+            signed_with("not the right secret at all", "resource", BODY.as_bytes()),
+            401,
+        ),
+        (
+            "two signatures",
+            with(&|d| {
+                let value = d.headers["x-webhook-signature"].clone();
+                d.headers.append("x-webhook-signature", value);
+            }),
+            401,
+        ),
+        (
+            "a missing key",
+            signed("resource", br#"{"id":"e","type":"t"}"#),
+            400,
+        ),
+        (
+            "a null key",
+            signed(
+                "resource",
+                br#"{"id":"e","type":"t","data":{"object":null}}"#,
+            ),
+            400,
+        ),
+        ("no JSON", signed("resource", b"id=1"), 400),
+        (
+            "two ids",
+            signed(
+                "resource",
+                br#"{"id":"a","id":"b","type":"t","data":{"object":{}}}"#,
+            ),
+            400,
+        ),
+        (
+            "a stonal without its keys",
+            delivery("stonal", br#"{"type":"t","operation":"create","doc":{}}"#),
+            400,
+        ),
+        (
+            "a source whose secret is not set",
+            signed("broken", BODY.as_bytes()),
+            503,
+        ),
+        (
+            "a source whose secret is too short",
+            signed_with("short", "short", BODY.as_bytes()),
+            503,
+        ),
+    ];
+    for (name, delivery, status) in cases {
+        let setup = setup();
+        let received = setup.receive(&delivery);
+        assert_eq!(
+            received.receipt.reply().status,
+            status,
+            "{name}: {received:?}"
+        );
+        assert!(setup.left_nothing(), "{name}");
+    }
+}
+
+#[test]
+fn a_signed_delivery_is_remembered_queued_and_answered() {
+    let setup = setup();
+    let received = setup.receive(&signed("resource", BODY.as_bytes()));
+    assert_eq!((received.receipt, received.secret), (Receipt::Received, 0));
+    let event = Event::from_message(&setup.queue.take().unwrap()).unwrap();
+    assert_eq!(
+        (event.id.as_str(), event.kind.as_str()),
+        ("evt_1", "resource.created")
+    );
+    assert_eq!(
+        (event.operation, event.document_type.as_str()),
+        (Operation::Create, "resource")
+    );
+    assert_eq!(event.document(), Some(r#"{"id":"r1","n":1.0}"#));
+    assert_eq!(
+        setup.ledger.record(&event.key).unwrap().status,
+        Status::Pending
+    );
+}
+
+#[test]
+fn the_older_of_two_secrets_still_verifies() {
+    let delivery = signed_with("the older secret, also long", "resource", BODY.as_bytes());
+    assert_eq!(
+        (
+            setup().receive(&delivery).receipt,
+            setup().receive(&delivery).secret
+        ),
+        (Receipt::Received, 1)
+    );
+}
+
+#[test]
+fn a_pending_event_is_sent_again_and_keeps_the_time_it_was_first_received() {
+    let setup = setup();
+    setup.queue_down.store(true, Ordering::Relaxed);
+    let delivery = signed("resource", BODY.as_bytes());
+    let refused = setup.receive(&delivery);
+    assert_eq!(refused.receipt, Receipt::Unavailable);
+    assert!(
+        refused
+            .receipt
+            .reply()
+            .headers
+            .iter()
+            .any(|(name, _)| *name == "retry-after")
+    );
+    setup.queue_down.store(false, Ordering::Relaxed);
+    assert_eq!(
+        setup.receive_at(&delivery, NOW + 60_000).receipt,
+        Receipt::Received
+    );
+    assert_eq!(
+        setup.receive_at(&delivery, NOW + 90_000).receipt,
+        Receipt::Received
+    );
+    assert_eq!(
+        setup.queue.len(),
+        2,
+        "each answer of 200 had a send of its own"
+    );
+    assert_eq!(
+        Event::from_message(&setup.queue.take().unwrap())
+            .unwrap()
+            .received_at,
+        NOW
+    );
+}
+
+#[test]
+fn a_finished_event_is_answered_without_a_send() {
+    for outcome in [
+        Outcome::Applied,
+        Outcome::Stale,
+        Outcome::Ignored,
+        Outcome::Rejected,
+    ] {
+        let setup = setup();
+        let delivery = signed("resource", BODY.as_bytes());
+        let event = setup.receive(&delivery).event.unwrap();
+        setup.queue.take();
+        let end = End {
+            outcome,
+            reason: None,
+            at: NOW,
+        };
+        setup
+            .ledger
+            .finish(&event, &end)
+            .now_or_never()
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            setup.receive(&delivery).receipt,
+            Receipt::Duplicate,
+            "{outcome:?}"
+        );
+        assert!(setup.queue.is_empty());
+    }
+}
+
+#[test]
+fn without_the_table_events_are_queued_and_counted() {
+    let setup = setup();
+    setup.table_down.store(true, Ordering::Relaxed);
+    let received = setup.receive(&signed("resource", BODY.as_bytes()));
+    assert_eq!(
+        (received.receipt, received.dedup_unavailable),
+        (Receipt::Received, true)
+    );
+    assert_eq!(setup.queue.len(), 1);
+}
+
+#[test]
+fn a_record_past_its_life_no_longer_counts_even_before_it_is_deleted() {
+    let setup = setup();
+    let delivery = signed("resource", BODY.as_bytes());
+    let event = setup.receive(&delivery).event.unwrap();
+    let end = End {
+        outcome: Outcome::Applied,
+        reason: None,
+        at: NOW,
+    };
+    setup
+        .ledger
+        .finish(&event, &end)
+        .now_or_never()
+        .unwrap()
+        .unwrap();
+    let days = |n: i64| NOW + n * 86_400_000;
+    assert_eq!(
+        setup.receive_at(&delivery, days(35)).receipt,
+        Receipt::Duplicate
+    );
+    assert_eq!(
+        setup.receive_at(&delivery, days(35) + 1000).receipt,
+        Receipt::Received
+    );
+}
+
+#[test]
+fn the_same_id_of_two_sources_is_two_events() {
+    let setup = setup();
+    let body = BODY.as_bytes();
+    let one = setup.receive(&signed("resource", body)).event.unwrap();
+    let two = setup.receive(&signed("keeps", body)).event.unwrap();
+    assert_ne!(one.key, two.key);
+}
+
+#[test]
+fn a_delivery_without_an_id_is_a_new_event_every_time() {
+    let setup = setup();
+    let body = br#"{"organizationCode":"o","type":"t","operation":"create","doc":{"id":"1"}}"#;
+    let first = delivery("stonal", body);
+    let again = Delivery {
+        request_id: "request-2".into(),
+        ..first.clone()
+    };
+    assert_eq!(setup.receive(&first).receipt, Receipt::Received);
+    assert_eq!(setup.receive(&again).receipt, Receipt::Received);
+    assert_eq!(setup.queue.len(), 2);
+}
+
+#[test]
+fn an_unknown_operation_is_taken_as_other() {
+    let setup = setup();
+    let body = br#"{"organizationCode":"o","type":"t","operation":"archive","doc":{"id":"1"}}"#;
+    let received = setup.receive(&delivery("stonal", body));
+    assert_eq!(received.receipt.reply().status, 200);
+    assert_eq!(received.event.unwrap().operation, Operation::Other);
+}
+
+#[test]
+fn types_that_a_source_does_not_want_are_answered_and_not_queued() {
+    let setup = setup();
+    let body = br#"{"id":"e","type":"user.created","data":{"object":{"id":"1"}}}"#;
+    assert_eq!(
+        setup.receive(&signed("keeps", body)).receipt,
+        Receipt::Filtered
+    );
+    assert!(setup.left_nothing());
+}
+
+#[test]
+fn a_source_that_quarantines_keeps_what_it_cannot_read() {
+    let setup = setup();
+    let received = setup.receive(&signed("keeps", b"not json"));
+    assert_eq!(
+        (received.receipt, received.receipt.reply().status.as_u16()),
+        (Receipt::Quarantined, 200)
+    );
+    let event = Event::from_message(&setup.queue.take().unwrap()).unwrap();
+    assert_eq!(event.body.0, b"not json");
+    assert!(event.invalid.unwrap().contains("not JSON"));
+    assert_eq!(
+        setup.receive(&delivery("keeps", b"not json")).receipt,
+        Receipt::Unverified,
+        "only the sender can"
+    );
+}
+
+#[test]
+fn nothing_that_is_printed_holds_a_secret_a_signature_or_a_body() {
+    let setup = setup();
+    let delivery = signed("resource", BODY.as_bytes());
+    let signature = delivery.headers["x-webhook-signature"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let printed = format!(
+        "{delivery:?} {:?} {:?}",
+        setup.receive(&delivery),
+        setup.sources
+    );
+    for secret in [SECRET, signature.as_str(), "r1\",\"n"] {
+        assert!(!printed.contains(secret), "{printed}");
+    }
+}

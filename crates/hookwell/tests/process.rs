@@ -1,0 +1,374 @@
+//! What process does with a batch.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::FutureExt as _;
+use hookwell::event::{Body, Event, Key, Operation};
+use hookwell::handler::{HandleError, Handler, Outcome};
+use hookwell::ledger::Status;
+use hookwell::memory::{MemoryDocuments, MemoryLedger, MemoryQueue};
+use hookwell::process::{Fate, Message, Processed, delay, process};
+
+const NOW: i64 = 1_790_000_000_000;
+
+fn event(id: &str, operation: Operation, time: i64, document: &str) -> Event {
+    Event {
+        key: Key::new("s", &[id.as_bytes()]),
+        source: "s".into(),
+        id: id.into(),
+        kind: format!("thing.{}", operation.name()),
+        operation,
+        time: Some(time),
+        received_at: NOW,
+        expires_at: NOW / 1000 + 1000,
+        document_type: "thing".into(),
+        document_id: Some(document.into()),
+        document_at: Some("/data".into()),
+        invalid: None,
+        body: Body(format!(r#"{{"data":{{"from":"{id}"}}}}"#).into_bytes()),
+    }
+}
+
+fn message(body: &str) -> Message {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let id = format!("m{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    Message {
+        receipt: id.clone(),
+        id,
+        receive_count: 1,
+        body: body.into(),
+    }
+}
+
+#[derive(Default)]
+struct Setup<H> {
+    ledger: MemoryLedger,
+    queue: MemoryQueue,
+    handler: H,
+}
+
+impl<H: Handler> Setup<H> {
+    fn run(&self, events: &[Event]) -> Vec<Processed> {
+        self.run_messages(
+            events
+                .iter()
+                .map(|event| message(&event.to_message()))
+                .collect(),
+        )
+    }
+
+    fn run_messages(&self, batch: Vec<Message>) -> Vec<Processed> {
+        let Self {
+            ledger,
+            queue,
+            handler,
+        } = self;
+        let never = std::future::pending();
+        process(ledger, queue, handler, batch, || NOW, || true, never)
+            .now_or_never()
+            .unwrap()
+    }
+}
+
+fn state(documents: &MemoryDocuments) -> BTreeMap<String, Option<String>> {
+    documents
+        .all()
+        .into_iter()
+        .map(|(key, document)| (key, document.state))
+        .collect()
+}
+
+#[test]
+fn every_order_and_number_of_copies_gives_one_final_state() {
+    use Operation::{Create, Delete, Update};
+    let histories = [
+        vec![
+            event("1", Create, 1, "d"),
+            event("2", Update, 2, "d"),
+            event("3", Update, 3, "d"),
+        ],
+        vec![
+            event("1", Create, 1, "d"),
+            event("2", Update, 2, "d"),
+            event("3", Delete, 3, "d"),
+        ],
+        vec![
+            event("1", Create, 1, "d"),
+            event("2", Delete, 2, "d"),
+            event("3", Create, 3, "d"),
+        ],
+        vec![
+            event("1", Create, 5, "d"),
+            event("2", Update, 5, "d"),
+            event("3", Update, 5, "d"),
+        ],
+        vec![
+            event("1", Create, 5, "d"),
+            event("2", Update, 5, "d"),
+            event("3", Delete, 5, "d"),
+        ],
+    ];
+    for history in histories {
+        let in_order = Setup::<MemoryDocuments>::default();
+        let mut sorted = history.clone();
+        sorted.sort_by_key(Event::version);
+        for event in &sorted {
+            in_order.run(std::slice::from_ref(event));
+        }
+        let expected = state(&in_order.handler);
+        // Every sequence of up to five deliveries of the three events that holds each at least once.
+        for code in 0..3_usize.pow(5) {
+            let order: Vec<_> = (0..5).map(|digit| code / 3_usize.pow(digit) % 3).collect();
+            if (0..3).any(|index| !order.contains(&index)) {
+                continue;
+            }
+            let shuffled = Setup::<MemoryDocuments>::default();
+            for index in &order {
+                assert!(
+                    shuffled
+                        .run(&history[*index..=*index])
+                        .iter()
+                        .all(|done| !done.fate.is_failure())
+                );
+            }
+            assert_eq!(state(&shuffled.handler), expected, "{order:?}");
+            let batch: Vec<_> = order.iter().map(|index| history[*index].clone()).collect();
+            let at_once = Setup::<MemoryDocuments>::default();
+            at_once.run(&batch);
+            assert_eq!(state(&at_once.handler), expected, "{order:?} in one batch");
+        }
+    }
+}
+
+#[test]
+fn a_copy_changes_nothing_and_does_not_rewrite_the_outcome() {
+    let setup = Setup::<MemoryDocuments>::default();
+    let (old, new) = (
+        event("1", Operation::Create, 1, "d"),
+        event("2", Operation::Update, 2, "d"),
+    );
+    assert_eq!(
+        setup.run(&[old.clone()])[0].fate,
+        Fate::Finished(Outcome::Applied)
+    );
+    assert_eq!(setup.run(&[new])[0].fate, Fate::Finished(Outcome::Applied));
+    assert_eq!(setup.run(&[old.clone()])[0].fate, Fate::Duplicate);
+    assert_eq!(
+        setup.ledger.record(&old.key).unwrap().outcome,
+        Some(Outcome::Applied)
+    );
+}
+
+#[test]
+fn a_write_whose_record_was_lost_counts_as_applied_not_as_stale() {
+    let setup = Setup::<MemoryDocuments>::default();
+    let event = event("1", Operation::Create, 1, "d");
+    setup
+        .handler
+        .handle(&event)
+        .now_or_never()
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        setup.run(&[event])[0].fate,
+        Fate::Finished(Outcome::Applied)
+    );
+}
+
+#[test]
+fn a_stale_update_after_a_delete_stays_deleted_and_is_stale() {
+    let setup = Setup::<MemoryDocuments>::default();
+    setup.run(&[event("2", Operation::Delete, 2, "d")]);
+    let done = setup.run(&[event("1", Operation::Update, 1, "d")]);
+    assert_eq!(done[0].fate, Fate::Finished(Outcome::Stale));
+    assert_eq!(state(&setup.handler)["s#thing#d"], None);
+}
+
+#[test]
+fn what_is_not_about_a_document_is_ignored() {
+    let setup = Setup::<MemoryDocuments>::default();
+    let payment = event("1", Operation::Other, 1, "d");
+    assert_eq!(
+        setup.run(&[payment.clone()])[0].fate,
+        Fate::Finished(Outcome::Ignored)
+    );
+    assert_eq!(
+        setup.ledger.record(&payment.key).unwrap().status,
+        Status::Done
+    );
+    assert!(setup.handler.all().is_empty());
+}
+
+#[test]
+fn what_can_never_be_applied_goes_to_the_dead_letter_queue_with_its_reason() {
+    let setup = Setup::<MemoryDocuments>::default();
+    let nameless = Event {
+        document_id: None,
+        ..event("1", Operation::Create, 1, "d")
+    };
+    let stateless = Event {
+        body: Body(b"{}".to_vec()),
+        ..event("2", Operation::Update, 1, "d")
+    };
+    let unreadable = Event {
+        invalid: Some("no JSON".into()),
+        ..event("3", Operation::Other, 1, "d")
+    };
+    for event in [&nameless, &stateless, &unreadable] {
+        let done = setup.run(std::slice::from_ref(event));
+        assert_eq!(done[0].fate, Fate::Finished(Outcome::Rejected));
+        assert_eq!(
+            setup.ledger.record(&event.key).unwrap().status,
+            Status::Quarantined
+        );
+    }
+    let reasons: Vec<_> = setup
+        .queue
+        .buried()
+        .into_iter()
+        .map(|(_, reason)| reason)
+        .collect();
+    assert_eq!(
+        reasons,
+        [
+            "the event names no document",
+            "the event holds no state of its document",
+            "no JSON"
+        ]
+    );
+}
+
+#[test]
+fn one_bad_message_does_not_fail_its_neighbours() {
+    let setup = Setup::<MemoryDocuments>::default();
+    let good = message(&event("1", Operation::Create, 1, "d").to_message());
+    let bad = message("not one of ours");
+    let processed = setup.run_messages(vec![bad.clone(), good.clone()]);
+    let failed: Vec<_> = processed
+        .iter()
+        .filter(|done| done.fate.is_failure())
+        .collect();
+    assert_eq!(
+        (failed.len(), failed[0].message.id.as_str()),
+        (1, bad.id.as_str())
+    );
+    assert_eq!(setup.handler.all().len(), 1);
+}
+
+/// Fails as the event's id says, and notes what it was called with.
+#[derive(Default)]
+struct Moody(Mutex<Vec<String>>);
+
+impl Handler for Moody {
+    async fn handle(&self, event: &Event) -> Result<Outcome, HandleError> {
+        self.0.lock().unwrap().push(event.id.clone());
+        match event.id.as_str() {
+            "panic" => panic!("on purpose"),
+            "retry" => Err(HandleError::Retry("later".into())),
+            "hang" => std::future::pending().await,
+            _ => Ok(Outcome::Applied),
+        }
+    }
+}
+
+#[test]
+fn a_panic_is_a_retry_of_that_event_only() {
+    let setup = Setup::<Moody>::default();
+    let events = ["panic", "retry", "fine"].map(|id| event(id, Operation::Create, 1, id));
+    let fates: BTreeMap<_, _> = setup
+        .run(&events)
+        .into_iter()
+        .map(|done| (done.event.unwrap().id, done.fate))
+        .collect();
+    assert_eq!(fates["panic"], Fate::Retry("the handler panicked".into()));
+    assert_eq!(fates["retry"], Fate::Retry("later".into()));
+    assert_eq!(fates["fine"], Fate::Finished(Outcome::Applied));
+    assert!(
+        setup.ledger.record(&events[0].key).is_none(),
+        "nothing is recorded of a retry"
+    );
+}
+
+#[test]
+fn what_there_is_no_time_for_is_not_started_and_comes_back() {
+    let setup = Setup::<Moody>::default();
+    let batch = vec![message(&event("a", Operation::Create, 1, "a").to_message())];
+    let Setup {
+        ledger,
+        queue,
+        handler,
+    } = &setup;
+    let never = std::future::pending();
+    let done = process(ledger, queue, handler, batch, || NOW, || false, never)
+        .now_or_never()
+        .unwrap();
+    assert_eq!(done[0].fate, Fate::NotStarted);
+    assert!(setup.handler.0.lock().unwrap().is_empty());
+}
+
+#[test]
+fn at_the_deadline_what_still_runs_comes_back_and_what_is_done_stays_done() {
+    let setup = Setup::<Moody>::default();
+    let batch =
+        ["hang", "fine"].map(|id| message(&event(id, Operation::Create, 1, id).to_message()));
+    let hanging = batch[0].id.clone();
+    let Setup {
+        ledger,
+        queue,
+        handler,
+    } = &setup;
+    // Resolves when it is asked a second time: after the batch had its turn.
+    let mut polls = 0;
+    let stop = std::future::poll_fn(move |context| {
+        polls += 1;
+        context.waker().wake_by_ref();
+        if polls > 1 {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
+    });
+    let run = process(
+        ledger,
+        queue,
+        handler,
+        batch.to_vec(),
+        || NOW,
+        || true,
+        stop,
+    );
+    let mut run = std::pin::pin!(run);
+    let done = loop {
+        if let Some(done) = run.as_mut().now_or_never() {
+            break done;
+        }
+    };
+    let failed: Vec<_> = done.iter().filter(|done| done.fate.is_failure()).collect();
+    assert_eq!(
+        (done.len(), failed.len(), &failed[0].message.id),
+        (2, 1, &hanging)
+    );
+}
+
+#[test]
+fn events_of_one_document_run_in_order_and_one_after_the_other() {
+    let setup = Setup::<Moody>::default();
+    let ids = ["c", "a", "b"];
+    let events: Vec<_> = ids
+        .iter()
+        .zip([3, 1, 2])
+        .map(|(id, time)| event(id, Operation::Update, time, "d"))
+        .collect();
+    setup.run(&events);
+    assert_eq!(*setup.handler.0.lock().unwrap(), ["a", "b", "c"]);
+}
+
+#[test]
+fn pauses_grow_and_end_at_a_quarter_of_an_hour() {
+    let pauses: Vec<_> = (1..=8).map(delay).collect();
+    assert_eq!(pauses, [2, 6, 18, 54, 162, 486, 900, 900]);
+    assert_eq!((delay(0), delay(u32::MAX)), (2, 900));
+}
