@@ -155,7 +155,7 @@ pub struct Event {
     pub time: Option<Millis>,
     /// When ingest first saw it.
     pub received_at: Millis,
-    /// When its record may be forgotten, in seconds since 1970 (`DynamoDB` TTL counts seconds).
+    /// When its record may be forgotten, in seconds since 1970 (DynamoDB TTL counts seconds).
     pub expires_at: i64,
     /// What sort of document it is about; empty when the sender has only one.
     #[serde(default, skip_serializing_if = "String::is_empty")]

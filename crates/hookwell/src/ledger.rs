@@ -67,7 +67,7 @@ pub trait Ledger: Send + Sync {
     /// Writes a pending record unless a live one is there, and says which.
     ///
     /// MUST be one atomic step. A record past its `expires_at` MUST count as absent even when it is still stored:
-    /// `DynamoDB` deletes up to days late ("Using time to live", developer guide).
+    /// DynamoDB deletes up to days late ("Using time to live", developer guide).
     ///
     /// # Errors
     /// When the answer is not known, whatever was written.

@@ -13,7 +13,7 @@ use crate::secret::{Secret, SecretError, SecretRef};
 use crate::time::{DAY, Millis, event_time};
 use crate::verify::{Claim, Refusal, Verifier};
 
-/// The largest text taken as an id, in bytes: with source and type it must fit a `DynamoDB` key of 2,048.
+/// The largest text taken as an id, in bytes: with source and type it must fit a DynamoDB key of 2,048.
 pub const MAX_ID_BYTES: usize = 1024;
 
 /// The largest text taken as a type, in bytes.

@@ -7,8 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use hookwell::event::Operation;
-use hookwell::source::Source;
-use hookwell_cli::local::{self, Machine, Options};
+use hookwell_cli::local::{self, Machine, Options, Senders};
 use hookwell_cli::request::{Draft, signed};
 use hookwell_cli::secrets::Secrets;
 
@@ -46,14 +45,15 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     crate::console::start_log();
     let sources = super::sources(arguments.sources.as_deref())?;
     let secrets = Secrets::made_up_for(&sources);
-    let mut options = Options::new(arguments.port, sources.clone(), secrets.clone());
+    let senders = Senders { sources, secrets };
+    let mut options = Options::new(arguments.port, senders.clone());
     options.data = arguments.data;
     tokio::runtime::Runtime::new()?.block_on(async {
         let running = local::start(options).await?;
         if arguments.json {
             println!("{}", serde_json::to_string(&running.machine)?);
         } else {
-            introduce(&running.machine, &sources, &secrets)?;
+            introduce(&running.machine, &senders)?;
         }
         std::io::stdout().flush()?;
         interrupted().await?;
@@ -73,7 +73,8 @@ async fn interrupted() -> Result<()> {
     Ok(())
 }
 
-fn introduce(machine: &Machine, sources: &[Source], secrets: &Secrets) -> Result<()> {
+fn introduce(machine: &Machine, senders: &Senders) -> Result<()> {
+    let Senders { sources, secrets } = senders;
     println!("listening on {}", machine.url);
     println!("\nsources");
     for source in sources {
@@ -99,7 +100,7 @@ fn introduce(machine: &Machine, sources: &[Source], secrets: &Secrets) -> Result
         );
     }
     println!("\nfor the functions under `cargo lambda watch`");
-    for (name, value) in machine.environment() {
+    for (name, value) in machine.endpoints.environment() {
         println!("  export {name}={value}");
     }
     println!("\none line per delivery (<-) and per event (->) follows; Ctrl-C ends it\n");

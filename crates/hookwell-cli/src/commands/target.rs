@@ -5,7 +5,7 @@ use clap::Args;
 use hookwell_aws::Connection;
 use hookwell_aws::admin::Admin;
 use hookwell_aws::settings::process_environment;
-use hookwell_cli::local::{DESCRIPTION_PATH, Machine};
+use hookwell_cli::local::{DESCRIPTION_PATH, Endpoints, Machine};
 
 /// Where to look.
 #[derive(Debug, Args)]
@@ -32,13 +32,13 @@ impl Target {
     /// When `hookwell dev` is not running, or there are no credentials or table names.
     pub(crate) async fn open(&self) -> Result<Opened> {
         if let Some(url) = &self.local {
-            let machine = describe(url)?;
-            let admin = Admin::new(&machine.connection()?);
-            let Machine {
+            let Machine { endpoints, .. } = describe(url)?;
+            let admin = Admin::new(&endpoints.connection()?);
+            let Endpoints {
                 events_table,
                 documents_table,
                 ..
-            } = machine;
+            } = endpoints;
             return Ok(Opened {
                 admin,
                 events_table,

@@ -9,7 +9,8 @@ use hookwell_aws::{Connection, Limits};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::{LocalProcess, Machine, when_true};
+use super::LocalProcess;
+use super::storage::{Endpoints, when_true};
 
 /// How many batches run at once. Lambda starts with five pollers.
 const POLLERS: usize = 5;
@@ -24,11 +25,11 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(super) fn start(
     work: &mut JoinSet<()>,
     connection: &Connection,
-    machine: &Machine,
+    endpoints: &Endpoints,
     process: &Arc<LocalProcess>,
     stopped: &watch::Receiver<bool>,
 ) {
-    let queue = EventSourceMapping::new(connection.sqs(Limits::TOOL), machine.queue_url.clone());
+    let queue = EventSourceMapping::new(connection.sqs(Limits::TOOL), endpoints.queue_url.clone());
     for _ in 0..POLLERS {
         let (queue, process, stopped) = (queue.clone(), process.clone(), stopped.clone());
         work.spawn(async move {

@@ -4,23 +4,24 @@
 mod front;
 mod mapping;
 pub mod sqs;
+mod storage;
 
-use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 pub use front::DESCRIPTION_PATH;
 use hookwell::ingest::Sources;
 use hookwell::source::Source;
-use hookwell_aws::admin::{Admin, QueueSettings};
+pub use hookwell_aws::admin::QueueSettings;
 use hookwell_aws::{Connection, DocumentsTable, EventsTable, Limits, SqsQueue};
 use ingest::Ingest;
 use process::Process;
 use process::handler::YourHandler;
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpListener;
+pub use storage::{Endpoints, Storage};
+use storage::{bind, url, when_true};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -29,15 +30,22 @@ use crate::secrets::Secrets;
 type LocalIngest = Arc<Ingest<EventsTable, SqsQueue>>;
 type LocalProcess = Process<EventsTable, SqsQueue, YourHandler<DocumentsTable>>;
 
-/// How the machine is set up.
-#[derive(Debug)]
-pub struct Options {
-    /// The port of the front; the tables and the queue take the next two where they are free. 0 for any.
-    pub port: u16,
-    /// The senders.
+/// Who sends to the machine.
+#[derive(Debug, Clone)]
+pub struct Senders {
+    /// The sources.
     pub sources: Vec<Source>,
     /// Their secrets.
     pub secrets: Secrets,
+}
+
+/// How the machine is set up.
+#[derive(Debug)]
+pub struct Options {
+    /// The port of the front; tables and queues take the next two where they are free. 0 for any.
+    pub port: u16,
+    /// Who sends to it.
+    pub senders: Senders,
     /// Where tables and queues are kept; nowhere when `None`.
     pub data: Option<PathBuf>,
     /// How the queue behaves.
@@ -45,52 +53,39 @@ pub struct Options {
 }
 
 impl Options {
-    /// What `hookwell dev` runs: messages that fail come back as in the cloud, by the pauses of
-    /// [`hookwell::process::delay`].
+    /// What `hookwell dev` runs.
     #[must_use]
-    pub fn new(port: u16, sources: Vec<Source>, secrets: Secrets) -> Self {
+    pub fn new(port: u16, senders: Senders) -> Self {
         let queue = QueueSettings {
             visibility_timeout: 60,
             max_receive_count: 5,
         };
         Self {
             port,
-            sources,
-            secrets,
+            senders,
             data: None,
             queue,
         }
     }
 }
 
-/// Where the parts of a running machine are; also the first line of `hookwell dev --json`.
+/// What a running machine is made of; also the first line of `hookwell dev --json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
     /// The front; a source is at `/webhooks/NAME` below it.
     pub url: String,
-    /// The embedded DynamoDB.
-    pub dynamodb_endpoint: String,
-    /// The embedded SQS.
-    pub sqs_endpoint: String,
-    /// The table of events.
-    pub events_table: String,
-    /// The table of documents.
-    pub documents_table: String,
-    /// The queue.
-    pub queue_url: String,
-    /// Its dead-letter queue.
-    pub dead_letter_queue_url: String,
+    /// Its tables and queues.
+    #[serde(flatten)]
+    pub endpoints: Endpoints,
 }
 
 /// A machine that runs until it is stopped.
 #[derive(Debug)]
 pub struct Running {
-    /// Where its parts are.
+    /// What it is made of.
     pub machine: Machine,
-    stop_work: watch::Sender<bool>,
-    work: JoinSet<()>,
-    stop_storage: watch::Sender<bool>,
-    storage: JoinSet<()>,
+    functions: Functions,
+    storage: Storage,
 }
 
 /// Starts everything; when it returns, the front takes requests.
@@ -98,112 +93,97 @@ pub struct Running {
 /// # Errors
 /// When a port is taken or the data folder cannot be used.
 pub async fn start(options: Options) -> Result<Running> {
-    let front = bind(options.port).await.with_context(|| {
-        format!(
-            "port {} is taken: choose another with --port, or stop what uses it",
-            options.port
-        )
-    })?;
-    let (stop_storage, stopped) = watch::channel(false);
-    let mut storage = JoinSet::new();
-    let machine = start_storage(&mut storage, &front, &options, &stopped).await?;
-    let connection = machine.connection()?;
-    let (ingest, process) = functions(&connection, &machine, options);
-
-    let (stop_work, stopped) = watch::channel(false);
-    let mut work = JoinSet::new();
-    mapping::start(&mut work, &connection, &machine, &process, &stopped);
-    let router = front::router(ingest, machine.clone());
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let stopped = when_true(stopped);
-    work.spawn(async move {
-        if let Err(error) = axum::serve(front, service)
-            .with_graceful_shutdown(stopped)
-            .await
-        {
-            tracing::error!(reason = %error, "the front stopped");
-        }
-    });
+    let Options {
+        port,
+        senders,
+        data,
+        queue,
+    } = options;
+    let storage = Storage::start(port, data.as_deref(), queue).await?;
+    let functions = Functions::start(port, senders, &storage.endpoints).await?;
+    let machine = functions.machine.clone();
     Ok(Running {
         machine,
-        stop_work,
-        work,
-        stop_storage,
+        functions,
         storage,
     })
 }
 
-/// Starts the embedded DynamoDB and SQS, with the tables and queues of the template.
-async fn start_storage(
-    storage: &mut JoinSet<()>,
-    front: &TcpListener,
-    options: &Options,
-    stopped: &watch::Receiver<bool>,
-) -> Result<Machine> {
-    if let Some(data) = &options.data {
-        let cannot = || format!("cannot create {}", data.display());
-        std::fs::create_dir_all(data).with_context(cannot)?;
+impl Running {
+    /// Takes no more requests, finishes the batches at hand, then closes tables and queues.
+    pub async fn stop(self) {
+        self.functions.stop().await;
+        self.storage.stop().await;
     }
-    let file = |name| options.data.as_ref().map(|data| data.join(name));
-    let port = front.local_addr()?.port();
+}
 
-    let listener = near(port, 1).await?;
-    let dynamodb_endpoint = url(&listener)?;
-    let tables = match file("tables.sqlite") {
-        Some(path) => dynoxide::Database::new(path.to_string_lossy().as_ref()),
-        None => dynoxide::Database::memory(),
-    };
-    let tables = tables.map_err(|error| anyhow!("the tables cannot be opened: {error}"))?;
-    let stop = when_true(stopped.clone());
-    storage.spawn(async move {
-        if let Err(error) = dynoxide::server::serve_with_shutdown(listener, tables, stop).await {
-            tracing::error!(reason = error, "the tables stopped");
-        }
-    });
+/// The functions with their triggers, which run until they are stopped.
+#[derive(Debug)]
+pub struct Functions {
+    /// What they work on.
+    pub machine: Machine,
+    stop: watch::Sender<bool>,
+    work: JoinSet<()>,
+}
 
-    let listener = near(port, 2).await?;
-    let sqs_endpoint = url(&listener)?;
-    let queues = sqs::Sqs::open(file("queues.sqlite").as_deref())?;
-    let stop = when_true(stopped.clone());
-    storage.spawn(async move {
-        if let Err(error) = queues.serve(listener, stop).await {
-            tracing::error!(reason = %error, "the queues stopped");
-        }
-    });
+impl Functions {
+    /// Starts front and pollers over the given tables and queues.
+    ///
+    /// # Errors
+    /// When the port is taken.
+    pub async fn start(port: u16, senders: Senders, endpoints: &Endpoints) -> Result<Self> {
+        let listener = bind(port).await.with_context(|| {
+            format!("port {port} is taken: choose another with --port, or stop what uses it")
+        })?;
+        let machine = Machine {
+            url: url(&listener)?,
+            endpoints: endpoints.clone(),
+        };
+        let connection = endpoints.connection()?;
+        let (ingest, process) = functions(&connection, endpoints, senders);
+        let (stop, stopped) = watch::channel(false);
+        let mut work = JoinSet::new();
+        mapping::start(&mut work, &connection, endpoints, &process, &stopped);
+        let router = front::router(ingest, machine.clone());
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        work.spawn(async move {
+            let until = when_true(stopped);
+            if let Err(reason) = axum::serve(listener, service)
+                .with_graceful_shutdown(until)
+                .await
+            {
+                tracing::error!(%reason, "the front stopped");
+            }
+        });
+        Ok(Self {
+            machine,
+            stop,
+            work,
+        })
+    }
 
-    let admin = Admin::new(&Connection::local(&dynamodb_endpoint, &sqs_endpoint)?);
-    let events_table = "hookwell-events".to_owned();
-    let documents_table = "hookwell-documents".to_owned();
-    admin.create_table(&events_table).await?;
-    admin.create_table(&documents_table).await?;
-    let (queue_url, dead_letter_queue_url) = admin.create_queues("hookwell", options.queue).await?;
-    let url = url(front)?;
-    Ok(Machine {
-        url,
-        dynamodb_endpoint,
-        sqs_endpoint,
-        events_table,
-        documents_table,
-        queue_url,
-        dead_letter_queue_url,
-    })
+    /// Takes no more requests and finishes the batches at hand.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        while self.work.join_next().await.is_some() {}
+    }
 }
 
 /// The two functions, wired as their `from_environment` does it on Lambda.
 fn functions(
     connection: &Connection,
-    machine: &Machine,
-    options: Options,
+    endpoints: &Endpoints,
+    senders: Senders,
 ) -> (LocalIngest, Arc<LocalProcess>) {
-    let Machine {
+    let Endpoints {
         events_table,
         documents_table,
         queue_url,
         ..
-    } = machine;
+    } = endpoints;
     let ingest = Ingest::new(
-        Sources::new(options.sources, |reference| {
-            options.secrets.fetch(reference)
+        Sources::new(senders.sources, |reference| {
+            senders.secrets.fetch(reference)
         }),
         EventsTable::new(
             connection.dynamodb(Limits::INGEST_PUT),
@@ -218,74 +198,4 @@ fn functions(
         YourHandler::new(DocumentsTable::new(tables, documents_table.clone())),
     );
     (Arc::new(ingest), Arc::new(process))
-}
-
-impl Running {
-    /// Takes no more requests, finishes the batches at hand, then closes tables and queues.
-    pub async fn stop(mut self) {
-        self.stop_work.send_replace(true);
-        while self.work.join_next().await.is_some() {}
-        self.stop_storage.send_replace(true);
-        while self.storage.join_next().await.is_some() {}
-    }
-
-    /// A connection to its tables and queues.
-    ///
-    /// # Errors
-    /// When the system's certificates cannot be used.
-    pub fn connection(&self) -> Result<Connection> {
-        self.machine.connection()
-    }
-}
-
-impl Machine {
-    /// A connection to its tables and queues.
-    ///
-    /// # Errors
-    /// When the system's certificates cannot be used.
-    pub fn connection(&self) -> Result<Connection> {
-        Ok(Connection::local(
-            &self.dynamodb_endpoint,
-            &self.sqs_endpoint,
-        )?)
-    }
-
-    /// What the functions need in their environment to run against this machine, as under `cargo lambda watch`.
-    #[must_use]
-    pub fn environment(&self) -> BTreeMap<&'static str, String> {
-        BTreeMap::from([
-            ("AWS_ACCESS_KEY_ID", "local".to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
-            ("AWS_REGION", "us-east-1".to_owned()),
-            ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb_endpoint.clone()),
-            ("AWS_ENDPOINT_URL_SQS", self.sqs_endpoint.clone()),
-            ("HOOKWELL_EVENTS_TABLE", self.events_table.clone()),
-            ("HOOKWELL_DOCUMENTS_TABLE", self.documents_table.clone()),
-            ("HOOKWELL_QUEUE_URL", self.queue_url.clone()),
-        ])
-    }
-}
-
-async fn bind(port: u16) -> std::io::Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
-}
-
-/// A port a little above the front's, so that it is the same every time; any free one when it is taken.
-async fn near(port: u16, above: u16) -> Result<TcpListener> {
-    match port.checked_add(above) {
-        Some(port) => match bind(port).await {
-            Ok(listener) => Ok(listener),
-            Err(_) => Ok(bind(0).await?),
-        },
-        None => Ok(bind(0).await?),
-    }
-}
-
-fn url(listener: &TcpListener) -> Result<String> {
-    Ok(format!("http://{}", listener.local_addr()?))
-}
-
-/// Resolves when the signal is given; also when its sender is gone, which it is only together with the machine.
-async fn when_true(mut signal: watch::Receiver<bool>) {
-    let _ = signal.wait_for(|stop| *stop).await;
 }

@@ -1,0 +1,156 @@
+//! The whole system while a part of it is away or a message cannot be applied.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use hookwell_cli::local::{Endpoints, Functions, QueueSettings, Storage};
+use serde_json::json;
+use support::gate::Gate;
+use support::{PATIENCE, World, body, machine, senders};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poison_message_ends_in_the_dead_letter_queue_and_delays_nobody() {
+    let machine = machine().await;
+    let world = World::of(&machine);
+    world
+        .admin
+        .send_raw(&world.endpoints.queue_url, "not an event")
+        .await
+        .unwrap();
+    for number in 0..20 {
+        let id = format!("d{number}");
+        let (body, state) = body("resource", 1, "create", &id, "x");
+        assert_eq!(world.post("resource", &body).await.status, 200);
+        world
+            .document_becomes("resource", &id, state.as_ref())
+            .await;
+    }
+    assert_eq!(
+        world.dead_letters().await,
+        0,
+        "the others did not wait for its tries"
+    );
+    let started = Instant::now();
+    while world.dead_letters().await == 0 {
+        assert!(started.elapsed() < PATIENCE);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(world.queue_depth().await, (0, 0));
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_can_never_be_applied_is_in_the_dead_letter_queue_at_once() {
+    let machine = machine().await;
+    let world = World::of(&machine);
+    let nameless = json!({ "event": "asset.created", "data": { "name": "no id" } });
+    assert_eq!(world.post("plain", &nameless).await.status, 200);
+    world.drained().await;
+    assert_eq!(world.dead_letters().await, 1);
+    let event = world.events().await.remove(0);
+    let end = [&event["status"], &event["outcome"], &event["reason"]];
+    assert_eq!(
+        end,
+        ["quarantined", "rejected", "the event names no document"]
+    );
+    machine.stop().await;
+}
+
+/// Functions that reach their tables and queues through gates.
+struct Gated {
+    storage: Storage,
+    functions: Functions,
+    tables: Gate,
+    queues: Gate,
+    world: World,
+}
+
+impl Gated {
+    async fn start() -> Self {
+        let queue = QueueSettings {
+            visibility_timeout: 10,
+            max_receive_count: 8,
+        };
+        let storage = Storage::start(0, None, queue).await.unwrap();
+        let tables = Gate::start(&storage.endpoints.dynamodb_endpoint).await;
+        let queues = Gate::start(&storage.endpoints.sqs_endpoint).await;
+        let endpoints = Endpoints {
+            dynamodb_endpoint: tables.url.clone(),
+            sqs_endpoint: queues.url.clone(),
+            ..storage.endpoints.clone()
+        };
+        let functions = Functions::start(0, senders(), &endpoints).await.unwrap();
+        let world = World::new(&functions.machine.url, &storage.endpoints);
+        Self {
+            storage,
+            functions,
+            tables,
+            queues,
+            world,
+        }
+    }
+
+    async fn stop(self) {
+        self.functions.stop().await;
+        self.storage.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_table_unreachable_an_event_is_acknowledged_and_applied_later() {
+    let gated = Gated::start().await;
+    let world = &gated.world;
+    gated.tables.close();
+    let (body, state) = body("resource", 1, "create", "d1", "one");
+    assert_eq!(world.post("resource", &body).await.status, 200);
+    assert_eq!(world.events().await, [], "nothing could be remembered");
+    gated.tables.open();
+    world.drained().await;
+    world
+        .document_becomes("resource", "d1", state.as_ref())
+        .await;
+    assert_eq!(world.events().await[0]["outcome"], "applied");
+    assert_eq!(
+        world.post("resource", &body).await.body,
+        r#"{"status":"duplicate"}"#
+    );
+    gated.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_queue_unreachable_the_sender_comes_back_and_its_retry_is_applied_once() {
+    let gated = Gated::start().await;
+    let world = &gated.world;
+    gated.queues.close();
+    let (body, state) = body("resource", 1, "create", "d1", "one");
+    let refused = world.post("resource", &body).await;
+    assert_eq!(
+        (refused.status, refused.headers["retry-after"].as_str()),
+        (503, "30")
+    );
+    let events = world.events().await;
+    let pending = events.iter().all(|event| event["status"] == "pending");
+    assert!(pending, "nothing is claimed to be done: {events:?}");
+    assert!(world.document("resource", "d1").await.is_none());
+
+    gated.queues.open();
+    assert_eq!(
+        world.post("resource", &body).await.body,
+        r#"{"status":"received"}"#
+    );
+    world
+        .document_becomes("resource", "d1", state.as_ref())
+        .await;
+    world.drained().await;
+    assert_eq!(
+        world.post("resource", &body).await.body,
+        r#"{"status":"duplicate"}"#
+    );
+    assert_eq!(
+        (world.events().await.len(), world.dead_letters().await),
+        (1, 0)
+    );
+    gated.stop().await;
+}

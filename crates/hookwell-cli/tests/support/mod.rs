@@ -1,0 +1,241 @@
+//! A sender with its own way of signing, and an operator who looks at what became of what was sent.
+#![allow(dead_code)] // each test file uses a part of it
+
+pub(crate) mod gate;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use hmac::{Hmac, KeyInit, Mac};
+use hookwell::config;
+use hookwell_aws::admin::{Admin, Item};
+use hookwell_cli::local::{Endpoints, Options, QueueSettings, Running, Senders, start};
+use hookwell_cli::secrets::Secrets;
+use serde_json::{Value, json};
+
+/// How long the documents may take to show an event.
+const SOON: Duration = Duration::from_secs(2);
+
+/// How long a test waits for what has no time of its own.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The shipped sources.
+pub(crate) const SOURCES: [&str; 4] = ["stonal", "resource", "plain", "generic"];
+
+/// The senders of a sources file.
+pub(crate) fn senders_of(text: &str) -> Senders {
+    let sources = config::parse(text).unwrap();
+    let secrets = Secrets::made_up_for(&sources);
+    Senders { sources, secrets }
+}
+
+/// The senders of the shipped file.
+pub(crate) fn senders() -> Senders {
+    senders_of(ingest::SOURCES)
+}
+
+/// A machine whose messages are tried twice.
+pub(crate) async fn machine() -> Running {
+    let mut options = Options::new(0, senders());
+    options.queue = QueueSettings {
+        visibility_timeout: 10,
+        max_receive_count: 2,
+    };
+    start(options).await.unwrap()
+}
+
+/// Sender and operator.
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) url: String,
+    pub(crate) admin: Admin,
+    pub(crate) endpoints: Endpoints,
+    senders: Senders,
+}
+
+/// What a sender is told.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: String,
+}
+
+impl World {
+    pub(crate) fn of(machine: &Running) -> Self {
+        Self::new(&machine.machine.url, &machine.machine.endpoints)
+    }
+
+    pub(crate) fn new(url: &str, endpoints: &Endpoints) -> Self {
+        Self {
+            url: url.to_owned(),
+            admin: Admin::new(&endpoints.connection().unwrap()),
+            endpoints: endpoints.clone(),
+            senders: senders(),
+        }
+    }
+
+    /// The signature header of a source, made without the code under test.
+    pub(crate) fn signature(&self, name: &str, body: &[u8]) -> Vec<(String, String)> {
+        let header = match name {
+            "resource" => "X-Webhook-Signature",
+            "generic" => "x-signature",
+            _ => return Vec::new(),
+        };
+        let source = self
+            .senders
+            .sources
+            .iter()
+            .find(|source| source.name == name)
+            .unwrap();
+        let secret = self.senders.secrets.fetch(&source.secrets[0]).unwrap();
+        let mut mac = <Hmac<sha2::Sha256> as KeyInit>::new_from_slice(secret.as_bytes()).unwrap();
+        mac.update(body);
+        vec![(header.to_owned(), hex::encode(mac.finalize().into_bytes()))]
+    }
+
+    pub(crate) async fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: Vec<(String, String)>,
+        body: Vec<u8>,
+    ) -> Answer {
+        let url = format!("{}{path}", self.url);
+        let mut request = http::Request::builder().method(method).uri(url);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let request = request
+            .header("content-type", "application/json")
+            .body(body)
+            .unwrap();
+        let send = move || {
+            let config = ureq::Agent::config_builder().http_status_as_error(false);
+            let agent: ureq::Agent = config.allow_non_standard_methods(true).build().into();
+            let mut answer = agent.run(request).unwrap();
+            let text = |value: &http::HeaderValue| value.to_str().unwrap().to_owned();
+            let headers = answer
+                .headers()
+                .iter()
+                .map(|(name, value)| (name.to_string(), text(value)));
+            Answer {
+                status: answer.status().as_u16(),
+                headers: headers.collect(),
+                body: answer.body_mut().read_to_string().unwrap(),
+            }
+        };
+        tokio::task::spawn_blocking(send).await.unwrap()
+    }
+
+    pub(crate) async fn post(&self, source: &str, body: &Value) -> Answer {
+        let body = body.to_string().into_bytes();
+        let path = format!("/webhooks/{source}");
+        self.request("POST", &path, self.signature(source, &body), body)
+            .await
+    }
+
+    pub(crate) async fn document(&self, source: &str, id: &str) -> Option<Item> {
+        let table = &self.endpoints.documents_table;
+        let mut items = self
+            .admin
+            .scan(table, Some(("source", source)))
+            .await
+            .unwrap();
+        items.retain(|item| item["document_id"] == id);
+        assert!(items.len() < 2, "{items:?}");
+        items.pop()
+    }
+
+    /// Waits until the state of a document is `expected`, `None` for a tombstone.
+    pub(crate) async fn document_becomes(&self, source: &str, id: &str, expected: Option<&Value>) {
+        let started = Instant::now();
+        loop {
+            let item = self.document(source, id).await;
+            let state = item
+                .as_ref()
+                .and_then(|item| item.get("document"))
+                .and_then(Value::as_str);
+            let state = state.map(|text| serde_json::from_str::<Value>(text).unwrap());
+            if item.is_some() && state.as_ref() == expected {
+                return;
+            }
+            assert!(
+                started.elapsed() < SOON,
+                "{source} {id} is {item:?}, not {expected:?}"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    pub(crate) async fn events(&self) -> Vec<Item> {
+        self.admin
+            .scan(&self.endpoints.events_table, None)
+            .await
+            .unwrap()
+    }
+
+    /// Messages that wait and messages that are being worked on.
+    pub(crate) async fn queue_depth(&self) -> (u64, u64) {
+        self.admin
+            .queue_depth(&self.endpoints.queue_url)
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn drained(&self) {
+        let started = Instant::now();
+        while self.queue_depth().await != (0, 0) {
+            assert!(started.elapsed() < PATIENCE, "the queue does not drain");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    pub(crate) async fn dead_letters(&self) -> u64 {
+        self.admin
+            .queue_depth(&self.endpoints.dead_letter_queue_url)
+            .await
+            .unwrap()
+            .0
+    }
+
+    pub(crate) async fn left_nothing(&self) {
+        let documents = self
+            .admin
+            .scan(&self.endpoints.documents_table, None)
+            .await
+            .unwrap();
+        assert_eq!((self.events().await, documents), (Vec::new(), Vec::new()));
+        assert_eq!(
+            (self.queue_depth().await, self.dead_letters().await),
+            ((0, 0), 0)
+        );
+    }
+}
+
+/// What a sender writes for an operation, and the state that the document should then have.
+pub(crate) fn body(
+    source: &str,
+    second: usize,
+    operation: &str,
+    id: &str,
+    name: &str,
+) -> (Value, Option<Value>) {
+    let state = json!({ "id": id, "name": name });
+    let event = format!("evt_{id}_{second}");
+    let time = format!("2026-11-21T00:00:{second:02}Z");
+    let body = match source {
+        "stonal" => json!({
+            "organizationCode": "o", "type": "asset", "operation": operation, "doc": state,
+        }),
+        "plain" => json!({ "event": format!("asset.{operation}d"), "data": state }),
+        "resource" => json!({
+            "id": event, "type": format!("resource.{operation}d"), "created_at": time,
+            "data": { "object": state }, "previous_data": null,
+        }),
+        _ => json!({
+            "id": event, "type": format!("asset.{operation}d"), "created_at": time, "data": state,
+        }),
+    };
+    (body, (operation != "delete").then_some(state))
+}
