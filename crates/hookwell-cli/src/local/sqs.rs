@@ -151,7 +151,7 @@ impl Sqs {
         loop {
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();
-            match self.transact("", |call| call.move_next_message()) {
+            match self.transact("", Call::move_next_message) {
                 Ok(Some(next_at)) => time::sleep(pause_until(next_at)).await,
                 Ok(None) | Err(_) => changed.await,
             }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 const SOON: Duration = Duration::from_secs(2);
 
 /// How long a test waits for what has no time of its own.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The shipped sources.
 pub(crate) const SOURCES: [&str; 4] = ["stonal", "resource", "plain", "generic"];
