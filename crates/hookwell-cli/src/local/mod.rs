@@ -53,7 +53,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// What `hookwell dev` runs.
+    /// What `hookwell dev` runs: a message that fails every time is in the dead-letter queue after half a minute.
     #[must_use]
     pub fn new(port: u16, senders: Senders) -> Self {
         let queue = QueueSettings {

@@ -1,8 +1,8 @@
-//! Amazon SQS on this machine: its JSON protocol over HTTP, with queues and messages in SQLite.
+//! Amazon SQS on this machine: its JSON protocol over HTTP, with queues and messages in `SQLite`.
 //!
 //! Standard queues only. Limits, defaults and error codes are those of the "Amazon SQS API
-//! Reference" and the Developer Guide; the page is named where it matters. SQLite reads and writes
-//! the JSON as well: most operations are one statement with a request or a reply in it.
+//! Reference" and the Developer Guide; the page is named where it matters. `SQLite` also reads and
+//! writes the JSON: most operations are one statement with a request or a reply in it.
 
 use std::path::Path;
 use std::pin::pin;
@@ -68,10 +68,10 @@ pub struct Sqs {
 }
 
 impl Sqs {
-    /// Opens the queues, in memory or in a SQLite file that keeps messages over restarts.
+    /// Opens the queues, in memory or in a `SQLite` file that keeps messages over restarts.
     ///
     /// # Errors
-    /// The file cannot be opened or is not a SQLite database.
+    /// The file cannot be opened or is not a `SQLite` database.
     pub fn open(path: Option<&Path>) -> anyhow::Result<Self> {
         let db = path.map_or_else(Connection::open_in_memory, Connection::open)?;
         db.execute_batch(SCHEMA)?;
@@ -151,7 +151,7 @@ impl Sqs {
         loop {
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();
-            match self.transact("", Call::move_next_message) {
+            match self.transact("", move_task::move_next_message) {
                 Ok(Some(next_at)) => time::sleep(pause_until(next_at)).await,
                 Ok(None) | Err(_) => changed.await,
             }

@@ -10,7 +10,7 @@ use super::queue::Queue;
 use super::request::{is_name, is_text, is_wanted, number, text};
 use super::{Call, MAX_BYTES};
 
-/// The one message system attribute that can be sent (page "SendMessage").
+/// The one message system attribute that can be sent (page `SendMessage`).
 const TRACE: &str = "AWSTraceHeader";
 
 /// What a receive found.
@@ -178,7 +178,7 @@ impl Call<'_> {
         }
     }
 
-    /// Performs each entry (page "SendMessageBatch"); one that is refused fails alone.
+    /// Performs each entry (page `SendMessageBatch`); one that is refused fails alone.
     pub(super) fn batch(
         &self,
         queue: &Queue,

@@ -74,51 +74,6 @@ impl Call<'_> {
         Ok(json!({ "ApproximateNumberOfMessagesMoved": moved }))
     }
 
-    /// Moves one message of the task that is due first, and returns when the next one is due, or
-    /// nothing if no task runs.
-    ///
-    /// Only messages that were visible when the task started are moved, so one that fails again is
-    /// not moved in circles. A moved message is a new one: id, sent time and count start afresh.
-    pub(super) fn move_next_message(&self) -> Outcome<Option<i64>> {
-        type Task = (String, String, Option<String>, i64, i64, i64);
-        let task: Option<Task> = self.json(
-            "SELECT json_array(handle, source, destination, ifnull((999 + rate) / rate, 0), started,
-                 next_at) FROM move_task WHERE status = 'RUNNING' ORDER BY next_at LIMIT 1",
-            [],
-        )?;
-        let Some((handle, source, destination, pause, started, next_at)) = task else {
-            return Ok(None);
-        };
-        if next_at > self.now {
-            return Ok(Some(next_at));
-        }
-        let message: Option<(i64, Option<String>, Option<String>)> = self.json(
-            "SELECT json_array(seq, target.name, iif(?3 IS NULL AND origin IS NULL,
-                 'CouldNotDetermineMessageSource', 'AWS.SimpleQueueService.NonExistentQueue'))
-             FROM message LEFT JOIN queue AS target
-                 ON iif(?3 IS NULL, target.name = origin, target.arn = ?3)
-             WHERE queue = ?1 AND visible_at <= ?2 ORDER BY visible_at, seq LIMIT 1",
-            (source, started, destination),
-        )?;
-        match message {
-            None => self.end_move_task(&handle, "COMPLETED", None)?,
-            Some((_, None, failure)) => self.end_move_task(&handle, "FAILED", failure)?,
-            Some((seq, Some(target), _)) => {
-                self.run(
-                    "UPDATE message SET queue = ?2, id = lower(hex(randomblob(16))), origin = NULL,
-                         sent = ?3, visible_at = ?3, received = 0, first_received = NULL
-                     WHERE seq = ?1",
-                    (seq, target, self.now),
-                )?;
-                self.run(
-                    "UPDATE move_task SET moved = moved + 1, next_at = ?2 WHERE handle = ?1",
-                    (handle, self.now + pause),
-                )?
-            }
-        };
-        Ok(Some(self.now))
-    }
-
     fn end_move_task(&self, handle: &str, status: &str, failure: Option<String>) -> Outcome<Value> {
         let update = "UPDATE move_task SET status = ?2, failure = ?3 WHERE handle = ?1";
         self.run(update, (handle, status, failure))
@@ -135,4 +90,49 @@ impl Call<'_> {
             )
         })
     }
+}
+
+/// Moves one message of the task that is due first, and returns when the next one is due, or
+/// nothing if no task runs.
+///
+/// Only messages that were visible when the task started are moved, so one that fails again is
+/// not moved in circles. A moved message is a new one: id, sent time and count start afresh.
+pub(super) fn move_next_message(call: &Call<'_>) -> Outcome<Option<i64>> {
+    type Task = (String, String, Option<String>, i64, i64, i64);
+    let task: Option<Task> = call.json(
+        "SELECT json_array(handle, source, destination, ifnull((999 + rate) / rate, 0), started,
+             next_at) FROM move_task WHERE status = 'RUNNING' ORDER BY next_at LIMIT 1",
+        [],
+    )?;
+    let Some((handle, source, destination, pause, started, next_at)) = task else {
+        return Ok(None);
+    };
+    if next_at > call.now {
+        return Ok(Some(next_at));
+    }
+    let message: Option<(i64, Option<String>, Option<String>)> = call.json(
+        "SELECT json_array(seq, target.name, iif(?3 IS NULL AND origin IS NULL,
+             'CouldNotDetermineMessageSource', 'AWS.SimpleQueueService.NonExistentQueue'))
+         FROM message LEFT JOIN queue AS target
+             ON iif(?3 IS NULL, target.name = origin, target.arn = ?3)
+         WHERE queue = ?1 AND visible_at <= ?2 ORDER BY visible_at, seq LIMIT 1",
+        (source, started, destination),
+    )?;
+    match message {
+        None => call.end_move_task(&handle, "COMPLETED", None)?,
+        Some((_, None, failure)) => call.end_move_task(&handle, "FAILED", failure)?,
+        Some((seq, Some(target), _)) => {
+            call.run(
+                "UPDATE message SET queue = ?2, id = lower(hex(randomblob(16))), origin = NULL,
+                     sent = ?3, visible_at = ?3, received = 0, first_received = NULL
+                 WHERE seq = ?1",
+                (seq, target, call.now),
+            )?;
+            call.run(
+                "UPDATE move_task SET moved = moved + 1, next_at = ?2 WHERE handle = ?1",
+                (handle, call.now + pause),
+            )?
+        }
+    };
+    Ok(Some(call.now))
 }

@@ -10,7 +10,7 @@ use super::Call;
 use super::fault::{Outcome, fault, invalid};
 use super::request::{is_name, is_wanted, text};
 
-/// Queue attributes with range and default, in seconds or bytes (page "CreateQueue").
+/// Queue attributes with range and default, in seconds or bytes (page `CreateQueue`).
 const SETTINGS: [(&str, RangeInclusive<i64>, i64); 5] = [
     ("DelaySeconds", 0..=900, 0),
     ("MaximumMessageSize", 1_024..=1_048_576, 1_048_576),

@@ -38,7 +38,7 @@ pub(super) fn is_name(text: &str) -> bool {
     (1..=80).contains(&text.len()) && text.chars().all(allowed)
 }
 
-/// The characters allowed in messages (page "SendMessage").
+/// The characters allowed in messages (page `SendMessage`).
 pub(super) fn is_text(text: &str) -> bool {
     let allowed = |c| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..);
     text.chars().all(allowed)
