@@ -7,8 +7,10 @@ use support::{World, machine};
 
 const README: &str = include_str!("../../../README.md");
 
+type Request = (Vec<(String, String)>, Vec<u8>);
+
 /// Headers and body of each `curl` command that posts.
-fn requests() -> Vec<(Vec<(String, String)>, Vec<u8>)> {
+fn requests() -> Vec<Request> {
     let quoted = |text: &str| text.split('\'').nth(1).unwrap().to_owned();
     let posts = README
         .split("curl -i http://127.0.0.1:9000/webhooks/resource")

@@ -1,5 +1,10 @@
 //! What ingest answers, and what it leaves behind.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::too_many_lines
+)]
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -159,7 +164,7 @@ fn every_refusal_has_its_status_and_leaves_nothing_behind() {
         ("a GET", with(&|d| d.method = Method::GET), 405),
         (
             "one byte too large",
-            signed("resource", &[b' '; 256 * 1024 + 1]),
+            signed("resource", &vec![b' '; 256 * 1024 + 1]),
             413,
         ),
         (

@@ -151,11 +151,14 @@ fn a_copy_changes_nothing_and_does_not_rewrite_the_outcome() {
         event("2", Operation::Update, 2, "d"),
     );
     assert_eq!(
-        setup.run(&[old.clone()])[0].fate,
+        setup.run(std::slice::from_ref(&old))[0].fate,
         Fate::Finished(Outcome::Applied)
     );
     assert_eq!(setup.run(&[new])[0].fate, Fate::Finished(Outcome::Applied));
-    assert_eq!(setup.run(&[old.clone()])[0].fate, Fate::Duplicate);
+    assert_eq!(
+        setup.run(std::slice::from_ref(&old))[0].fate,
+        Fate::Duplicate
+    );
     assert_eq!(
         setup.ledger.record(&old.key).unwrap().outcome,
         Some(Outcome::Applied)
@@ -192,7 +195,7 @@ fn what_is_not_about_a_document_is_ignored() {
     let setup = Setup::<MemoryDocuments>::default();
     let payment = event("1", Operation::Other, 1, "d");
     assert_eq!(
-        setup.run(&[payment.clone()])[0].fate,
+        setup.run(std::slice::from_ref(&payment))[0].fate,
         Fate::Finished(Outcome::Ignored)
     );
     assert_eq!(

@@ -4,20 +4,17 @@ use hookwell::ingest::Received;
 use hookwell::reply::Receipt;
 use hookwell::time::Millis;
 
-/// How much of an id a log line shows, in characters.
-const MAX_ID: usize = 128;
+/// How much of a sender's text a line shows, in characters.
+const MAX_TEXT: usize = 128;
 
 pub(crate) fn delivery(source: Option<&str>, received: &Received, bytes: usize, millis: Millis) {
     let event = received.event.as_deref();
-    let id: String = event
-        .map_or("", |event| &event.id)
-        .chars()
-        .take(MAX_ID)
-        .collect();
-    let kind = event.map_or("", |event| event.kind.as_str());
-    let source = source
-        .map(|name| name.chars().take(MAX_ID).collect::<String>())
-        .unwrap_or_default();
+    let short = |text: &str| text.chars().take(MAX_TEXT).collect::<String>();
+    let source = source.map(short);
+    let id = event.map(|event| short(&event.id));
+    let document = event
+        .and_then(|event| event.document_id.as_deref())
+        .map(short);
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(
@@ -25,14 +22,12 @@ pub(crate) fn delivery(source: Option<&str>, received: &Received, bytes: usize, 
                 outcome = received.receipt.name(),
                 http.status = received.receipt.reply().status.as_u16(),
                 event.id = id,
-                event.r#type = kind,
-                event.operation = event.map_or("", |event| event.operation.name()),
-                document.id = event
-                    .and_then(|event| event.document_id.as_deref())
-                    .unwrap_or_default(),
-                reason = received.reason.as_deref().unwrap_or_default(),
-                dedup_unavailable = received.dedup_unavailable,
-                secret.index = received.secret,
+                event.r#type = event.map(|event| event.kind.as_str()),
+                event.operation = event.map(|event| event.operation.name()),
+                document.id = document,
+                reason = received.reason.as_deref(),
+                dedup_unavailable = received.dedup_unavailable.then_some(true),
+                secret.index = (received.secret > 0).then_some(received.secret),
                 bytes,
                 duration_ms = millis,
                 "delivery"
@@ -41,7 +36,7 @@ pub(crate) fn delivery(source: Option<&str>, received: &Received, bytes: usize, 
     }
     match received.receipt {
         Receipt::Unavailable | Receipt::NotReady => line!(error),
-        _ if received.dedup_unavailable => line!(warn),
+        Receipt::Received if received.dedup_unavailable => line!(warn),
         Receipt::Quarantined | Receipt::Invalid | Receipt::Unverified => line!(warn),
         Receipt::Received
         | Receipt::Duplicate

@@ -66,3 +66,13 @@ async fn with_the_deadline_near_nothing_is_started() {
         .unwrap();
     assert_eq!(response.batch_item_failures.len(), 1);
 }
+
+#[tokio::test]
+async fn a_deadline_that_was_over_before_the_invocation_is_none() {
+    let process = process();
+    let response = process
+        .respond(payload("create"), SystemTime::UNIX_EPOCH)
+        .await
+        .unwrap();
+    assert_eq!(response.batch_item_failures.len(), 0);
+}

@@ -80,12 +80,11 @@ fn introduce(machine: &Machine, senders: &Senders) -> Result<()> {
     for source in sources {
         println!("  {}/webhooks/{}", machine.url, source.name);
     }
-    let made_up: Vec<_> = secrets.made_up().collect();
-    if !made_up.is_empty() {
+    if secrets.made_up().next().is_some() {
         println!("\nsecrets made up for this machine, because they are not set");
-        for (reference, text) in made_up {
-            println!("  {reference:<32} {text}");
-        }
+    }
+    for (reference, text) in secrets.made_up() {
+        println!("  {reference:<32} {text}");
     }
     let signed_source = sources
         .iter()
@@ -102,6 +101,11 @@ fn introduce(machine: &Machine, senders: &Senders) -> Result<()> {
     println!("\nfor the functions under `cargo lambda watch`");
     for (name, value) in machine.endpoints.environment() {
         println!("  export {name}={value}");
+    }
+    for (reference, text) in secrets.made_up() {
+        if let Some(name) = reference.strip_prefix("env:") {
+            println!("  export {name}={text}");
+        }
     }
     println!("\none line per delivery (<-) and per event (->) follows; Ctrl-C ends it\n");
     Ok(())
