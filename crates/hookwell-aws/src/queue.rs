@@ -2,7 +2,7 @@
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
-use hookwell::event::Event;
+use hookwell::event::{Event, REFUSED};
 use hookwell::queue::{Queue, QueueError};
 use tokio::sync::OnceCell;
 
@@ -89,7 +89,7 @@ impl Queue for SqsQueue {
         // The few characters that SQS refuses would make the event impossible to bury.
         let plain: String = reason_text
             .chars()
-            .filter(|c| !c.is_control())
+            .filter(|c| !c.is_control() && !REFUSED.contains(c))
             .take(MAX_REASON)
             .collect();
         let plain = if plain.is_empty() {

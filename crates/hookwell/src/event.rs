@@ -238,7 +238,7 @@ impl fmt::Debug for Event {
 }
 
 /// Characters that JSON allows in a string, and SQS nowhere in a message (`SendMessage`).
-const REFUSED: [char; 2] = ['\u{FFFE}', '\u{FFFF}'];
+pub const REFUSED: [char; 2] = ['\u{FFFE}', '\u{FFFF}'];
 
 /// A message that is not one of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

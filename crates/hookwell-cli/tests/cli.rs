@@ -1,0 +1,235 @@
+//! The `hookwell` command as its user runs it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn hookwell(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hookwell"));
+    command
+        .args(arguments)
+        .env_remove("HOOKWELL_SECRET_RESOURCE")
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// `hookwell dev` in a process of its own.
+struct Dev {
+    process: Child,
+    machine: Value,
+}
+
+impl Dev {
+    fn start() -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_hookwell"))
+            .args(["dev", "--port", "0", "--json"])
+            .env_remove("HOOKWELL_SECRET_RESOURCE")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        Self {
+            process,
+            machine: serde_json::from_str(&line).unwrap(),
+        }
+    }
+
+    fn url(&self) -> &str {
+        self.machine["url"].as_str().unwrap()
+    }
+
+    /// Ends it as Ctrl-C does.
+    fn interrupt(mut self) -> bool {
+        let id = self.process.id().to_string();
+        Command::new("kill").args(["-INT", &id]).status().unwrap();
+        self.process.wait().unwrap().success()
+    }
+}
+
+#[test]
+fn dev_says_where_everything_is_and_ends_cleanly() {
+    let dev = Dev::start();
+    let keys: Vec<_> = dev
+        .machine
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    let expected = [
+        "dead_letter_queue_url",
+        "documents_table",
+        "dynamodb_endpoint",
+        "events_table",
+        "queue_url",
+        "sqs_endpoint",
+        "url",
+    ];
+    assert_eq!(keys, expected);
+    assert!(dev.url().starts_with("http://127.0.0.1:"));
+    assert!(dev.interrupt());
+}
+
+#[test]
+fn what_send_sends_can_be_looked_at() {
+    let dev = Dev::start();
+    let local = format!("--local={}", dev.url());
+    for operation in ["create", "update", "delete"] {
+        let sent = hookwell(&[
+            "send",
+            "resource",
+            "--operation",
+            operation,
+            "--to",
+            dev.url(),
+        ]);
+        assert!(
+            text(&sent.stdout).starts_with(r#"200 {"status":"received"} "#),
+            "{sent:?}"
+        );
+        assert!(sent.status.success());
+    }
+    let listed = hookwell(&["events", "list", "--json", "--source", "resource", &local]);
+    assert_eq!(text(&listed.stdout).lines().count(), 3, "{listed:?}");
+    let event: Value = serde_json::from_str(text(&listed.stdout).lines().next().unwrap()).unwrap();
+    let shown = hookwell(&[
+        "events",
+        "show",
+        event["event_id"].as_str().unwrap(),
+        "--json",
+        &local,
+    ]);
+    assert_eq!(
+        serde_json::from_str::<Value>(&text(&shown.stdout)).unwrap()["pk"],
+        event["pk"]
+    );
+
+    let shown = || hookwell(&["documents", "show", "sample-1", "--json", &local]);
+    let deleted =
+        || serde_json::from_slice::<Value>(&shown().stdout).is_ok_and(|it| it["deleted"] == true);
+    while !deleted() {
+        std::thread::yield_now();
+    }
+    let listed = hookwell(&["documents", "list", &local]);
+    assert_eq!(
+        text(&listed.stderr).trim(),
+        "nothing there",
+        "tombstones are shown on request"
+    );
+    assert!(
+        text(&hookwell(&["documents", "list", "--deleted", &local]).stdout).contains("sample-1")
+    );
+    assert!(
+        !hookwell(&["documents", "show", "nobody", &local])
+            .status
+            .success()
+    );
+    assert!(dev.interrupt());
+}
+
+#[test]
+fn send_fails_when_the_answer_is_no_or_there_is_none() {
+    let dev = Dev::start();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "{}").unwrap();
+    let data = file.path().to_str().unwrap();
+    let refused = hookwell(&["send", "plain", "--data", data, "--to", dev.url(), "--json"]);
+    assert_eq!(
+        serde_json::from_slice::<Value>(&refused.stdout).unwrap()["status"],
+        400
+    );
+    assert!(!refused.status.success());
+    let unknown = hookwell(&["send", "nobody", "--to", dev.url()]);
+    assert!(text(&unknown.stderr).contains("the file has generic, plain, resource, stonal"));
+    let url = dev.url().to_owned();
+    assert!(dev.interrupt());
+    let silent = hookwell(&["send", "plain", "--to", &url]);
+    assert!(
+        text(&silent.stderr).contains("is `hookwell dev` running"),
+        "{silent:?}"
+    );
+    assert!(!silent.status.success());
+}
+
+#[test]
+fn check_lists_every_mistake_and_exits_with_one() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mistakes = r#"
+        [sources.a]
+        preset = "stripey"
+        [sources.b]
+        preset = "plain"
+        [sources.c]
+        preset = "resource"
+        secrets = ["C_SECRET"]
+        [sources.d]
+        preset = "resource"
+        secrets = ["env:D"]
+        max_body_bytes = -1
+        alow_ips = ["10.0.0.0/8"]
+    "#;
+    std::fs::write(file.path(), mistakes).unwrap();
+    let checked = hookwell(&["check", "--sources", file.path().to_str().unwrap()]);
+    assert_eq!(checked.status.code(), Some(1));
+    let expected = [
+        r#"sources.a.preset: there is no preset "stripey""#,
+        "sources.b.allow_ips: is missing",
+        "sources.c.secrets[0]: is not env:NAME",
+        "sources.d.alow_ips: unknown key: did you mean allow_ips?",
+        "sources.d.max_body_bytes: is a number from 1 to 716800",
+        "5 problems",
+    ];
+    let output = text(&checked.stdout);
+    for (line, start) in output.lines().zip(expected) {
+        assert!(line.starts_with(start), "{line}");
+    }
+    assert_eq!(output.lines().count(), expected.len());
+}
+
+#[test]
+fn check_passes_the_shipped_file_and_refuses_an_unusable_secret() {
+    let checked = hookwell(&["check"]);
+    assert!(checked.status.success());
+    assert!(
+        text(&checked.stdout).contains(
+            "note: sources.resource.secrets: env:HOOKWELL_SECRET_RESOURCE is not set here"
+        )
+    );
+    let checked = Command::new(env!("CARGO_BIN_EXE_hookwell"))
+        .args(["check", "--json"])
+        .env("HOOKWELL_SECRET_RESOURCE", "changeme")
+        .output()
+        .unwrap();
+    assert_eq!(checked.status.code(), Some(1));
+    let found: Value = serde_json::from_slice(&checked.stdout).unwrap();
+    assert_eq!(
+        found["problems"][0]["message"],
+        "env:HOOKWELL_SECRET_RESOURCE is a placeholder from an example"
+    );
+    assert!(!text(&checked.stdout).contains("changeme"));
+}
+
+#[test]
+fn sign_prints_every_shape() {
+    for (shape, key) in [
+        ("http", "body_base64"),
+        ("function-url", "rawPath"),
+        ("http-api", "rawPath"),
+        ("rest-api", "multiValueHeaders"),
+        ("alb", "httpMethod"),
+    ] {
+        let signed = hookwell(&["sign", "resource", "--shape", shape]);
+        let signed: Value = serde_json::from_slice(&signed.stdout).unwrap();
+        assert!(signed.get(key).is_some(), "{shape}: {signed}");
+    }
+}

@@ -1,0 +1,279 @@
+//! What every ledger and every documents handler must do, run on the model in memory and on the AWS adapters with the
+//! embedded tables and queues. What holds for one holds for the other, so the proofs on the model count.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+use hookwell::event::{Body, Event, Key, Operation};
+use hookwell::handler::{HandleError, Handler, Outcome};
+use hookwell::ledger::{End, Ledger, Remembered, Status};
+use hookwell::memory::{MemoryDocuments, MemoryLedger};
+use hookwell::queue::Queue as _;
+use hookwell_aws::admin::Admin;
+use hookwell_aws::{DocumentsTable, EventsTable, Limits, SqsQueue};
+use hookwell_cli::local::{QueueSettings, Storage};
+
+const NOW: i64 = 1_790_000_000_000;
+const LIFE: i64 = 1000;
+
+fn event(id: &str, operation: Operation, time: i64, document: &str) -> Event {
+    Event {
+        key: Key::new("s", &[id.as_bytes()]),
+        source: "s".into(),
+        id: id.into(),
+        kind: format!("thing.{}", operation.name()),
+        operation,
+        time: Some(time),
+        received_at: NOW,
+        expires_at: NOW / 1000 + LIFE,
+        document_type: "thing".into(),
+        document_id: Some(document.into()),
+        document_at: Some("/data".into()),
+        invalid: None,
+        body: Body(format!(r#"{{"data":{{"from":"{id}"}}}}"#).into_bytes()),
+    }
+}
+
+fn end(outcome: Outcome) -> End {
+    let reason = (outcome == Outcome::Rejected).then(|| "because".to_owned());
+    End {
+        outcome,
+        reason,
+        at: NOW,
+    }
+}
+
+fn known(status: Status) -> Remembered {
+    Remembered::Known {
+        status,
+        received_at: NOW,
+        same_body: true,
+    }
+}
+
+async fn a_ledger_remembers(ledger: &impl Ledger) {
+    let first = event("first", Operation::Create, 1, "d");
+    assert_eq!(ledger.remember(&first, NOW).await, Ok(Remembered::New));
+    let later = Event {
+        received_at: NOW + 5,
+        ..first.clone()
+    };
+    assert_eq!(
+        ledger.remember(&later, NOW + 5).await,
+        Ok(known(Status::Pending))
+    );
+    let changed = Event {
+        body: Body(b"{}".to_vec()),
+        ..first.clone()
+    };
+    let other_body = Remembered::Known {
+        status: Status::Pending,
+        received_at: NOW,
+        same_body: false,
+    };
+    assert_eq!(ledger.remember(&changed, NOW).await, Ok(other_body));
+
+    assert_eq!(
+        ledger.finish(&first, &end(Outcome::Applied)).await,
+        Ok(true)
+    );
+    assert_eq!(ledger.remember(&first, NOW).await, Ok(known(Status::Done)));
+    for outcome in [Outcome::Stale, Outcome::Rejected] {
+        assert_eq!(
+            ledger.finish(&first, &end(outcome)).await,
+            Ok(false),
+            "done stays done"
+        );
+    }
+    assert_eq!(ledger.remember(&first, NOW).await, Ok(known(Status::Done)));
+}
+
+async fn a_ledger_forgets_on_time(ledger: &impl Ledger) {
+    let event = event("short", Operation::Create, 1, "d");
+    assert_eq!(ledger.remember(&event, NOW).await, Ok(Remembered::New));
+    assert_eq!(
+        ledger.finish(&event, &end(Outcome::Applied)).await,
+        Ok(true)
+    );
+    let at = |seconds: i64| NOW + seconds * 1000;
+    assert_eq!(
+        ledger.remember(&event, at(LIFE)).await,
+        Ok(known(Status::Done))
+    );
+    let again = Event {
+        received_at: at(LIFE + 1),
+        expires_at: NOW / 1000 + 2 * LIFE,
+        ..event
+    };
+    assert_eq!(
+        ledger.remember(&again, at(LIFE + 1)).await,
+        Ok(Remembered::New)
+    );
+    assert_eq!(
+        ledger.finish(&again, &end(Outcome::Stale)).await,
+        Ok(true),
+        "a new life"
+    );
+}
+
+async fn a_ledger_writes_what_ingest_could_not(ledger: &impl Ledger) {
+    let event = event("unseen", Operation::Create, 1, "d");
+    assert_eq!(
+        ledger.finish(&event, &end(Outcome::Applied)).await,
+        Ok(true)
+    );
+    assert_eq!(
+        ledger.remember(&event, NOW + 1).await,
+        Ok(known(Status::Done))
+    );
+}
+
+async fn a_ledger_closes_what_was_quarantined(ledger: &impl Ledger) {
+    let event = event("sick", Operation::Create, 1, "d");
+    assert_eq!(ledger.remember(&event, NOW).await, Ok(Remembered::New));
+    assert_eq!(
+        ledger.finish(&event, &end(Outcome::Rejected)).await,
+        Ok(true)
+    );
+    assert_eq!(
+        ledger.remember(&event, NOW).await,
+        Ok(known(Status::Quarantined))
+    );
+    assert_eq!(
+        ledger.finish(&event, &end(Outcome::Applied)).await,
+        Ok(true)
+    );
+    assert_eq!(ledger.remember(&event, NOW).await, Ok(known(Status::Done)));
+}
+
+async fn a_ledger_lets_one_of_many_in(ledger: &(impl Ledger + Clone + 'static)) {
+    let event = event("crowd", Operation::Create, 1, "d");
+    let mut crowd = tokio::task::JoinSet::new();
+    for _ in 0..30 {
+        let (ledger, event) = (ledger.clone(), event.clone());
+        crowd.spawn(async move { ledger.remember(&event, NOW).await.unwrap() });
+    }
+    let new = crowd
+        .join_all()
+        .await
+        .into_iter()
+        .filter(|it| *it == Remembered::New)
+        .count();
+    assert_eq!(new, 1);
+}
+
+async fn documents_follow_their_newest_version(documents: &impl Handler) {
+    use Operation::{Create, Delete, Other, Update};
+    let steps = [
+        (event("2", Update, 2, "a"), Outcome::Applied),
+        (event("2", Update, 2, "a"), Outcome::Applied),
+        (event("1", Create, 1, "a"), Outcome::Stale),
+        (event("3", Delete, 3, "a"), Outcome::Applied),
+        (event("2b", Update, 2, "a"), Outcome::Stale),
+        (event("3", Delete, 3, "a"), Outcome::Applied),
+        (event("4", Create, 4, "a"), Outcome::Applied),
+        (event("5", Other, 5, "a"), Outcome::Ignored),
+        (event("6", Create, 1, "b"), Outcome::Applied),
+    ];
+    for (event, outcome) in steps {
+        assert_eq!(documents.handle(&event).await, Ok(outcome), "{event:?}");
+    }
+    let nameless = Event {
+        document_id: None,
+        ..event("7", Create, 1, "c")
+    };
+    assert!(matches!(
+        documents.handle(&nameless).await,
+        Err(HandleError::Reject(_))
+    ));
+}
+
+#[tokio::test]
+async fn the_model_keeps_the_contract() {
+    let ledger = MemoryLedger::default();
+    a_ledger_remembers(&ledger).await;
+    a_ledger_forgets_on_time(&ledger).await;
+    a_ledger_writes_what_ingest_could_not(&ledger).await;
+    a_ledger_closes_what_was_quarantined(&ledger).await;
+    documents_follow_their_newest_version(&MemoryDocuments::default()).await;
+}
+
+async fn storage() -> Storage {
+    let queue = QueueSettings {
+        visibility_timeout: 10,
+        max_receive_count: 3,
+    };
+    Storage::start(0, None, queue).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tables_keep_the_contract() {
+    let storage = storage().await;
+    let tables = storage
+        .endpoints
+        .connection()
+        .unwrap()
+        .dynamodb(Limits::TOOL);
+    let ledger = EventsTable::new(tables.clone(), storage.endpoints.events_table.clone());
+    a_ledger_remembers(&ledger).await;
+    a_ledger_forgets_on_time(&ledger).await;
+    a_ledger_writes_what_ingest_could_not(&ledger).await;
+    a_ledger_closes_what_was_quarantined(&ledger).await;
+    a_ledger_lets_one_of_many_in(&ledger).await;
+    let documents = DocumentsTable::new(tables, storage.endpoints.documents_table.clone());
+    documents_follow_their_newest_version(&documents).await;
+
+    let large = format!(r#"{{"data":"{}"}}"#, "x".repeat(450_000));
+    let large = Event {
+        body: Body(large.into_bytes()),
+        ..event("large", Operation::Create, 1, "l")
+    };
+    assert!(
+        matches!(documents.handle(&large).await, Err(HandleError::Reject(_))),
+        "over 400 KB"
+    );
+    storage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_queue_takes_every_body_and_finds_its_dead_letter_queue() {
+    let storage = storage().await;
+    let connection = storage.endpoints.connection().unwrap();
+    let queue = SqsQueue::new(
+        connection.sqs(Limits::TOOL),
+        storage.endpoints.queue_url.clone(),
+    );
+    let bodies: [&[u8]; 4] = [
+        b"{}",
+        b"\xff\x00",
+        "\u{FFFE}\u{1}".as_bytes(),
+        &[b'"'; 700 * 1024],
+    ];
+    for body in bodies {
+        let event = Event {
+            body: Body(body.to_vec()),
+            ..event("e", Operation::Create, 1, "d")
+        };
+        queue.send(&event).await.unwrap();
+        queue
+            .bury(&event, "odd \u{1}\u{FFFF} reason")
+            .await
+            .unwrap();
+    }
+    let admin = Admin::new(&connection);
+    assert_eq!(
+        admin
+            .queue_depth(&storage.endpoints.queue_url)
+            .await
+            .unwrap()
+            .0,
+        4
+    );
+    assert_eq!(
+        admin
+            .queue_depth(&storage.endpoints.dead_letter_queue_url)
+            .await
+            .unwrap()
+            .0,
+        4
+    );
+    storage.stop().await;
+}
