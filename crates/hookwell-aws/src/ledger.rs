@@ -1,12 +1,15 @@
 //! The ledger in a DynamoDB table: key `pk`, TTL attribute `expires_at`.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use hookwell::event::Event;
 use hookwell::handler::Outcome;
-use hookwell::ledger::{End, Ledger, LedgerError, Remembered, Status};
+use hookwell::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered, Status};
 use hookwell::time::Millis;
 
 use crate::connection::reason;
@@ -23,6 +26,46 @@ impl EventsTable {
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
+    }
+}
+
+impl EventsTable {
+    /// An update of an event's record, which also writes what a person needs where ingest could not write it.
+    fn upsert(&self, event: &Event, set: &str) -> UpdateItemFluentBuilder {
+        let keep = [
+            "event_id",
+            "document_type",
+            "document_id",
+            "body_hash",
+            "received_at",
+        ];
+        let keep = keep
+            .map(|name| format!("{name} = if_not_exists({name}, :{name})"))
+            .join(", ");
+        let more = "#type = :type, #operation = :operation, #source = :source";
+        let document_id = event.document_id.as_deref().unwrap_or_default();
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", text(event.key.as_str()))
+            .update_expression(format!(
+                "SET {set}, {more}, {keep}, expires_at = :expires_at"
+            ))
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#type", "type")
+            .expression_attribute_names("#operation", "operation")
+            .expression_attribute_names("#source", "source")
+            .expression_attribute_values(":done", text(Status::Done.name()))
+            .expression_attribute_values(":expires_at", number(event.expires_at))
+            .expression_attribute_values(":type", text(&event.kind))
+            .expression_attribute_values(":operation", text(event.operation.name()))
+            .expression_attribute_values(":source", text(&event.source))
+            .expression_attribute_values(":event_id", text(&event.id))
+            .expression_attribute_values(":document_type", text(&event.document_type))
+            .expression_attribute_values(":document_id", text(document_id))
+            .expression_attribute_values(":body_hash", text(event.body.hash()))
+            .expression_attribute_values(":received_at", number(event.received_at))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 }
 
@@ -89,59 +132,82 @@ impl Ledger for EventsTable {
         }
     }
 
-    async fn finish(&self, event: &Event, end: &End) -> Result<bool, LedgerError> {
+    async fn claim(&self, event: &Event, lease: &Lease<'_>) -> Result<Claim, LedgerError> {
+        let free = "attribute_not_exists(lease_expires_at) OR lease_expires_at < :now OR lease_owner = :owner";
+        let update = self
+            .upsert(
+                event,
+                "#status = :pending, lease_owner = :owner, lease_expires_at = :until",
+            )
+            .condition_expression(format!(
+                "attribute_not_exists(#status) OR (#status <> :done AND ({free}))"
+            ))
+            .expression_attribute_values(":pending", text(Status::Pending.name()))
+            .expression_attribute_values(":now", number(lease.now))
+            .expression_attribute_values(":owner", text(lease.owner))
+            .expression_attribute_values(":until", number(lease.until));
+        match changed(update).await? {
+            None => Ok(Claim::Held),
+            Some(item) if is_done(&item) => Ok(Claim::Finished),
+            Some(item) => {
+                let until = item
+                    .get("lease_expires_at")
+                    .and_then(|it| it.as_n().ok()?.parse().ok());
+                Ok(Claim::Busy {
+                    until: until.unwrap_or(lease.until),
+                })
+            }
+        }
+    }
+
+    async fn finish(&self, event: &Event, end: &End) -> Result<Finish, LedgerError> {
         let status = match end.outcome {
             Outcome::Rejected => Status::Quarantined,
             Outcome::Applied | Outcome::Stale | Outcome::Ignored => Status::Done,
         };
-        let keep = |name| format!("{name} = if_not_exists({name}, :{name})");
-        let set = [
-            "#status = :status, #outcome = :outcome, reason = :reason, finished_at = :finished_at"
-                .to_owned(),
-            "expires_at = :expires_at, #type = :type, #operation = :operation".to_owned(),
-            keep("event_id"),
-            keep("document_type"),
-            keep("document_id"),
-            keep("body_hash"),
-            keep("received_at"),
-            "#source = :source".to_owned(),
-        ];
+        let set =
+            "#status = :status, outcome = :outcome, reason = :reason, finished_at = :finished_at";
         let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", text(event.key.as_str()))
-            .update_expression(format!("SET {}", set.join(", ")))
-            .condition_expression("attribute_not_exists(#status) OR #status <> :done")
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_names("#outcome", "outcome")
-            .expression_attribute_names("#type", "type")
-            .expression_attribute_names("#operation", "operation")
-            .expression_attribute_names("#source", "source")
-            .expression_attribute_values(":done", text(Status::Done.name()))
+            .upsert(event, set)
             .expression_attribute_values(":status", text(status.name()))
             .expression_attribute_values(":outcome", text(end.outcome.name()))
             .expression_attribute_values(":reason", text(end.reason.as_deref().unwrap_or_default()))
-            .expression_attribute_values(":finished_at", number(end.at))
-            .expression_attribute_values(":expires_at", number(event.expires_at))
-            .expression_attribute_values(":type", text(&event.kind))
-            .expression_attribute_values(":operation", text(event.operation.name()))
-            .expression_attribute_values(":event_id", text(&event.id))
-            .expression_attribute_values(":document_type", text(&event.document_type))
-            .expression_attribute_values(
-                ":document_id",
-                text(event.document_id.as_deref().unwrap_or_default()),
-            )
-            .expression_attribute_values(":body_hash", text(event.body.hash()))
-            .expression_attribute_values(":received_at", number(event.received_at))
-            .expression_attribute_values(":source", text(&event.source))
-            .send()
-            .await;
-        let Err(error) = update else { return Ok(true) };
-        let why = reason(&error);
-        match error.into_service_error() {
-            UpdateItemError::ConditionalCheckFailedException(_) => Ok(false),
-            _ => Err(LedgerError(why)),
+            .expression_attribute_values(":finished_at", number(end.at));
+        let update = match &end.owner {
+            None => {
+                update.condition_expression("attribute_not_exists(#status) OR #status <> :done")
+            }
+            Some(owner) => update
+                .condition_expression("#status <> :done AND lease_owner = :owner")
+                .expression_attribute_values(":owner", text(owner)),
+        };
+        match changed(update).await? {
+            None => Ok(Finish::Recorded),
+            Some(item) if is_done(&item) => Ok(Finish::Before),
+            Some(_) => Ok(Finish::NotOwner),
         }
+    }
+}
+
+type Item = HashMap<String, AttributeValue>;
+
+fn is_done(item: &Item) -> bool {
+    item.get("status")
+        .and_then(|status| status.as_s().ok())
+        .is_some_and(|it| it == Status::Done.name())
+}
+
+/// Runs a conditional update; the item that is there when it was refused.
+async fn changed(update: UpdateItemFluentBuilder) -> Result<Option<Item>, LedgerError> {
+    let Err(error) = update.send().await else {
+        return Ok(None);
+    };
+    let why = reason(&error);
+    match error.into_service_error() {
+        UpdateItemError::ConditionalCheckFailedException(failed) => failed
+            .item
+            .map(Some)
+            .ok_or_else(|| LedgerError("no old item".to_owned())),
+        _ => Err(LedgerError(why)),
     }
 }

@@ -4,7 +4,7 @@
 
 use hookwell::event::{Body, Event, Key, Operation};
 use hookwell::handler::{HandleError, Handler, Outcome};
-use hookwell::ledger::{End, Ledger, Remembered, Status};
+use hookwell::ledger::{Claim, End, Finish, Lease, Ledger, Remembered, Status};
 use hookwell::memory::{MemoryDocuments, MemoryLedger};
 use hookwell::queue::Queue as _;
 use hookwell_aws::admin::Admin;
@@ -38,6 +38,7 @@ fn end(outcome: Outcome) -> End {
         outcome,
         reason,
         at: NOW,
+        owner: None,
     }
 }
 
@@ -73,13 +74,13 @@ async fn a_ledger_remembers(ledger: &impl Ledger) {
 
     assert_eq!(
         ledger.finish(&first, &end(Outcome::Applied)).await,
-        Ok(true)
+        Ok(Finish::Recorded)
     );
     assert_eq!(ledger.remember(&first, NOW).await, Ok(known(Status::Done)));
     for outcome in [Outcome::Stale, Outcome::Rejected] {
         assert_eq!(
             ledger.finish(&first, &end(outcome)).await,
-            Ok(false),
+            Ok(Finish::Before),
             "done stays done"
         );
     }
@@ -91,7 +92,7 @@ async fn a_ledger_forgets_on_time(ledger: &impl Ledger) {
     assert_eq!(ledger.remember(&event, NOW).await, Ok(Remembered::New));
     assert_eq!(
         ledger.finish(&event, &end(Outcome::Applied)).await,
-        Ok(true)
+        Ok(Finish::Recorded)
     );
     let at = |seconds: i64| NOW + seconds * 1000;
     assert_eq!(
@@ -109,7 +110,7 @@ async fn a_ledger_forgets_on_time(ledger: &impl Ledger) {
     );
     assert_eq!(
         ledger.finish(&again, &end(Outcome::Stale)).await,
-        Ok(true),
+        Ok(Finish::Recorded),
         "a new life"
     );
 }
@@ -118,7 +119,7 @@ async fn a_ledger_writes_what_ingest_could_not(ledger: &impl Ledger) {
     let event = event("unseen", Operation::Create, 1, "d");
     assert_eq!(
         ledger.finish(&event, &end(Outcome::Applied)).await,
-        Ok(true)
+        Ok(Finish::Recorded)
     );
     assert_eq!(
         ledger.remember(&event, NOW + 1).await,
@@ -131,7 +132,7 @@ async fn a_ledger_closes_what_was_quarantined(ledger: &impl Ledger) {
     assert_eq!(ledger.remember(&event, NOW).await, Ok(Remembered::New));
     assert_eq!(
         ledger.finish(&event, &end(Outcome::Rejected)).await,
-        Ok(true)
+        Ok(Finish::Recorded)
     );
     assert_eq!(
         ledger.remember(&event, NOW).await,
@@ -139,9 +140,61 @@ async fn a_ledger_closes_what_was_quarantined(ledger: &impl Ledger) {
     );
     assert_eq!(
         ledger.finish(&event, &end(Outcome::Applied)).await,
-        Ok(true)
+        Ok(Finish::Recorded)
     );
     assert_eq!(ledger.remember(&event, NOW).await, Ok(known(Status::Done)));
+}
+
+async fn a_ledger_lends_an_event_to_one_owner_at_a_time(ledger: &impl Ledger) {
+    let event = event("lent", Operation::Other, 1, "d");
+    let lease = |owner, now, until| Lease {
+        owner,
+        now: NOW + now,
+        until: NOW + until,
+    };
+    let finish = |owner: &str| End {
+        owner: Some(owner.to_owned()),
+        ..end(Outcome::Applied)
+    };
+    assert_eq!(
+        ledger.claim(&event, &lease("a", 0, 10)).await,
+        Ok(Claim::Held)
+    );
+    assert_eq!(
+        ledger.remember(&event, NOW).await,
+        Ok(known(Status::Pending)),
+        "it wrote a record"
+    );
+    assert_eq!(
+        ledger.claim(&event, &lease("a", 1, 10)).await,
+        Ok(Claim::Held),
+        "the same again"
+    );
+    assert_eq!(
+        ledger.claim(&event, &lease("b", 10, 20)).await,
+        Ok(Claim::Busy { until: NOW + 10 })
+    );
+    assert_eq!(
+        ledger.claim(&event, &lease("b", 11, 20)).await,
+        Ok(Claim::Held),
+        "it ended"
+    );
+    assert_eq!(
+        ledger.finish(&event, &finish("a")).await,
+        Ok(Finish::NotOwner)
+    );
+    assert_eq!(
+        ledger.finish(&event, &finish("b")).await,
+        Ok(Finish::Recorded)
+    );
+    assert_eq!(
+        ledger.finish(&event, &finish("b")).await,
+        Ok(Finish::Before)
+    );
+    assert_eq!(
+        ledger.claim(&event, &lease("c", 99, 100)).await,
+        Ok(Claim::Finished)
+    );
 }
 
 async fn a_ledger_lets_one_of_many_in(ledger: &(impl Ledger + Clone + 'static)) {
@@ -193,6 +246,7 @@ async fn the_model_keeps_the_contract() {
     a_ledger_forgets_on_time(&ledger).await;
     a_ledger_writes_what_ingest_could_not(&ledger).await;
     a_ledger_closes_what_was_quarantined(&ledger).await;
+    a_ledger_lends_an_event_to_one_owner_at_a_time(&ledger).await;
     documents_follow_their_newest_version(&MemoryDocuments::default()).await;
 }
 
@@ -217,6 +271,7 @@ async fn the_tables_keep_the_contract() {
     a_ledger_forgets_on_time(&ledger).await;
     a_ledger_writes_what_ingest_could_not(&ledger).await;
     a_ledger_closes_what_was_quarantined(&ledger).await;
+    a_ledger_lends_an_event_to_one_owner_at_a_time(&ledger).await;
     a_ledger_lets_one_of_many_in(&ledger).await;
     let documents = DocumentsTable::new(tables, storage.endpoints.documents_table.clone());
     documents_follow_their_newest_version(&documents).await;
@@ -245,7 +300,7 @@ async fn the_queue_takes_every_body_and_finds_its_dead_letter_queue() {
         b"{}",
         b"\xff\x00",
         "\u{FFFE}\u{1}".as_bytes(),
-        &[b'"'; 700 * 1024],
+        &vec![b'"'; 700 * 1024],
     ];
     for body in bodies {
         let event = Event {

@@ -48,6 +48,16 @@ pub trait Handler: Send + Sync {
     /// [`HandleError::Retry`] to be called again later, [`HandleError::Reject`] when that can never help. A panic is
     /// a retry.
     fn handle(&self, event: &Event) -> impl Future<Output = Result<Outcome, HandleError>> + Send;
+
+    /// Whether this event has effects outside the documents table: a mail, a payment, another service. Then no two
+    /// calls work on it at once and none starts after one has finished, at the price of one more write.
+    ///
+    /// It still runs again when a call ends between the effect and its record. Only the service that is called can
+    /// tell, by [`Event::key`].
+    fn reaches_outside(&self, event: &Event) -> bool {
+        let _ = event;
+        false
+    }
 }
 
 /// Why an event was not applied.

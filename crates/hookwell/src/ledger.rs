@@ -60,6 +60,44 @@ pub struct End {
     pub reason: Option<String>,
     /// When.
     pub at: Millis,
+    /// The owner of the lease under which it ended, for events with effects outside the documents table.
+    pub owner: Option<String>,
+}
+
+/// What became of an attempt to record an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// It is recorded.
+    Recorded,
+    /// The event had ended before.
+    Before,
+    /// The lease is somebody else's now.
+    NotOwner,
+}
+
+/// A lease: for so long nobody else may work on the event.
+#[derive(Debug, Clone, Copy)]
+pub struct Lease<'a> {
+    /// Who asks for it; unique for every call.
+    pub owner: &'a str,
+    /// The time of asking.
+    pub now: Millis,
+    /// When it ends, never before the call that holds it.
+    pub until: Millis,
+}
+
+/// What became of an attempt to take a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// It is ours.
+    Held,
+    /// The event is done.
+    Finished,
+    /// Somebody else holds one.
+    Busy {
+        /// Until then.
+        until: Millis,
+    },
 }
 
 /// Remembers events.
@@ -77,10 +115,23 @@ pub trait Ledger: Send + Sync {
         now: Millis,
     ) -> impl Future<Output = Result<Remembered, LedgerError>> + Send;
 
-    /// Records how an event ended, and whether this call was the one that did: `false` when it had ended before.
+    /// Takes the lease of an event that is not done, unless somebody holds one that has not ended.
+    ///
+    /// MUST be one atomic step, and MUST write the record when there is none. The holder itself MAY get it again.
+    ///
+    /// # Errors
+    /// When the answer is not known.
+    fn claim(
+        &self,
+        event: &Event,
+        lease: &Lease<'_>,
+    ) -> impl Future<Output = Result<Claim, LedgerError>> + Send;
+
+    /// Records how an event ended.
     ///
     /// MUST write the record when there is none (ingest acknowledges also when the table is away), MUST NOT change
-    /// one that is done, and MUST close a quarantined one when the event was applied after all.
+    /// one that is done, MUST close a quarantined one when the event was applied after all, and with an owner MUST
+    /// change nothing unless that owner still holds the lease: one that ended may be somebody else's by now.
     ///
     /// # Errors
     /// When the answer is not known.
@@ -88,7 +139,7 @@ pub trait Ledger: Send + Sync {
         &self,
         event: &Event,
         end: &End,
-    ) -> impl Future<Output = Result<bool, LedgerError>> + Send;
+    ) -> impl Future<Output = Result<Finish, LedgerError>> + Send;
 }
 
 /// The table did not answer, or not in time.

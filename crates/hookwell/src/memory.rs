@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::document::{Document, PutResult, change, outcome};
 use crate::event::{Event, Key};
 use crate::handler::{HandleError, Handler, Outcome};
-use crate::ledger::{End, Ledger, LedgerError, Remembered, Status};
+use crate::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered, Status};
 use crate::queue::{Queue, QueueError};
 use crate::time::Millis;
 
@@ -27,6 +27,7 @@ pub struct Record {
     /// When it may be forgotten, in seconds since 1970.
     pub expires_at: i64,
     body_hash: String,
+    lease: Option<(String, Millis)>,
 }
 
 impl Record {
@@ -37,6 +38,7 @@ impl Record {
             received_at: event.received_at,
             expires_at: event.expires_at,
             body_hash: event.body.hash(),
+            lease: None,
         }
     }
 }
@@ -87,13 +89,34 @@ impl Ledger for MemoryLedger {
         Ok(Remembered::New)
     }
 
-    async fn finish(&self, event: &Event, end: &End) -> Result<bool, LedgerError> {
+    async fn claim(&self, event: &Event, lease: &Lease<'_>) -> Result<Claim, LedgerError> {
+        let mut records = locked(&self.0);
+        let record = records
+            .entry(event.key.clone())
+            .or_insert_with(|| Record::pending(event));
+        match &record.lease {
+            _ if record.status == Status::Done => return Ok(Claim::Finished),
+            Some((owner, until)) if owner != lease.owner && *until >= lease.now => {
+                return Ok(Claim::Busy { until: *until });
+            }
+            _ => {}
+        }
+        record.status = Status::Pending;
+        record.lease = Some((lease.owner.to_owned(), lease.until));
+        Ok(Claim::Held)
+    }
+
+    async fn finish(&self, event: &Event, end: &End) -> Result<Finish, LedgerError> {
         let mut records = locked(&self.0);
         let record = records
             .entry(event.key.clone())
             .or_insert_with(|| Record::pending(event));
         if record.status == Status::Done {
-            return Ok(false);
+            return Ok(Finish::Before);
+        }
+        let holder = record.lease.as_ref().map(|(owner, _)| owner);
+        if end.owner.is_some() && holder != end.owner.as_ref() {
+            return Ok(Finish::NotOwner);
         }
         record.status = match end.outcome {
             Outcome::Rejected => Status::Quarantined,
@@ -101,7 +124,8 @@ impl Ledger for MemoryLedger {
         };
         record.outcome = Some(end.outcome);
         record.expires_at = event.expires_at;
-        Ok(true)
+        record.lease = None;
+        Ok(Finish::Recorded)
     }
 }
 

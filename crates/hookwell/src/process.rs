@@ -9,17 +9,24 @@ use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::FutureExt as _;
-use futures_util::future::select;
+use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
-use crate::event::Event;
+use crate::event::{Event, hash};
 use crate::handler::{HandleError, Handler, Outcome};
-use crate::ledger::{End, Ledger};
+use crate::ledger::{Claim, End, Finish, Lease, Ledger};
 use crate::queue::Queue;
 use crate::time::Millis;
 
 /// The longest pause before a retry, in seconds.
 pub const MAX_DELAY: u32 = 900;
+
+/// No event is started with less time left than this, in milliseconds: its writes at their slowest.
+pub const TIME_TO_START: Millis = 5_000;
+
+/// How long a lease outlives the deadline of the call that holds it, in milliseconds. Lambda ends the call at its
+/// deadline, so no effect comes after it; the margin is for clocks that differ.
+pub const LEASE_MARGIN: Millis = 1_000;
 
 /// One message of a batch.
 #[derive(Debug, Clone)]
@@ -43,6 +50,11 @@ pub enum Fate {
     Duplicate,
     /// Not now; it comes back.
     Retry(String),
+    /// Another call is at it until this time; it comes back then.
+    Busy {
+        /// The end of that call's lease.
+        until: Millis,
+    },
     /// Not one of our messages; it comes back until the queue gives up.
     Malformed,
     /// There was no time to start it.
@@ -57,6 +69,7 @@ impl Fate {
             Self::Finished(outcome) => outcome.name(),
             Self::Duplicate => "duplicate",
             Self::Retry(_) => "retry",
+            Self::Busy { .. } => "busy",
             Self::Malformed => "malformed",
             Self::NotStarted => "not_started",
         }
@@ -67,7 +80,7 @@ impl Fate {
     pub fn is_failure(&self) -> bool {
         match self {
             Self::Finished(_) | Self::Duplicate => false,
-            Self::Retry(_) | Self::Malformed | Self::NotStarted => true,
+            Self::Retry(_) | Self::Busy { .. } | Self::Malformed | Self::NotStarted => true,
         }
     }
 }
@@ -86,22 +99,31 @@ pub struct Processed {
 }
 
 /// Processes a batch: documents side by side, the events of one document in the order of their versions, so that a
-/// batch never contends with itself.
+/// batch never contends with itself. Every message of the batch is in the answer exactly once.
 ///
-/// `has_time` is asked before each event whether there is time for one more; when `stop` resolves, what still runs is
-/// abandoned and comes back, whether or not it took effect. Every message of the batch is in the answer exactly once.
+/// The call ends at `deadline`. Events are not started shortly before it, and when `stop` resolves, what still runs is
+/// abandoned and comes back, whether or not it took effect.
 pub async fn process<L: Ledger, Q: Queue, H: Handler>(
     ledger: &L,
     queue: &Q,
     handler: &H,
     batch: Vec<Message>,
     now: impl Fn() -> Millis + Sync,
-    has_time: impl Fn() -> bool + Sync,
+    deadline: Millis,
     stop: impl Future<Output = ()> + Send,
 ) -> Vec<Processed> {
     let (groups, malformed) = group(batch);
-    let started = Mutex::new(malformed);
-    let (now, has_time, processed) = (&now, &has_time, &started);
+    let finished = Mutex::new(malformed);
+    let (call, processed) = (
+        &Call {
+            ledger,
+            queue,
+            handler,
+            now,
+            deadline,
+        },
+        &finished,
+    );
     let mut open: BTreeMap<String, Message> = groups
         .values()
         .flatten()
@@ -111,16 +133,7 @@ pub async fn process<L: Ledger, Q: Queue, H: Handler>(
         .into_values()
         .map(|group| async move {
             for (event, message) in group {
-                let done = if has_time() {
-                    apply(ledger, queue, handler, event, message, now).await
-                } else {
-                    Processed {
-                        message,
-                        event: Some(event),
-                        fate: Fate::NotStarted,
-                        reason: None,
-                    }
-                };
+                let done = call.process(event, message).await;
                 processed
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
@@ -128,9 +141,14 @@ pub async fn process<L: Ledger, Q: Queue, H: Handler>(
             }
         })
         .collect();
-    select(pin!(running.collect::<Vec<()>>()), pin!(stop)).await;
+    let in_time = matches!(
+        select(pin!(running.collect::<Vec<()>>()), pin!(stop)).await,
+        Either::Left(_)
+    );
 
-    let mut processed = started.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut processed = finished
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
     for done in &processed {
         open.remove(&done.message.id);
     }
@@ -143,13 +161,28 @@ pub async fn process<L: Ledger, Q: Queue, H: Handler>(
             reason: None,
         }
     }));
-    let delays: FuturesUnordered<_> = processed
-        .iter()
-        .filter(|done| done.fate.is_failure())
-        .map(|done| queue.delay(&done.message.receipt, delay(done.message.receive_count)))
-        .collect();
-    delays.collect::<Vec<()>>().await;
+    if in_time {
+        let failed = processed.iter().filter(|done| done.fate.is_failure());
+        let delays: FuturesUnordered<_> = failed
+            .map(|done| queue.delay(&done.message.receipt, pause(done, (call.now)())))
+            .collect();
+        delays.collect::<Vec<()>>().await;
+    }
     processed
+}
+
+/// How long a failed message is hidden, in seconds.
+fn pause(done: &Processed, now: Millis) -> u32 {
+    match done.fate {
+        Fate::Busy { until } => {
+            let seconds = until.saturating_sub(now).max(0) / 1000;
+            u32::try_from(seconds)
+                .unwrap_or(MAX_DELAY)
+                .saturating_add(1)
+                .min(MAX_DELAY)
+        }
+        _ => delay(done.message.receive_count),
+    }
 }
 
 /// The pause before try `receive_count + 1`, in seconds: 2, 6, 18, 54, 162, 486, then [`MAX_DELAY`]. Eight tries take
@@ -189,56 +222,97 @@ fn group(batch: Vec<Message>) -> (Groups, Vec<Processed>) {
     (groups, malformed)
 }
 
-async fn apply<L: Ledger, Q: Queue, H: Handler>(
-    ledger: &L,
-    queue: &Q,
-    handler: &H,
-    event: Event,
-    message: Message,
-    now: &impl Fn() -> Millis,
-) -> Processed {
-    let result = match &event.invalid {
-        Some(reason) => Err(HandleError::Reject(reason.clone())),
-        None => AssertUnwindSafe(handler.handle(&event))
-            .catch_unwind()
-            .await
-            .unwrap_or_else(|_| Err(HandleError::Retry("the handler panicked".to_owned()))),
-    };
-    let (outcome, reason) = match result {
-        Ok(outcome) => (outcome, None),
-        Err(HandleError::Reject(reason)) => match queue.bury(&event, &reason).await {
-            Ok(()) => (Outcome::Rejected, Some(reason)),
-            Err(why) => return retry(event, message, why.to_string()),
-        },
-        Err(HandleError::Retry(why)) => return retry(event, message, why),
-    };
-    let end = End {
-        outcome,
-        reason: reason.clone(),
-        at: now(),
-    };
-    match ledger.finish(&event, &end).await {
-        Ok(true) => Processed {
-            message,
-            event: Some(event),
-            fate: Fate::Finished(outcome),
-            reason,
-        },
-        Ok(false) => Processed {
-            message,
-            event: Some(event),
-            fate: Fate::Duplicate,
-            reason,
-        },
-        Err(why) => retry(event, message, why.to_string()),
-    }
+/// One invocation: what it works with, and until when.
+struct Call<'a, L, Q, H, N> {
+    ledger: &'a L,
+    queue: &'a Q,
+    handler: &'a H,
+    now: N,
+    deadline: Millis,
 }
 
-fn retry(event: Event, message: Message, why: String) -> Processed {
-    Processed {
-        message,
-        event: Some(event),
-        fate: Fate::Retry(why),
-        reason: None,
+impl<L: Ledger, Q: Queue, H: Handler, N: Fn() -> Millis + Sync> Call<'_, L, Q, H, N> {
+    async fn process(&self, event: Event, message: Message) -> Processed {
+        let (fate, reason) = match self.apply(&event, &message).await {
+            Ok((outcome, reason)) => (Fate::Finished(outcome), reason),
+            Err(fate) => (fate, None),
+        };
+        Processed {
+            message,
+            event: Some(event),
+            fate,
+            reason,
+        }
+    }
+
+    /// Claims if it must, calls the handler, and records how that ended.
+    async fn apply(
+        &self,
+        event: &Event,
+        message: &Message,
+    ) -> Result<(Outcome, Option<String>), Fate> {
+        let now = (self.now)();
+        if self.deadline.saturating_sub(now) < TIME_TO_START {
+            return Err(Fate::NotStarted);
+        }
+        let retry = |why: &dyn ToString| Fate::Retry(why.to_string());
+        let mut owner = None;
+        if event.invalid.is_none() && self.handler.reaches_outside(event) {
+            // A receipt is new for every reception, so it names this one call.
+            let name = hash(&[message.receipt.as_bytes()]);
+            let until = self.deadline.saturating_add(LEASE_MARGIN);
+            match self
+                .ledger
+                .claim(
+                    event,
+                    &Lease {
+                        owner: &name,
+                        now,
+                        until,
+                    },
+                )
+                .await
+            {
+                Ok(Claim::Held) => owner = Some(name),
+                Ok(Claim::Finished) => return Err(Fate::Duplicate),
+                Ok(Claim::Busy { until }) => return Err(Fate::Busy { until }),
+                Err(why) => return Err(retry(&why)),
+            }
+        }
+        let (outcome, reason) = match self.handle(event).await {
+            Ok(outcome) => (outcome, None),
+            Err(HandleError::Retry(why)) => return Err(Fate::Retry(why)),
+            Err(HandleError::Reject(reason)) => {
+                self.queue
+                    .bury(event, &reason)
+                    .await
+                    .map_err(|why| retry(&why))?;
+                (Outcome::Rejected, Some(reason))
+            }
+        };
+        let end = End {
+            outcome,
+            reason: reason.clone(),
+            at: (self.now)(),
+            owner,
+        };
+        match self.ledger.finish(event, &end).await {
+            Ok(Finish::Recorded) => Ok((outcome, reason)),
+            Ok(Finish::Before) => Err(Fate::Duplicate),
+            // Another call took over: it decides what becomes of the message.
+            Ok(Finish::NotOwner) => Err(Fate::Retry("the lease was lost".to_owned())),
+            Err(why) => Err(retry(&why)),
+        }
+    }
+
+    /// Calls the handler; its panic fails this event only.
+    async fn handle(&self, event: &Event) -> Result<Outcome, HandleError> {
+        if let Some(reason) = &event.invalid {
+            return Err(HandleError::Reject(reason.clone()));
+        }
+        let handled = AssertUnwindSafe(self.handler.handle(event))
+            .catch_unwind()
+            .await;
+        handled.unwrap_or_else(|_| Err(HandleError::Retry("the handler panicked".to_owned())))
     }
 }

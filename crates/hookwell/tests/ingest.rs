@@ -14,7 +14,7 @@ use hookwell::delivery::Delivery;
 use hookwell::event::{Event, Operation};
 use hookwell::handler::Outcome;
 use hookwell::ingest::{Received, Sources, receive};
-use hookwell::ledger::{End, Ledger, LedgerError, Remembered, Status};
+use hookwell::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered, Status};
 use hookwell::memory::{MemoryLedger, MemoryQueue};
 use hookwell::queue::{Queue, QueueError};
 use hookwell::reply::Receipt;
@@ -65,7 +65,11 @@ impl Ledger for Setup {
         self.ledger.remember(event, now).await
     }
 
-    async fn finish(&self, event: &Event, end: &End) -> Result<bool, LedgerError> {
+    async fn claim(&self, event: &Event, lease: &Lease<'_>) -> Result<Claim, LedgerError> {
+        self.ledger.claim(event, lease).await
+    }
+
+    async fn finish(&self, event: &Event, end: &End) -> Result<Finish, LedgerError> {
         self.ledger.finish(event, end).await
     }
 }
@@ -344,6 +348,7 @@ fn a_finished_event_is_answered_without_a_send() {
             outcome,
             reason: None,
             at: NOW,
+            owner: None,
         };
         setup
             .ledger
@@ -381,6 +386,7 @@ fn a_record_past_its_life_no_longer_counts_even_before_it_is_deleted() {
         outcome: Outcome::Applied,
         reason: None,
         at: NOW,
+        owner: None,
     };
     setup
         .ledger

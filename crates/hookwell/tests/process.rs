@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_util::FutureExt as _;
 use hookwell::event::{Body, Event, Key, Operation};
 use hookwell::handler::{HandleError, Handler, Outcome};
-use hookwell::ledger::Status;
+use hookwell::ledger::{Claim, End, Finish, Lease, Ledger, Status};
 use hookwell::memory::{MemoryDocuments, MemoryLedger, MemoryQueue};
 use hookwell::process::{Fate, Message, Processed, delay, process};
 
@@ -67,7 +67,7 @@ impl<H: Handler> Setup<H> {
             handler,
         } = self;
         let never = std::future::pending();
-        process(ledger, queue, handler, batch, || NOW, || true, never)
+        process(ledger, queue, handler, batch, || NOW, NOW + 30_000, never)
             .now_or_never()
             .unwrap()
     }
@@ -305,7 +305,7 @@ fn what_there_is_no_time_for_is_not_started_and_comes_back() {
         handler,
     } = &setup;
     let never = std::future::pending();
-    let done = process(ledger, queue, handler, batch, || NOW, || false, never)
+    let done = process(ledger, queue, handler, batch, || NOW, NOW + 4_999, never)
         .now_or_never()
         .unwrap();
     assert_eq!(done[0].fate, Fate::NotStarted);
@@ -340,7 +340,7 @@ fn at_the_deadline_what_still_runs_comes_back_and_what_is_done_stays_done() {
         handler,
         batch.to_vec(),
         || NOW,
-        || true,
+        NOW + 30_000,
         stop,
     );
     let mut run = std::pin::pin!(run);
@@ -353,6 +353,141 @@ fn at_the_deadline_what_still_runs_comes_back_and_what_is_done_stays_done() {
     assert_eq!(
         (done.len(), failed.len(), &failed[0].message.id),
         (2, 1, &hanging)
+    );
+}
+
+/// A handler with effects elsewhere: counts what is running, and hangs or fails as the event's id says.
+#[derive(Default)]
+struct Outside(Moody);
+
+impl Handler for Outside {
+    async fn handle(&self, event: &Event) -> Result<Outcome, HandleError> {
+        self.0.handle(event).await
+    }
+
+    fn reaches_outside(&self, _: &Event) -> bool {
+        true
+    }
+}
+
+impl Setup<Outside> {
+    fn at(&self, now: i64, message: &Message) -> Fate {
+        let Self {
+            ledger,
+            queue,
+            handler,
+        } = self;
+        let never = std::future::pending();
+        let batch = vec![message.clone()];
+        let done =
+            process(ledger, queue, handler, batch, || now, now + 30_000, never).now_or_never();
+        done.unwrap().remove(0).fate
+    }
+
+    fn calls(&self) -> usize {
+        self.handler.0.0.lock().unwrap().len()
+    }
+}
+
+#[test]
+fn a_call_with_effects_elsewhere_never_runs_beside_another_nor_after_the_end() {
+    let setup = Setup::<Outside>::default();
+    let hanging = message(&event("hang", Operation::Other, 1, "d").to_message());
+    let copy = Message {
+        receipt: "another reception".into(),
+        ..hanging.clone()
+    };
+    let Setup {
+        ledger,
+        queue,
+        handler,
+    } = &setup;
+    let never = std::future::pending();
+    let running = process(
+        ledger,
+        queue,
+        handler,
+        vec![hanging],
+        || NOW,
+        NOW + 30_000,
+        never,
+    );
+    let mut running = std::pin::pin!(running);
+    assert!(
+        running.as_mut().now_or_never().is_none(),
+        "it hangs and holds the lease"
+    );
+    assert_eq!(
+        setup.at(NOW + 10, &copy),
+        Fate::Busy {
+            until: NOW + 31_000
+        }
+    );
+    assert_eq!(setup.calls(), 1);
+
+    let fine = message(&event("fine", Operation::Other, 1, "d").to_message());
+    let again = Message {
+        receipt: "yet another".into(),
+        ..fine.clone()
+    };
+    assert_eq!(setup.at(NOW, &fine), Fate::Finished(Outcome::Applied));
+    assert_eq!(setup.at(NOW + 99_000, &again), Fate::Duplicate);
+    assert_eq!(setup.calls(), 2, "the copy was not called");
+}
+
+#[test]
+fn a_lease_that_ended_is_taken_over_and_its_old_holder_can_no_longer_finish() {
+    let setup = Setup::<Outside>::default();
+    let event = event("fine", Operation::Other, 1, "d");
+    let old = Lease {
+        owner: "old",
+        now: NOW,
+        until: NOW + 1_000,
+    };
+    let claim = |lease| {
+        setup
+            .ledger
+            .claim(&event, lease)
+            .now_or_never()
+            .unwrap()
+            .unwrap()
+    };
+    assert_eq!(claim(&old), Claim::Held);
+    assert_eq!(
+        claim(&old),
+        Claim::Held,
+        "the holder may ask again: its answer may have been lost"
+    );
+    let new = Lease {
+        owner: "new",
+        now: NOW + 1_000,
+        until: NOW + 2_000,
+    };
+    assert_eq!(claim(&new), Claim::Busy { until: NOW + 1_000 });
+    assert_eq!(
+        claim(&Lease {
+            now: NOW + 1_001,
+            ..new
+        }),
+        Claim::Held
+    );
+    let end = |owner: &str| End {
+        outcome: Outcome::Applied,
+        reason: None,
+        at: NOW,
+        owner: Some(owner.into()),
+    };
+    let finish = |owner| {
+        setup
+            .ledger
+            .finish(&event, &end(owner))
+            .now_or_never()
+            .unwrap()
+            .unwrap()
+    };
+    assert_eq!(
+        (finish("old"), finish("new"), finish("new")),
+        (Finish::NotOwner, Finish::Recorded, Finish::Before)
     );
 }
 

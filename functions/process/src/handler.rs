@@ -32,4 +32,9 @@ impl<D: Handler> Handler for YourHandler<D> {
     async fn handle(&self, event: &Event) -> Result<Outcome, HandleError> {
         self.documents.handle(event).await
     }
+
+    /// Say `true` for the events of your own cases, so that no two calls work on one of them at once.
+    fn reaches_outside(&self, event: &Event) -> bool {
+        self.documents.reaches_outside(event)
+    }
 }

@@ -19,9 +19,6 @@ use hookwell_aws::{Connection, DocumentsTable, EventsTable, Limits, SqsQueue};
 
 use crate::handler::YourHandler;
 
-/// No event is started with less time left than this: its two writes at their slowest, [`Limits::PROCESS`] each.
-const TIME_TO_START: Duration = Duration::from_secs(5);
-
 /// What is still running this long before the deadline is abandoned, so that the rest of the batch is reported.
 /// Lambda itself would report nothing.
 const TIME_TO_REPORT: Duration = Duration::from_millis(500);
@@ -93,31 +90,22 @@ impl<L: Ledger, Q: Queue, H: Handler> Process<L, Q, H> {
         event: SqsEvent,
         deadline: SystemTime,
     ) -> Result<SqsBatchResponse, NoMessageId> {
-        // No invocation arrives after its own deadline; `cargo lambda watch` gives ten minutes after 1970.
-        let now_at = SystemTime::now();
-        let deadline = if deadline > now_at {
-            deadline
-        } else {
-            now_at.checked_add(TIMEOUT).unwrap_or(now_at)
-        };
         let batch = event
             .records
             .into_iter()
             .map(message)
             .collect::<Result<Vec<_>, _>>()?;
-        let left = || {
-            deadline
-                .duration_since(SystemTime::now())
-                .unwrap_or_default()
-        };
-        let stop = tokio::time::sleep(left().saturating_sub(TIME_TO_REPORT));
-        let has_time = || left() > TIME_TO_START;
+        // No invocation arrives after its own deadline; `cargo lambda watch` gives ten minutes after 1970.
+        let started = SystemTime::now();
+        let left = deadline.duration_since(started).unwrap_or(TIMEOUT);
+        let deadline = now().saturating_add(millis(left));
+        let stop = tokio::time::sleep(left.saturating_sub(TIME_TO_REPORT));
         let Self {
             ledger,
             queue,
             handler,
         } = self;
-        let processed = process(ledger, queue, handler, batch, now, has_time, stop).await;
+        let processed = process(ledger, queue, handler, batch, now, deadline, stop).await;
         let mut response = SqsBatchResponse::default();
         for done in processed {
             log::message(&done);
@@ -146,8 +134,13 @@ fn message(record: SqsMessage) -> Result<Message, NoMessageId> {
 }
 
 fn now() -> Millis {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
+    millis(
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default(),
+    )
+}
+
+fn millis(duration: Duration) -> Millis {
+    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
 }

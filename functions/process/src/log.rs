@@ -35,7 +35,7 @@ pub(crate) fn message(done: &Processed) {
     }
     match done.fate {
         Fate::Finished(Outcome::Rejected) | Fate::Malformed => line!(error),
-        Fate::Retry(_) | Fate::NotStarted => line!(warn),
+        Fate::Retry(_) | Fate::Busy { .. } | Fate::NotStarted => line!(warn),
         Fate::Finished(_) | Fate::Duplicate => line!(info),
     }
 }
