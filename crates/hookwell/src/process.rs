@@ -14,7 +14,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use crate::event::{Event, hash};
 use crate::handler::{HandleError, Handler, Outcome};
-use crate::ledger::{Claim, End, Finish, Lease, Ledger};
+use crate::ledger::{Claim, End, Finish, Lease, Ledger, Remembered, Status};
 use crate::queue::Queue;
 use crate::time::Millis;
 
@@ -232,8 +232,8 @@ struct Call<'a, L, Q, H, N> {
 }
 
 impl<L: Ledger, Q: Queue, H: Handler, N: Fn() -> Millis + Sync> Call<'_, L, Q, H, N> {
-    async fn process(&self, event: Event, message: Message) -> Processed {
-        let (fate, reason) = match self.apply(&event, &message).await {
+    async fn process(&self, mut event: Event, message: Message) -> Processed {
+        let (fate, reason) = match self.apply(&mut event, &message).await {
             Ok((outcome, reason)) => (Fate::Finished(outcome), reason),
             Err(fate) => (fate, None),
         };
@@ -245,10 +245,10 @@ impl<L: Ledger, Q: Queue, H: Handler, N: Fn() -> Millis + Sync> Call<'_, L, Q, H
         }
     }
 
-    /// Claims if it must, calls the handler, and records how that ended.
+    /// Settles and claims if it must, calls the handler, and records how that ended.
     async fn apply(
         &self,
-        event: &Event,
+        event: &mut Event,
         message: &Message,
     ) -> Result<(Outcome, Option<String>), Fate> {
         let now = (self.now)();
@@ -256,6 +256,9 @@ impl<L: Ledger, Q: Queue, H: Handler, N: Fn() -> Millis + Sync> Call<'_, L, Q, H
             return Err(Fate::NotStarted);
         }
         let retry = |why: &dyn ToString| Fate::Retry(why.to_string());
+        if event.time.is_none() && event.document_at.is_some() {
+            self.settle(event).await?;
+        }
         let mut owner = None;
         if event.invalid.is_none() && self.handler.reaches_outside(event) {
             // A receipt is new for every reception, so it names this one call.
@@ -303,6 +306,22 @@ impl<L: Ledger, Q: Queue, H: Handler, N: Fn() -> Millis + Sync> Call<'_, L, Q, H
             Ok(Finish::NotOwner) => Err(Fate::Retry("the lease was lost".to_owned())),
             Err(why) => Err(retry(&why)),
         }
+    }
+
+    /// Gives an event without a time of its own the one time under which all its copies are known. Ingest acknowledges
+    /// also while the table is away, and then two copies of one event carry different times: the later one would
+    /// overwrite what came in between.
+    async fn settle(&self, event: &mut Event) -> Result<(), Fate> {
+        match self.ledger.remember(event, (self.now)()).await {
+            Ok(Remembered::New) => {}
+            Ok(Remembered::Known {
+                status: Status::Done,
+                ..
+            }) => return Err(Fate::Duplicate),
+            Ok(Remembered::Known { received_at, .. }) => event.received_at = received_at,
+            Err(why) => return Err(Fate::Retry(why.to_string())),
+        }
+        Ok(())
     }
 
     /// Calls the handler; its panic fails this event only.
