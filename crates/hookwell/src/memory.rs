@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::document::{Document, PutResult, change, outcome};
-use crate::event::{Event, Key};
+use crate::event::{DocumentKey, Event, Key};
 use crate::handler::{HandleError, Handler, Outcome};
 use crate::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered, Status};
 use crate::queue::{Queue, QueueError};
@@ -180,6 +180,12 @@ impl Queue for MemoryQueue {
 pub struct MemoryDocuments(Mutex<BTreeMap<String, Document>>);
 
 impl MemoryDocuments {
+    /// One document or tombstone.
+    #[must_use]
+    pub fn get(&self, key: &DocumentKey) -> Option<Document> {
+        locked(&self.0).get(key.as_str()).cloned()
+    }
+
     /// Every document and tombstone, by key.
     #[must_use]
     pub fn all(&self) -> BTreeMap<String, Document> {

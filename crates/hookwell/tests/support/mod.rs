@@ -1,4 +1,5 @@
 //! Walks every path of a program that asks a script what happens next.
+#![allow(dead_code)] // each test file uses a part of it
 
 use std::sync::Mutex;
 
@@ -34,6 +35,7 @@ pub(crate) struct Script {
     path: Mutex<Vec<(usize, usize)>>,
     at: Mutex<usize>,
     faults_left: Mutex<usize>,
+    deaths: Mutex<usize>,
 }
 
 impl Script {
@@ -70,13 +72,21 @@ impl Script {
         luck
     }
 
+    /// How many callers have died.
+    pub(crate) fn deaths(&self) -> usize {
+        *self.deaths.lock().unwrap()
+    }
+
     pub(crate) fn faults_left(&self) -> usize {
         *self.faults_left.lock().unwrap()
     }
 
     /// A remote call under the script: `None` when the caller is dead, `Some(None)` when it fails or is not answered.
     pub(crate) async fn call<T>(&self, mut effect: impl FnMut() -> T) -> Option<T> {
-        let dies = std::future::pending();
+        let dies = async {
+            *self.deaths.lock().unwrap() += 1;
+            std::future::pending().await
+        };
         match self.luck() {
             Luck::Works => Some(effect()),
             Luck::Fails => None,
@@ -104,6 +114,7 @@ pub(crate) fn every_path(faults: usize, mut program: impl FnMut(&Script)) -> usi
     loop {
         *script.at.lock().unwrap() = 0;
         *script.faults_left.lock().unwrap() = faults;
+        *script.deaths.lock().unwrap() = 0;
         program(&script);
         paths += 1;
         let path = script.path.get_mut().unwrap();

@@ -1,0 +1,387 @@
+//! Every path of process: two overlapping copies of one message in every interleaving, then redeliveries up to the
+//! receive limit, while each remote call works, fails, takes effect without an answer, is repeated by the SDK, or the
+//! function dies before or after it. Run over the code itself, and over the orders of steps that others use, which
+//! must be caught.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)]
+
+mod support;
+
+use std::pin::Pin;
+use std::sync::Mutex;
+use std::task::{Context, Poll, Waker};
+
+use futures_util::FutureExt as _;
+use hookwell::event::{Body, Event, Key, Operation};
+use hookwell::handler::{HandleError, Handler, Outcome};
+use hookwell::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered};
+use hookwell::memory::{MemoryDocuments, MemoryLedger, MemoryQueue};
+use hookwell::process::{Message, process};
+use support::{Script, every_path};
+
+const START: i64 = 1_790_000_000_000;
+/// The time of one call, 30 s, and the queue's visibility timeout, 180 s, in milliseconds.
+const TIMEOUT: i64 = 30_000;
+const VISIBILITY: i64 = 180_000;
+const MAX_RECEIVES: i64 = 4;
+
+/// How process goes about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Design {
+    /// The code of this crate and its documents handler.
+    Documents,
+    /// The code of this crate and a handler with effects elsewhere.
+    Outside,
+    /// Look whether it is done, apply, mark it done.
+    CheckApplyMark,
+    /// Mark it done, apply.
+    MarkApply,
+    /// A lease that whoever ends last may finish, and that ends while its holder may still run.
+    ShortLease,
+    /// The error of a call is taken for success.
+    IgnoreErrors,
+}
+
+/// One event, its message, and all the storage there is.
+struct World<'s> {
+    script: &'s Script,
+    design: Design,
+    ledger: MemoryLedger,
+    documents: MemoryDocuments,
+    /// How often the event took effect, and how many calls were in the handler at once at most.
+    effects: Mutex<usize>,
+    inside: Mutex<(usize, usize)>,
+    /// Whether the event took effect after a record said that it was finished.
+    after_end: Mutex<bool>,
+    /// The record of the other designs: done, and the end of a lease.
+    record: Mutex<(bool, i64)>,
+}
+
+/// Lets the other copy go first, or not.
+async fn step() {
+    let mut yielded = false;
+    std::future::poll_fn(|context| {
+        if yielded {
+            return Poll::Ready(());
+        }
+        yielded = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+impl World<'_> {
+    async fn call<T>(&self, effect: impl FnMut() -> T) -> Option<T> {
+        step().await;
+        self.script.call(effect).await
+    }
+
+    fn lost() -> LedgerError {
+        LedgerError("lost".into())
+    }
+
+    /// The effect elsewhere: a service that keeps no keys.
+    fn take_effect(&self) {
+        *self.effects.lock().unwrap() += 1;
+        if self
+            .ledger
+            .record(&event().key)
+            .is_some_and(|record| record.outcome.is_some())
+        {
+            *self.after_end.lock().unwrap() = true;
+        }
+    }
+}
+
+impl Ledger for World<'_> {
+    async fn remember(&self, event: &Event, now: i64) -> Result<Remembered, LedgerError> {
+        let remember = || {
+            self.ledger
+                .remember(event, now)
+                .now_or_never()
+                .unwrap()
+                .unwrap()
+        };
+        self.call(remember).await.ok_or_else(Self::lost)
+    }
+
+    async fn claim(&self, event: &Event, lease: &Lease<'_>) -> Result<Claim, LedgerError> {
+        let claim = || {
+            self.ledger
+                .claim(event, lease)
+                .now_or_never()
+                .unwrap()
+                .unwrap()
+        };
+        self.call(claim).await.ok_or_else(Self::lost)
+    }
+
+    async fn finish(&self, event: &Event, end: &End) -> Result<Finish, LedgerError> {
+        let finish = || {
+            self.ledger
+                .finish(event, end)
+                .now_or_never()
+                .unwrap()
+                .unwrap()
+        };
+        self.call(finish).await.ok_or_else(Self::lost)
+    }
+}
+
+/// Counts who is in the handler, also when a call dies there.
+struct Inside<'w>(&'w Mutex<(usize, usize)>);
+
+impl<'w> Inside<'w> {
+    fn enter(count: &'w Mutex<(usize, usize)>) -> Self {
+        let mut counts = count.lock().unwrap();
+        counts.0 += 1;
+        counts.1 = counts.1.max(counts.0);
+        drop(counts);
+        Self(count)
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().0 -= 1;
+    }
+}
+
+impl Handler for World<'_> {
+    async fn handle(&self, event: &Event) -> Result<Outcome, HandleError> {
+        let _inside = Inside::enter(&self.inside);
+        let retry = || HandleError::Retry("lost".into());
+        if self.design == Design::Outside {
+            self.call(|| self.take_effect()).await.ok_or_else(retry)?;
+            return Ok(Outcome::Applied);
+        }
+        let put = || {
+            let before = self.documents.all();
+            let outcome = self.documents.handle(event).now_or_never().unwrap();
+            *self.effects.lock().unwrap() += usize::from(before != self.documents.all());
+            outcome
+        };
+        self.call(put).await.ok_or_else(retry)?
+    }
+
+    fn reaches_outside(&self, _: &Event) -> bool {
+        self.design == Design::Outside
+    }
+}
+
+fn event() -> Event {
+    Event {
+        key: Key::new("s", &[b"1"]),
+        source: "s".into(),
+        id: "1".into(),
+        kind: "thing.created".into(),
+        operation: Operation::Create,
+        time: Some(START),
+        received_at: START,
+        expires_at: START / 1000 + 1_000_000,
+        document_type: "thing".into(),
+        document_id: Some("d".into()),
+        document_at: Some("/data".into()),
+        invalid: None,
+        body: Body(br#"{"data":{}}"#.to_vec()),
+    }
+}
+
+impl World<'_> {
+    /// One invocation with the message; whether the message is then deleted.
+    async fn invocation(&self, number: i64, now: i64) -> bool {
+        match self.design {
+            Design::Documents | Design::Outside => {
+                let message = Message {
+                    id: "m".into(),
+                    receipt: format!("receipt {number}"),
+                    receive_count: 1,
+                    body: event().to_message(),
+                };
+                let queue = MemoryQueue::default();
+                let never = std::future::pending();
+                let batch = vec![message];
+                let done = process(self, &queue, self, batch, || now, now + TIMEOUT, never).await;
+                !done[0].fate.is_failure()
+            }
+            rival => self.rival(rival, now).await.is_some() || rival == Design::IgnoreErrors,
+        }
+    }
+
+    /// What others do; `None` when a call failed.
+    async fn rival(&self, design: Design, now: i64) -> Option<()> {
+        let record = || &self.record;
+        let apply = || self.take_effect();
+        let done = || record().lock().unwrap().0;
+        let mark = || record().lock().unwrap().0 = true;
+        match design {
+            Design::CheckApplyMark | Design::IgnoreErrors => {
+                if self.call(done).await? {
+                    return Some(());
+                }
+                self.call(apply).await?;
+                self.call(mark).await
+            }
+            Design::MarkApply => {
+                let first = || !std::mem::replace(&mut record().lock().unwrap().0, true);
+                if self.call(first).await? {
+                    self.call(apply).await?;
+                }
+                Some(())
+            }
+            Design::ShortLease => {
+                let claim = || {
+                    let mut record = record().lock().unwrap();
+                    if record.0 || record.1 > now {
+                        return record.0;
+                    }
+                    record.1 = now + 1;
+                    true
+                };
+                self.call(claim).await?.then_some(())?;
+                if done() {
+                    return Some(());
+                }
+                self.call(apply).await?;
+                self.call(mark).await
+            }
+            Design::Documents | Design::Outside => unreachable!("are ours"),
+        }
+    }
+}
+
+/// What the paths of a design came to.
+#[derive(Debug, Default)]
+struct Found {
+    paths: usize,
+    /// Deleted from the queue without having taken effect.
+    lost: usize,
+    /// Took effect more than once, and the fewest faults to that.
+    doubled: usize,
+    fewest_to_double: Option<usize>,
+    /// Ran twice at once, or after it was finished.
+    at_once: usize,
+    after_end: usize,
+    /// A healthy message that ended in the dead-letter queue, and the fewest faults to that.
+    dead_letters: usize,
+    fewest_to_bury: Option<usize>,
+}
+
+fn enumerate(design: Design, faults: usize) -> Found {
+    let mut found = Found::default();
+    found.paths = every_path(faults, |script| {
+        let world = World {
+            script,
+            design,
+            ledger: MemoryLedger::default(),
+            documents: MemoryDocuments::default(),
+            effects: Mutex::new(0),
+            inside: Mutex::new((0, 0)),
+            after_end: Mutex::new(false),
+            record: Mutex::new((false, 0)),
+        };
+        let mut deleted = overlapping(&world);
+        for number in 2..MAX_RECEIVES {
+            if !deleted {
+                let now = START + number * VISIBILITY;
+                deleted = alone(&world, number, now);
+            }
+        }
+        let effects = *world.effects.lock().unwrap();
+        let used = faults - script.faults_left();
+        let fewest = |old: Option<usize>| Some(old.map_or(used, |old| old.min(used)));
+        found.lost += usize::from(deleted && effects == 0);
+        if effects > 1 {
+            found.doubled += 1;
+            found.fewest_to_double = fewest(found.fewest_to_double);
+        }
+        if !deleted {
+            found.dead_letters += 1;
+            found.fewest_to_bury = fewest(found.fewest_to_bury);
+        }
+        found.at_once += usize::from(world.inside.lock().unwrap().1 > 1);
+        found.after_end += usize::from(*world.after_end.lock().unwrap());
+    });
+    println!("{design:?}, {faults} faults: {found:?}");
+    found
+}
+
+/// Two copies at once, each step of either first; whether one of them deleted the message.
+fn overlapping(world: &World<'_>) -> bool {
+    let mut copies: Vec<Pin<Box<dyn Future<Output = bool> + '_>>> = vec![
+        Box::pin(world.invocation(0, START)),
+        Box::pin(world.invocation(1, START + 1)),
+    ];
+    let mut deleted = false;
+    while !copies.is_empty() {
+        let next = if copies.len() == 1 {
+            0
+        } else {
+            world.script.choose(2)
+        };
+        if let Some(end) = turn(world, &mut copies[next]) {
+            deleted |= end;
+            drop(copies.remove(next));
+        }
+    }
+    deleted
+}
+
+fn alone(world: &World<'_>, number: i64, now: i64) -> bool {
+    let mut copy: Pin<Box<dyn Future<Output = bool> + '_>> =
+        Box::pin(world.invocation(number, now));
+    std::iter::repeat_with(|| turn(world, &mut copy))
+        .find_map(|end| end)
+        .unwrap()
+}
+
+/// One step of a call; `Some` when it ended, by itself or by death.
+fn turn(world: &World<'_>, copy: &mut Pin<Box<dyn Future<Output = bool> + '_>>) -> Option<bool> {
+    let deaths = world.script.deaths();
+    match copy.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(deleted) => Some(deleted),
+        Poll::Pending => (world.script.deaths() > deaths).then_some(false),
+    }
+}
+
+#[test]
+fn documents_take_effect_exactly_once_on_every_path() {
+    for faults in 0..=3 {
+        let found = enumerate(Design::Documents, faults);
+        assert_eq!((found.lost, found.doubled), (0, 0));
+    }
+}
+
+#[test]
+fn effects_elsewhere_take_place_never_beside_each_other_nor_after_the_end() {
+    let calm = enumerate(Design::Outside, 0);
+    assert_eq!((calm.lost, calm.doubled, calm.dead_letters), (0, 0, 0));
+    for faults in 1..=2 {
+        let found = enumerate(Design::Outside, faults);
+        assert_eq!((found.lost, found.at_once, found.after_end), (0, 0, 0));
+        assert_eq!(
+            found.fewest_to_double,
+            Some(1),
+            "an effect whose answer is lost: nobody can do better"
+        );
+    }
+}
+
+#[test]
+fn the_orders_of_others_are_caught() {
+    assert_eq!(
+        enumerate(Design::CheckApplyMark, 0).fewest_to_double,
+        Some(0)
+    );
+    assert!(enumerate(Design::MarkApply, 1).lost > 0);
+    assert_eq!(enumerate(Design::ShortLease, 0).fewest_to_double, Some(0));
+    assert!(
+        enumerate(Design::IgnoreErrors, 2).lost > 0,
+        "both copies failed"
+    );
+}
