@@ -3,4 +3,5 @@
 pub mod local;
 pub mod request;
 pub mod secrets;
+pub mod test_keys;
 pub mod trigger;

@@ -8,7 +8,7 @@ use hookwell::time::Millis;
 const MAX_ID: usize = 128;
 
 pub(crate) fn delivery(source: Option<&str>, received: &Received, bytes: usize, millis: Millis) {
-    let event = received.event.as_deref();
+    let event = received.events.first();
     let id: String = event
         .map_or("", |event| &event.id)
         .chars()
@@ -23,7 +23,8 @@ pub(crate) fn delivery(source: Option<&str>, received: &Received, bytes: usize, 
             tracing::$level!(
                 source.name = source,
                 outcome = received.receipt.name(),
-                http.status = received.receipt.reply().status.as_u16(),
+                http.status = received.reply.status.as_u16(),
+                events = received.events.len(),
                 event.id = id,
                 event.r#type = kind,
                 event.operation = event.map_or("", |event| event.operation.name()),
@@ -43,7 +44,10 @@ pub(crate) fn delivery(source: Option<&str>, received: &Received, bytes: usize, 
         Receipt::Unavailable | Receipt::NotReady => line!(error),
         _ if received.dedup_unavailable => line!(warn),
         Receipt::Quarantined | Receipt::Invalid | Receipt::Unverified => line!(warn),
+        // A handshake with a reason asks an operator to do something.
+        Receipt::Handshake if received.reason.is_some() => line!(warn),
         Receipt::Received
+        | Receipt::Handshake
         | Receipt::Duplicate
         | Receipt::Filtered
         | Receipt::BadRequest
