@@ -1,5 +1,6 @@
 //! The `hookwell` command-line tool, as a library for tests.
 
+pub mod decide;
 pub mod local;
 pub mod request;
 pub mod secrets;

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use hookwell::delivery::Delivery;
 use hookwell::event::Operation;
 use hookwell::sample::{Ask, sample};
-use hookwell::source::Source;
+use hookwell::source::{Keys, Source};
 use hookwell::time::Millis;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Value, json};
@@ -51,6 +51,11 @@ impl Draft {
         })
     }
 
+    /// Puts these bytes in place of the sample's.
+    pub fn set_body(&mut self, body: Vec<u8>) {
+        self.body = body;
+    }
+
     /// The bytes of a file.
     ///
     /// # Errors
@@ -86,13 +91,21 @@ pub struct Signed {
 /// When the secret is not set, the draft lacks something that is signed, or the source trusts a key that is not ours.
 pub fn signed(source: &Source, secrets: &Secrets, draft: Draft, at: Millis) -> Result<Signed> {
     let keys = source.keys(|reference| secrets.fetch(reference))?;
-    let pair = test_keys::pair(source);
-    if pair.is_some() && !secrets.are_made_up_for(source) {
+    if test_keys::pair(source).is_some() && !secrets.are_made_up_for(source) {
         bail!(
             "{} trusts a real key, whose other half only its sender has: unset it to sign with a local one",
             source.name
         );
     }
+    signed_with(source, &keys, draft, at)
+}
+
+/// Signs a draft by these keys, or by the local test key.
+///
+/// # Errors
+/// When the draft lacks something that is signed.
+pub fn signed_with(source: &Source, keys: &Keys, draft: Draft, at: Millis) -> Result<Signed> {
+    let pair = test_keys::pair(source);
     let mut headers = draft.headers;
     let content_type = source.content_type().to_owned();
     headers.push(("content-type".to_owned(), content_type));
@@ -106,7 +119,7 @@ pub fn signed(source: &Source, secrets: &Secrets, draft: Draft, at: Millis) -> R
         body: draft.body,
         source_ip: None,
     };
-    let added = source.sign(&keys, pair.as_ref(), &mut delivery, at)?;
+    let added = source.sign(keys, pair.as_ref(), &mut delivery, at)?;
     headers.retain(|(name, _)| {
         added
             .iter()

@@ -56,7 +56,7 @@ fn canonical(delivery: &Delivery, url: Option<&str>, names: &str) -> Result<Vec<
     Ok(bytes)
 }
 
-/// The path as the sender knows it. Its SDK escapes the whole query once more.
+/// The path as the sender knows it. Its SDK escapes the whole query once more (unverified).
 fn path(delivery: &Delivery, url: Option<&str>) -> String {
     let known = url
         .and_then(|url| url.strip_prefix("https://"))
