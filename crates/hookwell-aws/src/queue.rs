@@ -1,7 +1,11 @@
 //! The queue on SQS, standard, with a dead-letter queue that its redrive policy names.
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
+use aws_sdk_sqs::types::{
+    BatchResultErrorEntry, MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry,
+    SendMessageBatchResultEntry,
+};
+use futures_util::future::join_all;
 use hookwell::event::{Event, REFUSED};
 use hookwell::queue::{Queue, QueueError};
 use tokio::sync::OnceCell;
@@ -71,6 +75,70 @@ impl SqsQueue {
     }
 }
 
+impl SqsQueue {
+    /// Sends one batch, and what SQS refused of it once more: it throttles entries one by one.
+    async fn send_batch(&self, mut messages: Vec<String>) -> Result<(), QueueError> {
+        let mut why = String::new();
+        for _ in 0..2 {
+            let mut request = self.client.send_message_batch().queue_url(&self.url);
+            for (index, message) in messages.iter().enumerate() {
+                let entry = SendMessageBatchRequestEntry::builder().id(index.to_string());
+                let entry = entry.message_body(message).build();
+                request = request.entries(entry.map_err(|_| QueueError("no message".to_owned()))?);
+            }
+            let answer = request.send().await;
+            let answer = answer.map_err(|error| QueueError(reason(&error)))?;
+            // Only what is named as sent is; an answer that says nothing of an entry is no promise.
+            let successful = answer.successful().iter();
+            let sent: Vec<_> = successful.map(SendMessageBatchResultEntry::id).collect();
+            let mut position = 0_usize;
+            messages.retain(|_| {
+                let id = position.to_string();
+                position = position.saturating_add(1);
+                !sent.contains(&id.as_str())
+            });
+            if messages.is_empty() {
+                return Ok(());
+            }
+            let failed = answer.failed();
+            failed
+                .first()
+                .map_or("not confirmed", BatchResultErrorEntry::code)
+                .clone_into(&mut why);
+            if failed.iter().any(BatchResultErrorEntry::sender_fault) {
+                break;
+            }
+        }
+        Err(QueueError(why))
+    }
+}
+
+/// The most entries of a batch (`SendMessageBatch`).
+const MAX_ENTRIES: usize = 10;
+
+/// The most bytes of a batch, all messages together (`SendMessageBatch`).
+const MAX_BATCH_BYTES: usize = 1024 * 1024;
+
+/// Splits messages into batches that SQS takes.
+fn batches(messages: Vec<String>) -> Vec<Vec<String>> {
+    let mut batches: Vec<Vec<String>> = Vec::new();
+    let mut bytes = 0_usize;
+    for message in messages {
+        let length = message.len();
+        bytes = bytes.saturating_add(length);
+        match batches.last_mut() {
+            Some(batch) if batch.len() < MAX_ENTRIES && bytes <= MAX_BATCH_BYTES => {
+                batch.push(message);
+            }
+            _ => {
+                bytes = length;
+                batches.push(vec![message]);
+            }
+        }
+    }
+    batches
+}
+
 impl Queue for SqsQueue {
     async fn send(&self, event: &Event) -> Result<(), QueueError> {
         let request = self
@@ -83,6 +151,13 @@ impl Queue for SqsQueue {
             .await
             .map(drop)
             .map_err(|error| QueueError(reason(&error)))
+    }
+
+    async fn send_all(&self, events: &[&Event]) -> Result<(), QueueError> {
+        let messages: Vec<String> = events.iter().map(|event| event.to_message()).collect();
+        let batches = batches(messages).into_iter();
+        let sent = join_all(batches.map(|batch| self.send_batch(batch))).await;
+        sent.into_iter().collect()
     }
 
     async fn bury(&self, event: &Event, reason_text: &str) -> Result<(), QueueError> {
@@ -127,5 +202,26 @@ impl Queue for SqsQueue {
                 "a message comes back after the queue's own timeout"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_keep_the_order_and_both_limits() {
+        let messages: Vec<String> = (0..25).map(|number| number.to_string()).collect();
+        let split = batches(messages.clone());
+        assert_eq!(split.iter().map(Vec::len).collect::<Vec<_>>(), [10, 10, 5]);
+        assert_eq!(split.concat(), messages);
+        let large = vec!["x".repeat(600 * 1024); 3];
+        assert_eq!(batches(large).len(), 3);
+        let half = vec!["x".repeat(512 * 1024); 3];
+        assert_eq!(
+            batches(half).iter().map(Vec::len).collect::<Vec<_>>(),
+            [2, 1]
+        );
+        assert!(batches(Vec::new()).is_empty());
     }
 }

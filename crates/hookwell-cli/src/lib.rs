@@ -1,6 +1,8 @@
 //! The `hookwell` command-line tool, as a library for tests.
 
+pub mod decide;
 pub mod local;
 pub mod request;
 pub mod secrets;
+pub mod test_keys;
 pub mod trigger;

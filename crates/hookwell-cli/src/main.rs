@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check, dev, documents, events, send, sign};
+use crate::commands::{check, dev, documents, events, send, sign, verify};
 
 /// A webhook receiver for your own AWS account.
 ///
@@ -30,6 +30,7 @@ enum Command {
     Dev(dev::Arguments),
     Send(send::Arguments),
     Sign(sign::Arguments),
+    Verify(verify::Arguments),
     Check(check::Arguments),
     #[command(subcommand)]
     Events(events::Command),
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         Command::Dev(arguments) => dev::run(arguments),
         Command::Send(arguments) => send::run(&arguments),
         Command::Sign(arguments) => sign::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Events(command) => events::run(command),
         Command::Documents(command) => documents::run(command),

@@ -3,24 +3,26 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hookwell::delivery::Delivery;
 use hookwell::event::Operation;
 use hookwell::sample::{Ask, sample};
-use hookwell::source::Source;
+use hookwell::source::{Keys, Source};
 use hookwell::time::Millis;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Value, json};
 
 use crate::secrets::Secrets;
+use crate::test_keys;
 use crate::trigger::HttpRequest;
 
 /// A request that is not signed yet.
 #[derive(Debug, Clone)]
 pub struct Draft {
     headers: Vec<(String, String)>,
+    query: String,
     body: Vec<u8>,
 }
 
@@ -44,8 +46,14 @@ impl Draft {
         );
         Ok(Self {
             headers: sample.headers,
+            query: sample.query,
             body: sample.body,
         })
+    }
+
+    /// Puts these bytes in place of the sample's.
+    pub fn set_body(&mut self, body: Vec<u8>) {
+        self.body = body;
     }
 
     /// The bytes of a file.
@@ -57,6 +65,7 @@ impl Draft {
             std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         Ok(Self {
             headers: Vec::new(),
+            query: String::new(),
             body,
         })
     }
@@ -67,33 +76,59 @@ impl Draft {
 pub struct Signed {
     /// The source it is for.
     pub source: String,
+    /// Its query, without `?`.
+    pub query: String,
     /// Its headers.
     pub headers: Vec<(String, String)>,
     /// Its body.
     pub body: Vec<u8>,
 }
 
-/// Signs a draft by the source's newest secret.
+/// Signs a draft by the source's newest secret; for public-key schemes by the local test key, which only a source
+/// that was given its public half accepts.
 ///
 /// # Errors
-/// When the secret is not set, or the draft lacks something that is signed.
+/// When the secret is not set, the draft lacks something that is signed, or the source trusts a key that is not ours.
 pub fn signed(source: &Source, secrets: &Secrets, draft: Draft, at: Millis) -> Result<Signed> {
     let keys = source.keys(|reference| secrets.fetch(reference))?;
+    if test_keys::pair(source).is_some() && !secrets.are_made_up_for(source) {
+        bail!(
+            "{} trusts a real key, whose other half only its sender has: unset it to sign with a local one",
+            source.name
+        );
+    }
+    signed_with(source, &keys, draft, at)
+}
+
+/// Signs a draft by these keys, or by the local test key.
+///
+/// # Errors
+/// When the draft lacks something that is signed.
+pub fn signed_with(source: &Source, keys: &Keys, draft: Draft, at: Millis) -> Result<Signed> {
+    let pair = test_keys::pair(source);
     let mut headers = draft.headers;
-    headers.push(("content-type".to_owned(), "application/json".to_owned()));
-    let delivery = Delivery {
+    let content_type = source.content_type().to_owned();
+    headers.push(("content-type".to_owned(), content_type));
+    let mut delivery = Delivery {
         request_id: String::new(),
         method: Method::POST,
         source: Some(source.name.clone()),
         path: format!("/webhooks/{}", source.name),
-        query: String::new(),
+        query: draft.query,
         headers: header_map(&headers)?,
         body: draft.body,
         source_ip: None,
     };
-    headers.extend(source.sign(&keys, &delivery, at)?);
+    let added = source.sign(keys, pair.as_ref(), &mut delivery, at)?;
+    headers.retain(|(name, _)| {
+        added
+            .iter()
+            .all(|(other, _)| !other.eq_ignore_ascii_case(name))
+    });
+    headers.extend(added);
     Ok(Signed {
         source: source.name.clone(),
+        query: delivery.query,
         headers,
         body: delivery.body,
     })
@@ -115,6 +150,15 @@ impl Signed {
         format!("/webhooks/{}", self.source)
     }
 
+    /// Its path and query.
+    #[must_use]
+    pub fn target(&self) -> String {
+        match self.query.as_str() {
+            "" => self.path(),
+            query => format!("{}?{query}", self.path()),
+        }
+    }
+
     /// As an HTTP request from this machine.
     ///
     /// # Errors
@@ -123,7 +167,7 @@ impl Signed {
         Ok(HttpRequest {
             method: "POST".to_owned(),
             path: self.path(),
-            query: String::new(),
+            query: self.query.clone(),
             headers: header_map(&self.headers)?,
             body: self.body.clone(),
             source_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -142,7 +186,7 @@ impl Signed {
             "source": self.source,
             "method": "POST",
             "path": self.path(),
-            "query": "",
+            "query": self.query,
             "headers": headers,
             "body_base64": STANDARD.encode(&self.body),
         })
@@ -159,8 +203,8 @@ impl Signed {
         let headers: String = headers.collect();
         let body = quote(&String::from_utf8_lossy(&self.body));
         format!(
-            "curl -i {base}{}{headers} --data-binary {body}",
-            self.path()
+            "curl -i {}{headers} --data-binary {body}",
+            quote(&format!("{base}{}", self.target()))
         )
     }
 }

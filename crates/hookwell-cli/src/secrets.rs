@@ -6,7 +6,8 @@ use hookwell::secret::SecretRef;
 use hookwell::source::{SecretProblem, Source};
 use hookwell_aws::secrets;
 use hookwell_aws::settings::process_environment;
-use sha2::{Digest, Sha256};
+
+use crate::test_keys;
 
 /// Where the tool looks for secrets.
 #[derive(Debug, Clone, Default)]
@@ -26,16 +27,32 @@ impl Secrets {
     #[must_use]
     pub fn made_up_for(sources: &[Source]) -> Self {
         let mut made_up = BTreeMap::new();
-        for reference in sources.iter().flat_map(|source| &source.secrets) {
-            let is_set =
-                matches!(reference, SecretRef::Env(name) if process_environment(name).is_some());
-            if !is_set {
-                let name = reference.to_string();
-                let hash = hex::encode(Sha256::digest(format!("hookwell dev {name}")));
-                made_up.insert(name, format!("local_{}", hash.get(..32).unwrap_or(&hash)));
+        for source in sources {
+            for reference in references(source) {
+                if !is_set(reference) {
+                    let text = test_keys::made_up(source, reference);
+                    made_up.entry(reference.to_string()).or_insert(text);
+                }
             }
         }
         Self { made_up }
+    }
+
+    /// The secrets of the environment, or made up ones when it has none of them at all.
+    #[must_use]
+    pub fn real_or_made_up(sources: &[Source]) -> Self {
+        if sources.iter().flat_map(references).any(is_set) {
+            Self::from_environment()
+        } else {
+            Self::made_up_for(sources)
+        }
+    }
+
+    /// Whether every secret of a source was made up here.
+    #[must_use]
+    pub fn are_made_up_for(&self, source: &Source) -> bool {
+        let made_up = |reference: &SecretRef| self.made_up.contains_key(&reference.to_string());
+        references(source).all(made_up)
     }
 
     /// What was made up: reference and text.
@@ -55,4 +72,14 @@ impl Secrets {
             None => secrets::fetch(&process_environment, reference),
         }
     }
+}
+
+fn references(source: &Source) -> impl Iterator<Item = &SecretRef> {
+    let handshake = source.handshake.as_ref();
+    let token = handshake.and_then(|handshake| handshake.verify_token.as_ref());
+    source.secrets.iter().chain(&source.pinned).chain(token)
+}
+
+fn is_set(reference: &SecretRef) -> bool {
+    matches!(reference, SecretRef::Env(name) if process_environment(name).is_some())
 }

@@ -1,6 +1,7 @@
 //! The sources file: TOML in, sources out, and every problem of the file at once, each with its path.
 
 mod event;
+mod reply;
 mod verify;
 
 use std::fmt;
@@ -11,9 +12,9 @@ use toml::{Table, Value};
 use crate::fields::{Fields, Problems, looks_like};
 use crate::json::Pointer;
 use crate::pattern::Pattern;
-use crate::recipe::{Part, Recipe};
+use crate::recipe::{Algorithm, Part};
 use crate::secret::{MIN_BYTES, SecretRef};
-use crate::source::{Dedupe, Locator, Mapping, OnInvalid, Source};
+use crate::source::{Dedupe, Locator, Mapping, OnInvalid, Scheme, Source};
 
 /// The largest body a source takes unless it says otherwise, in bytes.
 pub const DEFAULT_BODY_BYTES: usize = 256 * 1024;
@@ -48,6 +49,12 @@ impl fmt::Display for Problem {
 #[must_use]
 pub fn presets() -> Vec<String> {
     preset_table().keys().cloned().collect()
+}
+
+/// The text of the presets, for tools that describe them.
+#[must_use]
+pub fn presets_text() -> &'static str {
+    PRESETS
 }
 
 fn preset_table() -> Table {
@@ -116,7 +123,9 @@ fn source(name: &str, mut fields: Fields<'_>, problems: &Problems) -> Option<Sou
     let preset = fields.text("preset");
     if let Some(preset) = &preset {
         if let Some(Value::Table(mut base)) = preset_table().remove(preset) {
-            base.remove("page");
+            for about in ["page", "retries"] {
+                base.remove(about);
+            }
             fields.underlay(base);
         } else {
             let near = presets()
@@ -132,7 +141,10 @@ fn source(name: &str, mut fields: Fields<'_>, problems: &Problems) -> Option<Sou
         }
     }
     let names_secrets = fields.has("secrets");
-    let secrets = secrets(&mut fields, problems);
+    let secrets = references(&mut fields, "secrets", problems);
+    let pinned = references(&mut fields, "pinned", problems);
+    let handshake = reply::handshake(&mut fields, problems);
+    let replies = reply::replies(&mut fields, problems);
     let min_secret_bytes = fields
         .number("min_secret_bytes", 1, 1024)
         .unwrap_or(MIN_BYTES);
@@ -153,15 +165,7 @@ fn source(name: &str, mut fields: Fields<'_>, problems: &Problems) -> Option<Sou
         .iter()
         .filter_map(|text| pattern(text, &format!("{path}.types"), problems))
         .collect();
-    let recipes = if let Some(verify) = fields.table("verify") {
-        verify::recipes(verify, problems)
-    } else {
-        problems.add(
-            &format!("{path}.verify"),
-            "is missing: name a preset, or say how the sender signs",
-        );
-        Vec::new()
-    };
+    let schemes = verify::schemes(&mut fields, problems);
     let required = fields.texts("required").unwrap_or_default();
     let required = required
         .iter()
@@ -174,14 +178,15 @@ fn source(name: &str, mut fields: Fields<'_>, problems: &Problems) -> Option<Sou
             ..Mapping::default()
         },
     };
-    let dedupe = dedupe(&mut fields, &mapping, &recipes, problems);
+    let dedupe = dedupe(&mut fields, &mapping, &schemes, problems);
     fields.finish();
 
     let source = Source {
         name: name.to_owned(),
         preset,
-        recipes,
+        schemes,
         secrets,
+        pinned,
         min_secret_bytes,
         allow_ips,
         public_url,
@@ -190,6 +195,8 @@ fn source(name: &str, mut fields: Fields<'_>, problems: &Problems) -> Option<Sou
         types,
         dedupe,
         mapping,
+        handshake,
+        replies,
     };
     consistent(&source, names_secrets, &path, problems);
     Some(source)
@@ -197,12 +204,6 @@ fn source(name: &str, mut fields: Fields<'_>, problems: &Problems) -> Option<Sou
 
 /// What no single key shows.
 fn consistent(source: &Source, names_secrets: bool, path: &str, problems: &Problems) {
-    let signs = |part: &Part| {
-        source
-            .recipes
-            .iter()
-            .any(|recipe| recipe.content.contains(part))
-    };
     if source.is_unsigned() {
         if source.allow_ips.is_empty() {
             let all = r#"["0.0.0.0/0", "::/0"]"#;
@@ -211,13 +212,13 @@ fn consistent(source: &Source, names_secrets: bool, path: &str, problems: &Probl
                 &format!("is missing: nothing is signed here, so say which addresses may send ({all} for anyone)"),
             );
         }
-    } else if !names_secrets && !source.recipes.is_empty() {
+    } else if !names_secrets && source.schemes.iter().any(wants_secret) {
         problems.add(
             &format!("{path}.secrets"),
             "is missing: name the secret, [\"env:NAME\"]",
         );
     }
-    if signs(&Part::Url) && source.public_url.is_none() {
+    if source.schemes.iter().any(signs_url) && source.public_url.is_none() {
         problems.add(
             &format!("{path}.public_url"),
             "is missing: this sender signs the address it posts to",
@@ -225,11 +226,25 @@ fn consistent(source: &Source, names_secrets: bool, path: &str, problems: &Probl
     }
 }
 
-fn secrets(fields: &mut Fields<'_>, problems: &Problems) -> Vec<SecretRef> {
-    let path = format!("{}.secrets", fields.path());
-    let texts = fields.texts("secrets").unwrap_or_default();
+fn wants_secret(scheme: &Scheme) -> bool {
+    match scheme {
+        Scheme::Recipe(recipe) => recipe.algorithm != Algorithm::Unsigned,
+        Scheme::Special(special) => special.kind.has_secret(),
+    }
+}
+
+fn signs_url(scheme: &Scheme) -> bool {
+    match scheme {
+        Scheme::Recipe(recipe) => recipe.content.contains(&Part::Url),
+        Scheme::Special(special) => special.kind.signs_url(),
+    }
+}
+
+fn references(fields: &mut Fields<'_>, key: &str, problems: &Problems) -> Vec<SecretRef> {
+    let path = format!("{}.{key}", fields.path());
+    let texts = fields.texts(key).unwrap_or_default();
     if texts.len() > 3 {
-        problems.add(&path, "at most three secrets can be active");
+        problems.add(&path, "has at most three entries");
     }
     let parsed = texts.iter().enumerate().filter_map(|(index, text)| {
         let reference = SecretRef::parse(text);
@@ -277,7 +292,7 @@ fn public_url(fields: &mut Fields<'_>, problems: &Problems) -> Option<String> {
 fn dedupe(
     fields: &mut Fields<'_>,
     mapping: &Mapping,
-    recipes: &[Recipe],
+    schemes: &[Scheme],
     problems: &Problems,
 ) -> Dedupe {
     let path = fields.path().to_owned();
@@ -293,7 +308,7 @@ fn dedupe(
     );
     let signed = |id: &Locator| {
         id.headers()
-            .all(|name| recipes.iter().all(|recipe| recipe.signs_header(name)))
+            .all(|name| schemes.iter().all(|scheme| scheme.signs_header(name)))
     };
     if window.is_some() && named != Some("body") {
         problems.add(

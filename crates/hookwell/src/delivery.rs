@@ -1,5 +1,6 @@
 //! A delivery: one HTTP request as it arrived, before anybody trusts it.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::{HeaderMap, Method};
@@ -49,6 +50,25 @@ impl Delivery {
             text.push_str(value.to_str().ok()?);
         }
         Some(text)
+    }
+
+    /// The address that the sender signed: the source's own as configured, with the query of this request unless the
+    /// configured one has its own.
+    #[must_use]
+    pub fn signed_url<'u>(&self, url: Option<&'u str>) -> Option<Cow<'u, str>> {
+        let url = url?;
+        if self.query.is_empty() || url.contains('?') {
+            return Some(Cow::Borrowed(url));
+        }
+        Some(Cow::Owned(format!("{url}?{}", self.query)))
+    }
+
+    /// Whether the body is a form.
+    #[must_use]
+    pub fn is_form(&self) -> bool {
+        let kind = self.header("content-type").unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
     }
 
     /// The decoded value of a query parameter, the first when it is repeated.

@@ -6,17 +6,20 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::join_all;
 use http::Method;
 use http::header::CONTENT_ENCODING;
 
 use crate::delivery::Delivery;
 use crate::event::Event;
+use crate::handshake::Check;
 use crate::ledger::{Ledger, Remembered, Status};
 use crate::queue::Queue;
-use crate::reply::Receipt;
+use crate::reply::{Receipt, Reply};
 use crate::secret::SecretRef;
-use crate::source::{Keys, NotReady, SecretProblem, Source, Verified};
+use crate::source::{Keys, NotReady, OnInvalid, SecretProblem, Source, Verified};
 use crate::time::Millis;
+use crate::verify::Refusal;
 
 /// The sources of a receiver and their keys.
 #[derive(Debug, Default)]
@@ -55,24 +58,48 @@ pub struct Received {
     pub receipt: Receipt,
     /// Why, where that is not obvious.
     pub reason: Option<String>,
-    /// What happened, once that was known.
-    pub event: Option<Box<Event>>,
+    /// What happened, once that was known; many where a delivery carries many.
+    pub events: Vec<Event>,
     /// Whether the table was away, so that a duplicate could not be told.
     pub dedup_unavailable: bool,
     /// Which secret matched, 0 for the newest.
     pub secret: usize,
+    /// Whether the signature and the time were good.
+    pub verified: bool,
+    /// What the sender is told.
+    pub reply: Reply,
 }
 
 impl Received {
-    /// An end without an event.
+    /// An end without an event, answered as everywhere.
     #[must_use]
     pub fn refused(receipt: Receipt, reason: Option<String>) -> Self {
         Self {
             receipt,
             reason,
-            event: None,
+            events: Vec::new(),
             dedup_unavailable: false,
             secret: 0,
+            verified: false,
+            reply: receipt.reply(),
+        }
+    }
+
+    /// An end without an event, answered as the source's sender expects.
+    fn at(source: &Source, receipt: Receipt, reason: Option<String>) -> Self {
+        Self {
+            reply: source.reply(receipt),
+            ..Self::refused(receipt, reason)
+        }
+    }
+
+    /// The end of a verified delivery.
+    fn of(source: &Source, verified: &Verified<'_>, receipt: Receipt, events: Vec<Event>) -> Self {
+        Self {
+            events,
+            secret: verified.secret(),
+            verified: true,
+            ..Self::at(source, receipt, None)
         }
     }
 }
@@ -87,33 +114,37 @@ pub async fn receive<L: Ledger, Q: Queue>(
 ) -> Received {
     let (source, verified) = match admit(sources, delivery, now) {
         Ok(admitted) => admitted,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
-    let secret = verified.secret();
-    match read(source, &verified, now) {
-        Ok(event) => Received {
-            secret,
-            ..remember_and_send(ledger, queue, event, now).await
-        },
-        Err(refused) => Received { secret, ..refused },
+    let events = match read(source, &verified, now) {
+        Ok(events) => events,
+        Err(refused) => return *refused,
+    };
+    let end = remember_and_send(ledger, queue, events, now).await;
+    Received {
+        reason: end.reason,
+        dedup_unavailable: end.dedup_unavailable,
+        ..Received::of(source, &verified, end.receipt, end.events)
     }
 }
 
 /// The checks before anything is trusted, cheapest first. Nothing here touches a network.
 ///
 /// # Errors
-/// The end of the delivery.
+/// The end of the delivery; also when it was a handshake and is answered.
 pub fn admit<'a>(
     sources: &'a Sources,
     delivery: &'a Delivery,
     now: Millis,
-) -> Result<(&'a Source, Verified<'a>), Received> {
-    let refuse = |receipt| Err(Received::refused(receipt, None));
+) -> Result<(&'a Source, Verified<'a>), Box<Received>> {
     let found = delivery.source.as_ref().and_then(|name| sources.get(name));
     let Some((source, keys)) = found else {
-        return refuse(Receipt::UnknownSource);
+        return Err(Box::new(Received::refused(Receipt::UnknownSource, None)));
     };
-    if delivery.method != Method::POST {
+    let refuse = |receipt| Err(Box::new(Received::at(source, receipt, None)));
+    let handshake = source.handshake.as_ref();
+    let more = handshake.map_or(&[][..], |handshake| handshake.kind.methods());
+    if delivery.method != Method::POST && !more.contains(&delivery.method) {
         return refuse(Receipt::MethodNotAllowed);
     }
     if delivery.body.len() > source.max_body_bytes {
@@ -125,16 +156,54 @@ pub fn admit<'a>(
     if is_encoded(delivery) {
         return refuse(Receipt::Compressed);
     }
+    if let Some(handshake) = handshake {
+        checked(source, handshake.unsigned(delivery, keys.as_ref().ok()))?;
+    }
+    if delivery.method != Method::POST {
+        return refuse(Receipt::MethodNotAllowed);
+    }
     let keys = match keys {
         Ok(keys) => keys,
-        Err(why) => return Err(Received::refused(Receipt::NotReady, Some(why.to_string()))),
+        Err(why) => {
+            let reason = Some(why.to_string());
+            return Err(Box::new(Received::at(source, Receipt::NotReady, reason)));
+        }
     };
-    match source.verify(keys, delivery, now) {
-        Ok(verified) => Ok((source, verified)),
-        Err(why) => Err(Received::refused(
-            Receipt::Unverified,
-            Some(why.to_string()),
-        )),
+    let verified = source.verify(keys, delivery, now).map_err(|why| {
+        let receipt = match why {
+            // It may well be the sender; what is missing is on our side.
+            Refusal::NotReady | Refusal::NotPinned => Receipt::NotReady,
+            _ => Receipt::Unverified,
+        };
+        Box::new(Received::at(source, receipt, Some(why.to_string())))
+    })?;
+    if let Some(handshake) = handshake {
+        let signed = handshake.signed(delivery, keys);
+        checked(source, signed).map_err(|mut received| {
+            received.secret = verified.secret();
+            received.verified = true;
+            received
+        })?;
+    }
+    Ok((source, verified))
+}
+
+/// Ends a delivery that was a handshake.
+fn checked(source: &Source, check: Check) -> Result<(), Box<Received>> {
+    let answered = |reply, reason| {
+        Box::new(Received {
+            reply,
+            ..Received::at(source, Receipt::Handshake, reason)
+        })
+    };
+    match check {
+        Check::Not => Ok(()),
+        Check::Answered(reply) => Err(answered(reply, None)),
+        Check::Act(reply, what) => Err(answered(reply, Some(what))),
+        Check::Refused => {
+            let reason = Some("the handshake carries the wrong token".to_owned());
+            Err(Box::new(Received::at(source, Receipt::Unverified, reason)))
+        }
     }
 }
 
@@ -148,82 +217,135 @@ fn is_encoded(delivery: &Delivery) -> bool {
         })
 }
 
-/// Reads the event of a verified delivery.
+/// Reads the events of a verified delivery, those that the source queues.
 ///
 /// # Errors
-/// The end of the delivery: it is no event, or not one that the source queues.
-pub fn read(source: &Source, verified: &Verified<'_>, now: Millis) -> Result<Event, Received> {
-    use crate::source::OnInvalid;
-    match (verified.event(now), source.on_invalid) {
-        (Ok(event), _) => {
-            let wanted = source.types.is_empty()
-                || source
-                    .types
-                    .iter()
-                    .any(|pattern| pattern.capture(&event.kind).is_some());
-            if wanted {
-                return Ok(event);
-            }
-            Err(Received {
-                event: Some(Box::new(event)),
-                ..Received::refused(Receipt::Filtered, None)
-            })
-        }
-        (Err(why), OnInvalid::Quarantine) => Ok(verified.unreadable(&why, now)),
+/// The end of the delivery: it holds no event, or none that the source queues.
+pub fn read(
+    source: &Source,
+    verified: &Verified<'_>,
+    now: Millis,
+) -> Result<Vec<Event>, Box<Received>> {
+    let events = match (verified.events(now), source.on_invalid) {
+        (Ok(events), _) => events,
+        (Err(why), OnInvalid::Quarantine) => vec![verified.unreadable(&why, now)],
         (Err(why), OnInvalid::Reject) => {
-            Err(Received::refused(Receipt::Invalid, Some(why.to_string())))
+            return Err(Box::new(Received {
+                reason: Some(why.to_string()),
+                ..Received::of(source, verified, Receipt::Invalid, Vec::new())
+            }));
         }
+    };
+    // Some senders prove that they are alive with an empty list.
+    if events.is_empty() {
+        return Err(Box::new(Received::of(
+            source,
+            verified,
+            Receipt::Received,
+            events,
+        )));
     }
+    let is_wanted = |event: &Event| {
+        let mut types = source.types.iter();
+        source.types.is_empty()
+            || event.invalid.is_some()
+            || types.any(|pattern| pattern.capture(&event.kind).is_some())
+    };
+    let (wanted, other): (Vec<_>, Vec<_>) = events.into_iter().partition(is_wanted);
+    if wanted.is_empty() {
+        return Err(Box::new(Received::of(
+            source,
+            verified,
+            Receipt::Filtered,
+            other,
+        )));
+    }
+    Ok(wanted)
+}
+
+/// How many puts are under way at once.
+const PUTS: usize = 100;
+
+/// What came of remembering and sending.
+struct Sent {
+    receipt: Receipt,
+    reason: Option<String>,
+    events: Vec<Event>,
+    dedup_unavailable: bool,
 }
 
 async fn remember_and_send<L: Ledger, Q: Queue>(
     ledger: &L,
     queue: &Q,
-    mut event: Event,
+    mut events: Vec<Event>,
     now: Millis,
-) -> Received {
-    let end = |receipt, reason, event, dedup_unavailable| Received {
+) -> Sent {
+    let mut reason = None;
+    let mut dedup_unavailable = false;
+    let mut is_away = false;
+    let mut unfinished = Vec::with_capacity(events.len());
+    for some in events.chunks_mut(PUTS) {
+        // A table that answered none of so many is away; asking on would only keep the sender waiting.
+        if is_away {
+            unfinished.extend(some.iter().map(|_| true));
+            continue;
+        }
+        let known = join_all(some.iter().map(|event| ledger.remember(event, now))).await;
+        is_away = known.iter().all(Result::is_err);
+        dedup_unavailable |= known.iter().any(Result::is_err);
+        for (event, known) in some.iter_mut().zip(known) {
+            unfinished.push(match known {
+                Ok(Remembered::New) => true,
+                Ok(Remembered::Known {
+                    status: Status::Done | Status::Quarantined,
+                    same_body,
+                    ..
+                }) => {
+                    if !same_body {
+                        reason = Some("the same id came with another body".to_owned());
+                    }
+                    false
+                }
+                // Seen before and not finished: nobody knows whether that call ever sent it, so send it again. It
+                // keeps the time it was first received, or a late retry of an event without a time of its own would
+                // look newer than what came between.
+                Ok(Remembered::Known {
+                    status: Status::Pending,
+                    received_at,
+                    ..
+                }) => {
+                    event.received_at = received_at;
+                    true
+                }
+                // The table only helps; the queue is what counts.
+                Err(why) => {
+                    reason = Some(why.to_string());
+                    true
+                }
+            });
+        }
+    }
+    let to_send: Vec<&Event> = events
+        .iter()
+        .zip(&unfinished)
+        .filter_map(|(event, unfinished)| unfinished.then_some(event))
+        .collect();
+    let sent = match to_send.as_slice() {
+        [] => Ok(()),
+        [one] => queue.send(one).await,
+        all => queue.send_all(all).await,
+    };
+    let unreadable = to_send.iter().find_map(|event| event.invalid.clone());
+    let (receipt, reason) = match (sent, unreadable) {
+        (Ok(()), _) if to_send.is_empty() => (Receipt::Duplicate, reason),
+        (Ok(()), Some(unreadable)) => (Receipt::Quarantined, Some(unreadable)),
+        (Ok(()), None) => (Receipt::Received, reason),
+        (Err(why), _) => (Receipt::Unavailable, Some(why.to_string())),
+    };
+    Sent {
         receipt,
         reason,
-        event: Some(Box::new(event)),
+        events,
         dedup_unavailable,
-        secret: 0,
-    };
-    let (dedup_unavailable, reason) = match ledger.remember(&event, now).await {
-        Ok(Remembered::New) => (false, None),
-        Ok(Remembered::Known {
-            status: Status::Done | Status::Quarantined,
-            same_body,
-            ..
-        }) => {
-            let reason = (!same_body).then(|| "the same id came with another body".to_owned());
-            return end(Receipt::Duplicate, reason, event, false);
-        }
-        // Seen before and not finished: nobody knows whether that call ever sent it, so send it again. It keeps the
-        // time it was first received, or a late retry of an event without a time of its own would look newer than
-        // what came between.
-        Ok(Remembered::Known {
-            status: Status::Pending,
-            received_at,
-            ..
-        }) => {
-            event.received_at = received_at;
-            (false, None)
-        }
-        // The table only helps; the queue is what counts.
-        Err(why) => (true, Some(why.to_string())),
-    };
-    match queue.send(&event).await {
-        Ok(()) if event.invalid.is_some() => {
-            let reason = event.invalid.clone();
-            end(Receipt::Quarantined, reason, event, dedup_unavailable)
-        }
-        Ok(()) => end(Receipt::Received, reason, event, dedup_unavailable),
-        Err(why) => end(
-            Receipt::Unavailable,
-            Some(why.to_string()),
-            event,
-            dedup_unavailable,
-        ),
     }
 }

@@ -44,6 +44,14 @@ impl<'a> Json<'a> {
             return Err(JsonError::TooDeep);
         }
         let root: &RawValue = serde_json::from_str(text).map_err(|_| JsonError::Syntax)?;
+        Self::part(root)
+    }
+
+    /// Reads the outline of a value in a body.
+    ///
+    /// # Errors
+    /// When a key cannot be read.
+    pub fn part(root: &'a RawValue) -> Result<Self, JsonError> {
         let members = root
             .get()
             .starts_with('{')
@@ -57,7 +65,15 @@ impl<'a> Json<'a> {
     /// # Errors
     /// When a key on the way appears twice.
     pub fn find(&self, pointer: &Pointer) -> Result<Option<&'a RawValue>, JsonError> {
-        let mut steps = pointer.steps.iter();
+        self.find_steps(&pointer.steps)
+    }
+
+    /// The value at the end of these keys and positions.
+    ///
+    /// # Errors
+    /// When a key on the way appears twice.
+    pub fn find_steps(&self, steps: &[String]) -> Result<Option<&'a RawValue>, JsonError> {
+        let mut steps = steps.iter();
         let mut value = match (steps.next(), &self.members) {
             (None, _) => return Ok(Some(self.root)),
             (Some(first), Some(members)) => member(members, first)?,
@@ -71,6 +87,18 @@ impl<'a> Json<'a> {
             };
         }
         Ok(value)
+    }
+
+    /// The whole value.
+    #[must_use]
+    pub fn root(&self) -> &'a RawValue {
+        self.root
+    }
+
+    /// The items of a list, `None` when the value is not one.
+    #[must_use]
+    pub fn items(list: &'a RawValue) -> Option<Vec<&'a RawValue>> {
+        serde_json::from_str(list.get()).ok()
     }
 
     /// The text of the string, or the digits of the number, at a pointer. Everything else, and the empty string,

@@ -10,6 +10,19 @@ pub trait Queue: Send + Sync {
     /// When that is not known; it may be queued all the same.
     fn send(&self, event: &Event) -> impl Future<Output = Result<(), QueueError>> + Send;
 
+    /// Queues all of these events. `Ok` MUST mean that every one is stored durably.
+    ///
+    /// # Errors
+    /// When that is not known of one of them; any of the others may be queued all the same.
+    fn send_all(&self, events: &[&Event]) -> impl Future<Output = Result<(), QueueError>> + Send {
+        async move {
+            for event in events {
+                self.send(event).await?;
+            }
+            Ok(())
+        }
+    }
+
     /// Puts an event into the dead-letter queue with the reason beside it. `Ok` MUST mean that it is stored durably.
     ///
     /// # Errors

@@ -1,19 +1,22 @@
 //! A recipe: how a sender signs, as data. Providers differ in the header, the digest, the encoding and what exactly
 //! is signed; everything else, and so every mistake, is written here once.
 
+mod sign;
+
 use std::borrow::Cow;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::{Digest, Sha256, Sha512};
-use subtle::ConstantTimeEq;
+use base64::engine::general_purpose::STANDARD;
 
+pub use crate::algorithm::{Algorithm, Encoding};
 use crate::delivery::Delivery;
 use crate::json::{Json, Pointer};
 use crate::secret::{KeyDecoding, Secret};
-use crate::time::{Millis, Unit};
+use crate::time::Unit;
+pub use crate::verify::Tolerance;
 use crate::verify::{Claim, Refusal, Verifier};
+pub(crate) use sign::Added;
+pub use sign::Signer;
 
 /// The most signatures one request may carry: a rotating sender has two or three, an attacker thousands.
 pub const MAX_SIGNATURES: usize = 16;
@@ -31,41 +34,10 @@ pub struct Recipe {
     pub timestamp: Option<Timestamp>,
     /// The bytes that are signed.
     pub content: Vec<Part>,
-}
-
-/// The algorithm of a recipe. Fixed by the source's own configuration, never chosen by a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Algorithm {
-    /// HMAC with SHA-256 (RFC 2104).
-    HmacSha256,
-    /// HMAC with SHA-1.
-    HmacSha1,
-    /// HMAC with SHA-512.
-    HmacSha512,
-    /// Plain SHA-256 over content that holds the secret.
-    Sha256,
-    /// Plain SHA-1 over content that holds the secret.
-    Sha1,
-    /// The header holds the secret itself.
-    Token,
-    /// HTTP basic authentication (RFC 7617); the secret is `user:password`.
-    Basic,
-    /// Nothing is signed; only an address list stands guard.
-    Unsigned,
-}
-
-impl Algorithm {
-    /// Every algorithm by its name in a recipe.
-    pub const NAMES: [(&'static str, Self); 8] = [
-        ("hmac-sha256", Self::HmacSha256),
-        ("hmac-sha1", Self::HmacSha1),
-        ("hmac-sha512", Self::HmacSha512),
-        ("sha256", Self::Sha256),
-        ("sha1", Self::Sha1),
-        ("token", Self::Token),
-        ("basic", Self::Basic),
-        ("unsigned", Self::Unsigned),
-    ];
+    /// Headers that must have exactly these values, such as a version.
+    pub require: Vec<(String, String)>,
+    /// The one secret that counts, for senders with a first and a second key; any of them when `None`.
+    pub secret: Option<usize>,
 }
 
 /// Where the signatures of a request are.
@@ -83,42 +55,6 @@ pub struct SignatureField {
     pub encoding: Encoding,
 }
 
-/// How the bytes of a digest are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
-    /// Hexadecimal.
-    Hex,
-    /// Base64 with padding (RFC 4648 section 4).
-    Base64,
-    /// URL-safe base64 without padding (RFC 4648 section 5).
-    Base64Url,
-}
-
-impl Encoding {
-    /// Every encoding by its name in a recipe.
-    pub const NAMES: [(&'static str, Self); 3] = [
-        ("hex", Self::Hex),
-        ("base64", Self::Base64),
-        ("base64url", Self::Base64Url),
-    ];
-
-    fn decode(self, text: &str) -> Option<Vec<u8>> {
-        match self {
-            Self::Hex => hex::decode(text).ok(),
-            Self::Base64 => STANDARD.decode(text).ok(),
-            Self::Base64Url => URL_SAFE_NO_PAD.decode(text).ok(),
-        }
-    }
-
-    fn encode(self, bytes: &[u8]) -> String {
-        match self {
-            Self::Hex => hex::encode(bytes),
-            Self::Base64 => STANDARD.encode(bytes),
-            Self::Base64Url => URL_SAFE_NO_PAD.encode(bytes),
-        }
-    }
-}
-
 /// The signed time of a delivery and how far from now it may be.
 #[derive(Debug, Clone)]
 pub struct Timestamp {
@@ -126,10 +62,8 @@ pub struct Timestamp {
     pub place: TimestampPlace,
     /// What it counts.
     pub unit: Unit,
-    /// How old it may be, in seconds.
-    pub past: u32,
-    /// How far ahead it may be, in seconds. Official verifiers often forget this side.
-    pub future: u32,
+    /// How far from now it may be.
+    pub tolerance: Tolerance,
 }
 
 /// Where a signed time is.
@@ -258,66 +192,10 @@ impl Recipe {
         )
     }
 
-    /// The headers that make a request valid, for senders of our own and for tests.
-    ///
-    /// # Errors
-    /// When the request lacks something the recipe signs.
-    pub fn sign(
+    pub(crate) fn body_time<'d>(
         &self,
-        delivery: &Delivery,
-        url: Option<&str>,
-        secret: Option<&Secret>,
-        now: Millis,
-    ) -> Result<Vec<(String, String)>, Refusal> {
-        let mut headers = Vec::new();
-        let Some(field) = &self.signature else {
-            return Ok(headers);
-        };
-        let secret = secret.ok_or(Refusal::NotReady)?;
-        let time = self
-            .timestamp
-            .as_ref()
-            .map(|timestamp| timestamp.unit.format(now));
-        if let (
-            Some(Timestamp {
-                place: TimestampPlace::Header(names),
-                ..
-            }),
-            Some(time),
-        ) = (&self.timestamp, &time)
-        {
-            headers.extend(names.first().map(|name| (name.clone(), time.clone())));
-        }
-        let body_time = self.body_time(delivery)?;
-        let signed_time = body_time.as_deref().or(time.as_deref());
-        let bytes = self.signed_bytes(delivery, url, secret, signed_time)?;
-        let mut value = match self.algorithm {
-            Algorithm::Token => String::from_utf8_lossy(secret.bytes()).into_owned(),
-            Algorithm::Basic => format!("Basic {}", STANDARD.encode(secret.bytes())),
-            _ => field
-                .encoding
-                .encode(&self.algorithm.digest(secret.bytes(), &bytes)),
-        };
-        if let (Some(kv), Some(tag)) = (field.kv, &field.tag) {
-            value = format!("{tag}{kv}{value}");
-        }
-        if let (
-            Some(Timestamp {
-                place: TimestampPlace::Tag(tag),
-                ..
-            }),
-            Some(time),
-        ) = (&self.timestamp, &time)
-        {
-            let kv = field.kv.unwrap_or('=');
-            let separator = field.separator.as_deref().unwrap_or(",");
-            value = format!("{tag}{kv}{time}{separator}{value}");
-        }
-        headers.extend(field.headers.first().map(|name| (name.clone(), value)));
-        Ok(headers)
-    }
-
-    fn body_time<'d>(&self, delivery: &'d Delivery) -> Result<Option<Cow<'d, str>>, Refusal> {
+        delivery: &'d Delivery,
+    ) -> Result<Option<Cow<'d, str>>, Refusal> {
         let Some(Timestamp {
             place: TimestampPlace::Body(pointer),
             ..
@@ -343,7 +221,10 @@ impl Recipe {
                 Part::Timestamp => {
                     bytes.extend_from_slice(time.ok_or(Refusal::MissingTimestamp)?.as_bytes());
                 }
-                Part::Url => bytes.extend_from_slice(url.ok_or(Refusal::NotReady)?.as_bytes()),
+                Part::Url => {
+                    let url = delivery.signed_url(url).ok_or(Refusal::NotReady)?;
+                    bytes.extend_from_slice(url.as_bytes());
+                }
                 Part::Method => bytes.extend_from_slice(delivery.method.as_str().as_bytes()),
                 Part::Secret => bytes.extend_from_slice(secret.bytes()),
                 Part::Header(names) => {
@@ -368,10 +249,18 @@ impl Verifier for Recipe {
             url,
             secrets,
             now,
+            ..
         } = *claim;
         let Some(field) = &self.signature else {
             return Ok(0);
         };
+        for (name, value) in &self.require {
+            let found = delivery.header(name);
+            let found = found.ok_or_else(|| Refusal::MissingHeader(name.clone()))?;
+            if found != *value {
+                return Err(Refusal::UnsupportedVersion(name.clone()));
+            }
+        }
         let values: Vec<String> = field
             .headers
             .iter()
@@ -402,7 +291,11 @@ impl Verifier for Recipe {
             }
         };
         if let (Some(timestamp), Some(text)) = (&self.timestamp, &time) {
-            timestamp.check(text, now)?;
+            let at = timestamp
+                .unit
+                .parse(text)
+                .ok_or(Refusal::MalformedTimestamp)?;
+            timestamp.tolerance.check(at, now)?;
         }
         let candidates: Vec<Vec<u8>> = match self.algorithm {
             Algorithm::Token => signatures
@@ -424,7 +317,12 @@ impl Verifier for Recipe {
         if candidates.is_empty() {
             return Err(Refusal::MalformedSignature);
         }
+        let mut refusal = Refusal::NotReady;
         for (index, secret) in secrets.iter().enumerate() {
+            if self.secret.is_some_and(|only| only != index) {
+                continue;
+            }
+            refusal = Refusal::WrongSignature;
             let bytes = self.signed_bytes(delivery, url, secret, time.as_deref())?;
             if candidates
                 .iter()
@@ -433,67 +331,8 @@ impl Verifier for Recipe {
                 return Ok(index);
             }
         }
-        Err(Refusal::WrongSignature)
+        Err(refusal)
     }
-}
-
-impl Timestamp {
-    fn check(&self, text: &str, now: Millis) -> Result<(), Refusal> {
-        let at = self.unit.parse(text).ok_or(Refusal::MalformedTimestamp)?;
-        let age = now.saturating_sub(at);
-        if age > i64::from(self.past).saturating_mul(1000) {
-            return Err(Refusal::TooOld {
-                seconds: age / 1000,
-            });
-        }
-        if age < i64::from(self.future).saturating_mul(-1000) {
-            return Err(Refusal::TooNew {
-                seconds: (age / 1000).saturating_neg(),
-            });
-        }
-        Ok(())
-    }
-}
-
-impl Algorithm {
-    fn matches(self, key: &[u8], content: &[u8], candidate: &[u8]) -> bool {
-        match self {
-            Self::HmacSha256 => hmac::<Hmac<Sha256>>(key, content)
-                .is_some_and(|mac| mac.verify_slice(candidate).is_ok()),
-            Self::HmacSha1 => hmac::<Hmac<sha1::Sha1>>(key, content)
-                .is_some_and(|mac| mac.verify_slice(candidate).is_ok()),
-            Self::HmacSha512 => hmac::<Hmac<Sha512>>(key, content)
-                .is_some_and(|mac| mac.verify_slice(candidate).is_ok()),
-            Self::Sha256 | Self::Sha1 => self.digest(key, content).ct_eq(candidate).into(),
-            // The length of a token is no secret; its characters are.
-            Self::Token | Self::Basic => key.ct_eq(candidate).into(),
-            Self::Unsigned => false,
-        }
-    }
-
-    fn digest(self, key: &[u8], content: &[u8]) -> Vec<u8> {
-        match self {
-            Self::HmacSha256 => {
-                hmac::<Hmac<Sha256>>(key, content).map(|mac| mac.finalize().into_bytes().to_vec())
-            }
-            Self::HmacSha1 => hmac::<Hmac<sha1::Sha1>>(key, content)
-                .map(|mac| mac.finalize().into_bytes().to_vec()),
-            Self::HmacSha512 => {
-                hmac::<Hmac<Sha512>>(key, content).map(|mac| mac.finalize().into_bytes().to_vec())
-            }
-            Self::Sha256 => Some(Sha256::digest(content).to_vec()),
-            Self::Sha1 => Some(sha1::Sha1::digest(content).to_vec()),
-            Self::Token | Self::Basic | Self::Unsigned => None,
-        }
-        .unwrap_or_default()
-    }
-}
-
-/// HMAC takes a key of any length, also none: the guard against an empty one is [`Secret::new`].
-fn hmac<M: Mac + KeyInit>(key: &[u8], content: &[u8]) -> Option<M> {
-    let mut mac = <M as KeyInit>::new_from_slice(key).ok()?;
-    mac.update(content);
-    Some(mac)
 }
 
 fn basic(header: &str) -> Option<Vec<u8>> {

@@ -1,6 +1,10 @@
 //! What a sender is told: the one table from outcome to status.
 
-use http::StatusCode;
+use std::borrow::Cow;
+
+use http::{Method, StatusCode};
+
+use crate::handshake::Handshake;
 
 /// What came of a delivery. The name is the log field and the metric label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,6 +17,8 @@ pub enum Receipt {
     Filtered,
     /// Signed but unreadable, and kept with its reason.
     Quarantined,
+    /// The sender's check that somebody is there, answered as it asks.
+    Handshake,
     /// The request itself is broken.
     BadRequest,
     /// Signed but unreadable, or a required key is missing.
@@ -41,9 +47,67 @@ pub struct Reply {
     /// The status.
     pub status: StatusCode,
     /// Headers beside the content type.
-    pub headers: Vec<(&'static str, &'static str)>,
-    /// A JSON body.
-    pub body: &'static str,
+    pub headers: Vec<(&'static str, Cow<'static, str>)>,
+    /// What the body is.
+    pub content_type: Cow<'static, str>,
+    /// The body.
+    pub body: Cow<'static, str>,
+}
+
+/// JSON, as replies are unless a sender asks for something else.
+pub const JSON: &str = "application/json";
+
+impl Reply {
+    /// A reply of 200.
+    #[must_use]
+    pub fn ok(content_type: &'static str, body: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            status: StatusCode::OK,
+            headers: Vec::new(),
+            content_type: Cow::Borrowed(content_type),
+            body: body.into(),
+        }
+    }
+}
+
+/// What a sender wants to hear where it differs from everybody else.
+#[derive(Debug, Clone, Default)]
+pub struct Replies {
+    /// When its delivery was taken, new or not.
+    pub success: Option<Reply>,
+    /// The status when its signature is wrong.
+    pub refused_status: Option<StatusCode>,
+    /// The body when its signature is wrong.
+    pub refused_body: Option<String>,
+}
+
+impl Replies {
+    /// The reply to a delivery.
+    #[must_use]
+    pub fn reply(&self, receipt: Receipt, handshake: Option<&Handshake>) -> Reply {
+        let mut reply = receipt.reply();
+        match receipt {
+            Receipt::Received | Receipt::Filtered | Receipt::Quarantined | Receipt::Duplicate => {
+                if let Some(success) = &self.success {
+                    reply.clone_from(success);
+                }
+            }
+            Receipt::Unverified => {
+                reply.status = self.refused_status.unwrap_or(reply.status);
+                if let Some(body) = &self.refused_body {
+                    reply.body = Cow::Owned(body.clone());
+                }
+            }
+            Receipt::MethodNotAllowed => {
+                let more = handshake.map_or(&[][..], |handshake| handshake.kind.methods());
+                let names = [Method::POST];
+                let names: Vec<_> = names.iter().chain(more).map(Method::as_str).collect();
+                reply.headers = vec![("allow", Cow::Owned(names.join(", ")))];
+            }
+            _ => {}
+        }
+        reply
+    }
 }
 
 /// How long a sender should wait after a 503, in seconds.
@@ -58,6 +122,7 @@ impl Receipt {
             Self::Duplicate => "duplicate",
             Self::Filtered => "filtered",
             Self::Quarantined => "quarantined",
+            Self::Handshake => "handshake",
             Self::BadRequest => "bad_request",
             Self::Invalid => "invalid",
             Self::Unverified => "unverified",
@@ -71,12 +136,12 @@ impl Receipt {
         }
     }
 
-    /// What the sender is told. A source that is not ready answers 503, not 401: senders disable a webhook after a
+    /// What a sender is told unless its source says otherwise. A source that is not ready answers 503, not 401: senders disable a webhook after a
     /// few 401s and retry after a 503.
     #[must_use]
     pub fn reply(self) -> Reply {
         let (status, body) = match self {
-            Self::Received | Self::Filtered | Self::Quarantined => {
+            Self::Received | Self::Filtered | Self::Quarantined | Self::Handshake => {
                 (StatusCode::OK, r#"{"status":"received"}"#)
             }
             Self::Duplicate => (StatusCode::OK, r#"{"status":"duplicate"}"#),
@@ -108,14 +173,15 @@ impl Receipt {
             ),
         };
         let headers = match self {
-            Self::MethodNotAllowed => vec![("allow", "POST")],
-            Self::NotReady | Self::Unavailable => vec![("retry-after", RETRY_AFTER)],
+            Self::MethodNotAllowed => vec![("allow", Cow::Borrowed("POST"))],
+            Self::NotReady | Self::Unavailable => vec![("retry-after", Cow::Borrowed(RETRY_AFTER))],
             _ => Vec::new(),
         };
         Reply {
             status,
             headers,
-            body,
+            content_type: Cow::Borrowed(JSON),
+            body: Cow::Borrowed(body),
         }
     }
 }

@@ -5,15 +5,20 @@ use serde_json::{Map, Value, json};
 use crate::event::Operation;
 use crate::json::Pointer;
 use crate::pattern::Pattern;
-use crate::source::{Locator, Piece, Source};
+use crate::recipe::TimestampPlace;
+use crate::source::{Locator, Piece, Scheme, Source};
 use crate::time::{Millis, to_rfc3339};
 
-/// A delivery's headers and body, not signed yet.
+/// A delivery's headers, query and body, not signed yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
     /// Headers that hold parts of the event.
     pub headers: Vec<(String, String)>,
-    /// A JSON body.
+    /// The query string, without `?`.
+    pub query: String,
+    /// What the body is.
+    pub content_type: &'static str,
+    /// A body of that type.
     pub body: Vec<u8>,
 }
 
@@ -34,12 +39,9 @@ pub struct Ask<'a> {
 #[must_use]
 pub fn sample(source: &Source, ask: Ask<'_>) -> Sample {
     let mapping = &source.mapping;
-    let mut made = Made {
-        headers: Vec::new(),
-        body: json!({}),
-    };
+    let mut made = Made::default();
     for pointer in &mapping.required {
-        made.set(pointer, json!("sample"));
+        set(&mut made.body, pointer, json!("sample"));
     }
     let word = mapping
         .operations
@@ -53,10 +55,16 @@ pub fn sample(source: &Source, ask: Ask<'_>) -> Sample {
     let state =
         json!({ "id": ask.document_id, "name": format!("Sample at {}", to_rfc3339(ask.at)) });
     for pointer in mapping.document.iter().take(1) {
-        made.set(pointer, state.clone());
+        let place = match mapping.each {
+            Some(_) => &mut made.item,
+            None => &mut made.body,
+        };
+        set(place, pointer, state.clone());
     }
     made.put(mapping.document_id.as_ref(), ask.document_id);
     made.put(mapping.document_type.as_ref(), "sample");
+    made.put(mapping.time.as_ref(), &to_rfc3339(ask.at));
+    made.put(mapping.id.as_ref(), ask.id);
     made.put(
         mapping.kind.as_ref(),
         if mapping.operation.is_some() {
@@ -66,46 +74,107 @@ pub fn sample(source: &Source, ask: Ask<'_>) -> Sample {
         },
     );
     made.put(mapping.operation.as_ref(), &word);
-    made.put(mapping.time.as_ref(), &to_rfc3339(ask.at));
-    made.put(mapping.id.as_ref(), ask.id);
-    Sample {
-        headers: made.headers,
-        body: made.body.to_string().into_bytes(),
+    for scheme in &source.schemes {
+        if let Scheme::Recipe(recipe) = scheme
+            && let Some(timestamp) = &recipe.timestamp
+            && let TimestampPlace::Body(pointer) = &timestamp.place
+        {
+            let text = timestamp.unit.format(ask.at);
+            let number = text.parse::<i64>().map(|number| json!(number));
+            set(&mut made.body, pointer, number.unwrap_or(json!(text)));
+        }
     }
+    made.finish(mapping.each.as_ref(), source.content_type())
 }
 
+#[derive(Default)]
 struct Made {
     headers: Vec<(String, String)>,
+    query: Vec<(String, String)>,
     body: Value,
+    item: Value,
 }
 
 impl Made {
-    /// Puts a text where the first alternative of a locator looks.
+    /// Puts a text where the first alternative of a locator looks; in a template, what lies between its literals.
     fn put(&mut self, locator: Option<&Locator>, text: &str) {
-        for piece in locator
-            .and_then(|locator| locator.0.first())
-            .into_iter()
-            .flatten()
-        {
+        let mut rest = text;
+        let pieces = locator.and_then(|locator| locator.0.first());
+        let mut pieces = pieces.into_iter().flatten().peekable();
+        while let Some(piece) = pieces.next() {
+            let text = match pieces.peek() {
+                Some(Piece::Literal(literal)) => match rest.split_once(literal.as_str()) {
+                    Some((before, after)) => {
+                        rest = after;
+                        before
+                    }
+                    None => rest,
+                },
+                _ => rest,
+            };
             match piece {
-                Piece::Body(pointer) => self.set(pointer, json!(text)),
-                Piece::Header(name) => self.headers.push((name.clone(), text.to_owned())),
+                Piece::Body(pointer) => set(&mut self.body, pointer, json!(text)),
+                Piece::Item(pointer) => set(&mut self.item, pointer, json!(text)),
+                Piece::Header(name) => {
+                    self.headers.retain(|(known, _)| known != name);
+                    self.headers.push((name.clone(), text.to_owned()));
+                }
+                Piece::Query(name) => {
+                    self.query.retain(|(known, _)| known != name);
+                    self.query.push((name.clone(), text.to_owned()));
+                }
                 Piece::Literal(_) => {}
             }
         }
     }
 
-    fn set(&mut self, pointer: &Pointer, value: Value) {
-        let mut place = &mut self.body;
-        for step in pointer.steps() {
-            if !place.is_object() {
-                *place = Value::Object(Map::new());
+    fn finish(mut self, each: Option<&Pointer>, content_type: &'static str) -> Sample {
+        if let Some(each) = each {
+            let mut list = json!([self.item]);
+            for step in each.steps().iter().rev() {
+                list = match step.as_str() {
+                    "*" => json!([list]),
+                    name => json!({ name: list }),
+                };
             }
-            let Value::Object(object) = place else { return };
-            place = object.entry(step.clone()).or_insert(Value::Null);
+            match (&mut self.body, list) {
+                (Value::Object(body), Value::Object(list)) => body.extend(list),
+                (body, list) => *body = list,
+            }
         }
-        *place = value;
+        if self.body.is_null() {
+            self.body = json!({});
+        }
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        let body = match &self.body {
+            Value::Object(fields) if content_type.ends_with("urlencoded") => {
+                let mut form = form_urlencoded::Serializer::new(String::new());
+                let texts = fields
+                    .iter()
+                    .filter_map(|(name, value)| Some((name, value.as_str()?)));
+                form.extend_pairs(texts).finish().into_bytes()
+            }
+            body => body.to_string().into_bytes(),
+        };
+        Sample {
+            headers: self.headers,
+            query: query.extend_pairs(self.query).finish(),
+            content_type,
+            body,
+        }
     }
+}
+
+fn set(root: &mut Value, pointer: &Pointer, value: Value) {
+    let mut place = root;
+    for step in pointer.steps() {
+        if !place.is_object() {
+            *place = Value::Object(Map::new());
+        }
+        let Value::Object(object) = place else { return };
+        place = object.entry(step.clone()).or_insert(Value::Null);
+    }
+    *place = value;
 }
 
 impl Pattern {

@@ -6,6 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use crate::public_key::{self, KeyKind};
+
 /// The shortest key accepted unless a source lowers it, in bytes after decoding.
 pub const MIN_BYTES: usize = 16;
 
@@ -92,6 +94,8 @@ pub enum KeyEncoding {
     Base64,
     /// Hex of the bytes.
     Hex,
+    /// A public key, in any of the forms that providers give.
+    Public(KeyKind),
 }
 
 /// Key bytes that passed every check. Printed as `Secret(..)` and wiped when dropped.
@@ -123,6 +127,9 @@ impl Secret {
                 .decode(rest)
                 .map_err(|_| SecretError::Encoding("base64"))?,
             KeyEncoding::Hex => hex::decode(rest).map_err(|_| SecretError::Encoding("hex"))?,
+            KeyEncoding::Public(kind) => {
+                public_key::decode(kind, rest).ok_or(SecretError::Encoding("a public key"))?
+            }
         };
         let bytes = Zeroizing::new(bytes);
         let min_bytes = min_bytes.max(1);

@@ -1,6 +1,7 @@
 //! Verification: the one gate between bytes from the internet and everything behind it.
 
 use crate::delivery::Delivery;
+use crate::keys::Pinned;
 use crate::secret::Secret;
 use crate::time::Millis;
 
@@ -13,8 +14,40 @@ pub struct Claim<'a> {
     pub url: Option<&'a str>,
     /// The keys that may have signed it, newest first.
     pub secrets: &'a [Secret],
+    /// The RSA keys, or the web keys, that the source pins.
+    pub pinned: &'a Pinned,
     /// The time to measure its timestamp against.
     pub now: Millis,
+}
+
+/// How far a signed time may be from now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tolerance {
+    /// How old it may be, in seconds.
+    pub past: u32,
+    /// How far ahead it may be, in seconds. Official verifiers often forget this side.
+    pub future: u32,
+}
+
+impl Tolerance {
+    /// Refuses a time outside the tolerance.
+    ///
+    /// # Errors
+    /// By how much.
+    pub fn check(self, at: Millis, now: Millis) -> Result<(), Refusal> {
+        let age = now.saturating_sub(at);
+        if age > i64::from(self.past).saturating_mul(1000) {
+            return Err(Refusal::TooOld {
+                seconds: age / 1000,
+            });
+        }
+        if age < i64::from(self.future).saturating_mul(-1000) {
+            return Err(Refusal::TooNew {
+                seconds: (age / 1000).saturating_neg(),
+            });
+        }
+        Ok(())
+    }
 }
 
 /// Decides whether a request was signed by someone who holds one of the secrets.
@@ -68,6 +101,21 @@ pub enum Refusal {
         /// How far ahead.
         seconds: i64,
     },
+    /// A header that says which variant of the scheme this is names one that is not configured.
+    #[error("header {0} names another variant of the scheme")]
+    UnsupportedVersion(String),
+    /// The body is not what the scheme signs: not its JSON, or nothing in it is signed.
+    #[error("the body holds nothing that this scheme signs")]
+    MalformedBody,
+    /// A certificate that the sender names is not on a host of the provider.
+    #[error("the certificate is not on the provider's host")]
+    ForeignCertificate,
+    /// The key that the sender names is not pinned, and nothing fetches it.
+    #[error("certificate not pinned")]
+    NotPinned,
+    /// Signed by the provider, for somebody else.
+    #[error("the message is of a topic that this source does not name")]
+    ForeignTopic,
     /// The source has no key to check with.
     #[error("the source has no usable secret")]
     NotReady,

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use hookwell::config::{parse, presets};
-use hookwell::source::{Dedupe, OnInvalid};
+use hookwell::source::{Dedupe, OnInvalid, Scheme};
 
 fn problems(text: &str) -> Vec<String> {
     parse(text)
@@ -38,10 +38,10 @@ fn every_mistake_is_listed_at_once_with_its_path() {
         operations = { "a*b*c" = "create", "x" = "upsert" }
     "#;
     insta::assert_snapshot!(problems(text).join("\n"), @r#"
-    sources.acme.event.id: "/id" is not body:/POINTER, header:NAME or a template of them
+    sources.acme.event.id: "/id" is not body:/POINTER, item:/POINTER, header:NAME, query:NAME or a template of them
     sources.acme.event.operations: "a*b*c" is not a word with at most one *
     sources.acme.event.operations.x: is one of create, update, delete, other
-    sources.acme.verify.alg: is one of hmac-sha256, hmac-sha1, hmac-sha512, sha256, sha1, token, basic, unsigned
+    sources.acme.verify.alg: is one of hmac-sha256, hmac-sha1, hmac-sha512, sha256, sha1, ed25519, ecdsa-p256-sha256, token, basic, unsigned
     sources.acme.verify.content: unknown token {bdy}
     sources.acme.verify.signature.encoding: is one of hex, base64, base64url
     sources.acme.verify.signature.header: "X Sig" is not a header name
@@ -81,13 +81,12 @@ fn a_source_overrides_any_part_of_its_preset() {
     "#;
     let source = parse(text).unwrap().remove(0);
     assert_eq!(source.on_invalid, OnInvalid::Quarantine);
-    let signature = source.recipes[0].signature.as_ref().unwrap();
+    let Scheme::Recipe(recipe) = &source.schemes[0] else {
+        panic!("is a recipe")
+    };
+    let signature = recipe.signature.as_ref().unwrap();
     assert_eq!(signature.headers, ["X-Other"]);
-    assert_eq!(
-        source.recipes[0].content.len(),
-        1,
-        "the rest stays the preset's"
-    );
+    assert_eq!(recipe.content.len(), 1, "the rest stays the preset's");
     assert_eq!(source.dedupe, Dedupe::Id);
 }
 

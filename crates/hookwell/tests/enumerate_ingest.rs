@@ -198,8 +198,9 @@ fn event(delivery: &Delivery, now: i64) -> Event {
     source
         .verify(keys.as_ref().unwrap(), delivery, now)
         .unwrap()
-        .event(now)
+        .events(now)
         .unwrap()
+        .remove(0)
 }
 
 /// A source with ids and nothing to sign, so that millions of paths do not compute millions of signatures.

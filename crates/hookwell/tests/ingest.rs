@@ -342,7 +342,7 @@ fn a_finished_event_is_answered_without_a_send() {
     ] {
         let setup = setup();
         let delivery = signed("resource", BODY.as_bytes());
-        let event = setup.receive(&delivery).event.unwrap();
+        let event = setup.receive(&delivery).events.remove(0);
         setup.queue.take();
         let end = End {
             outcome,
@@ -381,7 +381,7 @@ fn without_the_table_events_are_queued_and_counted() {
 fn a_record_past_its_life_no_longer_counts_even_before_it_is_deleted() {
     let setup = setup();
     let delivery = signed("resource", BODY.as_bytes());
-    let event = setup.receive(&delivery).event.unwrap();
+    let event = setup.receive(&delivery).events.remove(0);
     let end = End {
         outcome: Outcome::Applied,
         reason: None,
@@ -409,8 +409,8 @@ fn a_record_past_its_life_no_longer_counts_even_before_it_is_deleted() {
 fn the_same_id_of_two_sources_is_two_events() {
     let setup = setup();
     let body = BODY.as_bytes();
-    let one = setup.receive(&signed("resource", body)).event.unwrap();
-    let two = setup.receive(&signed("keeps", body)).event.unwrap();
+    let one = setup.receive(&signed("resource", body)).events.remove(0);
+    let two = setup.receive(&signed("keeps", body)).events.remove(0);
     assert_ne!(one.key, two.key);
 }
 
@@ -434,7 +434,7 @@ fn an_unknown_operation_is_taken_as_other() {
     let body = br#"{"organizationCode":"o","type":"t","operation":"archive","doc":{"id":"1"}}"#;
     let received = setup.receive(&delivery("stonal", body));
     assert_eq!(received.receipt.reply().status, 200);
-    assert_eq!(received.event.unwrap().operation, Operation::Other);
+    assert_eq!(received.events[0].operation, Operation::Other);
 }
 
 #[test]

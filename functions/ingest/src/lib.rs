@@ -10,7 +10,7 @@ use hookwell::config;
 use hookwell::ingest::{Received, Sources, receive};
 use hookwell::ledger::Ledger;
 use hookwell::queue::Queue;
-use hookwell::reply::Receipt;
+use hookwell::reply::{Receipt, Reply};
 use hookwell::time::Millis;
 use hookwell_aws::settings::{Environment, required};
 use hookwell_aws::{Connection, EventsTable, Limits, SqsQueue, secrets};
@@ -112,7 +112,7 @@ impl<L: Ledger, Q: Queue> Ingest<L, Q> {
             bytes,
             self::now().saturating_sub(now),
         );
-        Response::from(received.receipt)
+        Response::from(received.reply)
     }
 }
 
@@ -123,23 +123,26 @@ pub struct Response {
     /// The status.
     pub status_code: u16,
     /// The headers.
-    pub headers: BTreeMap<&'static str, &'static str>,
+    pub headers: BTreeMap<&'static str, String>,
     /// The body, text.
-    pub body: &'static str,
+    pub body: String,
     /// Always false.
     pub is_base64_encoded: bool,
 }
 
-impl From<Receipt> for Response {
-    fn from(receipt: Receipt) -> Self {
-        let reply = receipt.reply();
-        let mut headers = BTreeMap::from_iter(reply.headers);
-        headers.insert("content-type", "application/json");
-        headers.insert("x-content-type-options", "nosniff");
+impl From<Reply> for Response {
+    fn from(reply: Reply) -> Self {
+        let mut headers = BTreeMap::from([
+            ("content-type", reply.content_type.into_owned()),
+            // What is echoed to a sender must never run as a page.
+            ("x-content-type-options", "nosniff".to_owned()),
+        ]);
+        let more = reply.headers.into_iter();
+        headers.extend(more.map(|(name, value)| (name, value.into_owned())));
         Self {
             status_code: reply.status.as_u16(),
             headers,
-            body: reply.body,
+            body: reply.body.into_owned(),
             is_base64_encoded: false,
         }
     }

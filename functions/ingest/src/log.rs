@@ -8,7 +8,7 @@ use hookwell::time::Millis;
 const MAX_TEXT: usize = 128;
 
 pub(crate) fn delivery(source: Option<&str>, received: &Received, bytes: usize, millis: Millis) {
-    let event = received.event.as_deref();
+    let event = received.events.first();
     let short = |text: &str| text.chars().take(MAX_TEXT).collect::<String>();
     let source = source.map(short);
     let id = event.map(|event| short(&event.id));
@@ -20,7 +20,8 @@ pub(crate) fn delivery(source: Option<&str>, received: &Received, bytes: usize, 
             tracing::$level!(
                 source.name = source,
                 outcome = received.receipt.name(),
-                http.status = received.receipt.reply().status.as_u16(),
+                http.status = received.reply.status.as_u16(),
+                events = received.events.len(),
                 event.id = id,
                 event.r#type = event.map(|event| event.kind.as_str()),
                 event.operation = event.map(|event| event.operation.name()),
@@ -38,7 +39,10 @@ pub(crate) fn delivery(source: Option<&str>, received: &Received, bytes: usize, 
         Receipt::Unavailable | Receipt::NotReady => line!(error),
         Receipt::Received if received.dedup_unavailable => line!(warn),
         Receipt::Quarantined | Receipt::Invalid | Receipt::Unverified => line!(warn),
+        // A handshake with a reason asks an operator to do something.
+        Receipt::Handshake if received.reason.is_some() => line!(warn),
         Receipt::Received
+        | Receipt::Handshake
         | Receipt::Duplicate
         | Receipt::Filtered
         | Receipt::BadRequest

@@ -7,6 +7,7 @@ pub(crate) mod events;
 pub(crate) mod send;
 pub(crate) mod sign;
 mod target;
+pub(crate) mod verify;
 
 use std::path::Path;
 

@@ -89,8 +89,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     for pause in pauses.iter().map(Some).chain([None]) {
         // Each try is signed anew, as the Standard Webhooks specification asks of senders.
         let request = signed(source, &secrets, draft.clone(), ingest::now())?;
-        let answer = post(&url, &request);
-        print(arguments.json, &url, &answer)?;
+        let target = match request.query.as_str() {
+            "" => url.clone(),
+            query => format!("{url}?{query}"),
+        };
+        let answer = post(&target, &request);
+        print(arguments.json, &target, &answer)?;
         match (answer, pause) {
             (Ok(answer), _) if (200..300).contains(&answer.status) => return Ok(ExitCode::SUCCESS),
             (_, Some(seconds)) => {

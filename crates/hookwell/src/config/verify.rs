@@ -1,12 +1,70 @@
-//! The `verify` table: a recipe, or several of which any is enough.
+//! How a source verifies: the `verify` table with a recipe, or several of which any is enough; or the name of a scheme
+//! that is code.
 
 use super::{DEFAULT_TOLERANCE, check_headers, pointer};
 use crate::fields::{Fields, Problems};
+use crate::public_key::KeyKind;
 use crate::recipe::{Algorithm, Encoding, Part, Recipe, SignatureField, Timestamp, TimestampPlace};
 use crate::secret::{KeyDecoding, KeyEncoding};
+use crate::source::Scheme;
+use crate::special::{Special, SpecialKind};
 use crate::time::Unit;
+use crate::verify::Tolerance;
 
-pub(super) fn recipes(mut verify: Fields<'_>, problems: &Problems) -> Vec<Recipe> {
+pub(super) fn schemes(fields: &mut Fields<'_>, problems: &Problems) -> Vec<Scheme> {
+    let path = fields.path().to_owned();
+    let verifier = fields.choice("verifier", &SpecialKind::NAMES);
+    let named = fields.had("verifier") && verifier.is_some();
+    let tolerance = fields.table("tolerance");
+    let topics = fields.texts("topics").unwrap_or_default();
+    if !topics.is_empty() && verifier != Some(SpecialKind::AwsSns) {
+        problems.add(
+            &format!("{path}.topics"),
+            "goes with verifier = \"aws-sns\"",
+        );
+    }
+    if tolerance.is_some() && !named {
+        problems.add(
+            &format!("{path}.tolerance"),
+            "goes with a verifier; in a recipe it is timestamp.past and timestamp.future",
+        );
+    }
+    let tolerance = tolerance.map(|mut table| {
+        let tolerance = self::tolerance(&mut table);
+        table.finish();
+        tolerance
+    });
+    match (fields.table("verify"), verifier) {
+        (None, Some(kind)) => vec![Scheme::Special(Special {
+            kind,
+            tolerance: tolerance.unwrap_or(Tolerance {
+                past: DEFAULT_TOLERANCE,
+                future: DEFAULT_TOLERANCE,
+            }),
+            topics,
+        })],
+        (Some(verify), None) => recipes(verify, problems)
+            .into_iter()
+            .map(|recipe| Scheme::Recipe(Box::new(recipe)))
+            .collect(),
+        (Some(_), Some(_)) => {
+            problems.add(
+                &format!("{path}.verify"),
+                "is there beside verifier: only one can be",
+            );
+            Vec::new()
+        }
+        (None, None) => {
+            problems.add(
+                &format!("{path}.verify"),
+                "is missing: name a preset, or say how the sender signs",
+            );
+            Vec::new()
+        }
+    }
+}
+
+fn recipes(mut verify: Fields<'_>, problems: &Problems) -> Vec<Recipe> {
     if let Some(all) = verify.tables("any_of") {
         verify.finish();
         return all
@@ -31,10 +89,23 @@ fn recipe(mut fields: Fields<'_>, problems: &Problems) -> Option<Recipe> {
             ("hex", KeyEncoding::Hex),
         ],
     );
+    let public = match algorithm {
+        Some(Algorithm::Ed25519) => Some(KeyKind::Ed25519),
+        Some(Algorithm::EcdsaP256Sha256) => Some(KeyKind::P256),
+        _ => None,
+    };
+    if public.is_some() && encoding.is_some() {
+        problems.add(
+            &format!("{path}.key"),
+            "does not go with a public key, which is read in every form that providers give",
+        );
+    }
     let key = KeyDecoding {
         strip: fields.texts("key_strip").unwrap_or_default(),
-        encoding: encoding.unwrap_or_default(),
+        encoding: public.map_or(encoding.unwrap_or_default(), KeyEncoding::Public),
     };
+    let require = require(&mut fields, problems);
+    let secret = fields.number("secret", 0, 2);
     let signature = fields
         .table("signature")
         .map(|signature| signature_field(signature, problems));
@@ -88,7 +159,37 @@ fn recipe(mut fields: Fields<'_>, problems: &Problems) -> Option<Recipe> {
         signature,
         timestamp,
         content,
+        require,
+        secret,
     })
+}
+
+fn require(fields: &mut Fields<'_>, problems: &Problems) -> Vec<(String, String)> {
+    let Some(mut table) = fields.table("require") else {
+        return Vec::new();
+    };
+    let names = table.keys();
+    check_headers(&names, table.path(), problems);
+    let pairs = names.into_iter().filter_map(|name| {
+        let value = table.text(&name)?;
+        Some((name, value))
+    });
+    let pairs = pairs.collect();
+    table.finish();
+    pairs
+}
+
+fn tolerance(fields: &mut Fields<'_>) -> Tolerance {
+    let mut seconds = |key, least| {
+        let number = fields.number(key, least, 86_400);
+        number
+            .and_then(|number| u32::try_from(number).ok())
+            .unwrap_or(DEFAULT_TOLERANCE)
+    };
+    Tolerance {
+        past: seconds("past", 1),
+        future: seconds("future", 0),
+    }
 }
 
 fn signature_field(mut fields: Fields<'_>, problems: &Problems) -> SignatureField {
@@ -130,8 +231,7 @@ fn timestamp(mut fields: Fields<'_>, problems: &Problems) -> Option<Timestamp> {
         .text("body")
         .and_then(|text| pointer(&text, &format!("{path}.body"), problems));
     let unit = fields.choice("unit", &Unit::NAMES).unwrap_or(Unit::Seconds);
-    let past = fields.number("past", 1, 86_400).unwrap_or(300);
-    let future = fields.number("future", 0, 86_400).unwrap_or(300);
+    let tolerance = tolerance(&mut fields);
     fields.finish();
     let place = match (headers, tag, body) {
         (Some(names), None, None) => {
@@ -145,11 +245,9 @@ fn timestamp(mut fields: Fields<'_>, problems: &Problems) -> Option<Timestamp> {
             return None;
         }
     };
-    let seconds = |number: usize| u32::try_from(number).unwrap_or(DEFAULT_TOLERANCE);
     Some(Timestamp {
         place,
         unit,
-        past: seconds(past),
-        future: seconds(future),
+        tolerance,
     })
 }

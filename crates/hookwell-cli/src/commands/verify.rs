@@ -1,0 +1,54 @@
+//! `hookwell verify`: what ingest would decide about requests, without a network.
+
+use std::io::{BufRead as _, BufWriter, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use hookwell::ingest::Sources;
+use hookwell_cli::decide::decide;
+use hookwell_cli::secrets::Secrets;
+
+/// Read requests as JSON Lines and print for each what ingest would decide.
+///
+/// A line is {source, method, path, query, headers, `body_base64`}, as `hookwell sign` prints it. Secrets come from the
+/// environment; when none is set at all, they are made up as for `hookwell sign`. There is no check of addresses.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// A sources file in place of the embedded one.
+    #[arg(long, value_name = "FILE")]
+    sources: Option<PathBuf>,
+    /// Decide as at this time instead of now.
+    #[arg(long, value_name = "UNIX_SECONDS")]
+    at: Option<i64>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let mut sources = super::sources(arguments.sources.as_deref())?;
+    let secrets = Secrets::real_or_made_up(&sources);
+    for source in &mut sources {
+        source.allow_ips.clear();
+    }
+    let sources = Sources::new(sources, |reference| secrets.fetch(reference));
+    let mut input = std::io::stdin().lock();
+    let mut output = BufWriter::new(std::io::stdout().lock());
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = input.read_until(b'\n', &mut line);
+        if read.context("cannot read standard input")? == 0 {
+            break;
+        }
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let now = arguments
+            .at
+            .map_or_else(ingest::now, |seconds| seconds.saturating_mul(1000));
+        writeln!(output, "{}", decide(&sources, line.trim_ascii(), now))?;
+        // Who feeds one line at a time waits for its answer.
+        output.flush()?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

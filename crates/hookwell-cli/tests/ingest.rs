@@ -1,0 +1,482 @@
+//! Ingest behind every trigger: bytes, lists of events, handshakes and replies.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
+
+use hookwell::config;
+use hookwell::event::{Event, Operation};
+use hookwell::ingest::Sources;
+use hookwell::ledger::{End, Ledger};
+use hookwell::memory::{MemoryLedger, MemoryQueue};
+use hookwell::queue::{Queue, QueueError};
+use hookwell::secret::SecretRef;
+use hookwell::source::{SecretProblem, Source};
+use hookwell::time::Millis;
+use hookwell_cli::request::{Draft, signed_with};
+use hookwell_cli::test_keys;
+use hookwell_cli::trigger::{HttpRequest, Trigger};
+use http::HeaderMap;
+use ingest::{Ingest, Response};
+use std::sync::Arc;
+
+const NOW: Millis = 1_800_000_000_000;
+const TRIGGERS: [Trigger; 4] = [
+    Trigger::FunctionUrl,
+    Trigger::HttpApi,
+    Trigger::RestApi,
+    Trigger::Alb,
+];
+
+struct Stage {
+    source: Source,
+    ledger: Arc<MemoryLedger>,
+    queue: Arc<MemoryQueue>,
+    ingest: Ingest<Shared<MemoryLedger>, Shared<MemoryQueue>>,
+}
+
+/// A ledger or a queue that the test looks into as well.
+#[derive(Debug)]
+struct Shared<T>(Arc<T>);
+
+impl Ledger for Shared<MemoryLedger> {
+    async fn claim(
+        &self,
+        event: &Event,
+        lease: &hookwell::ledger::Lease<'_>,
+    ) -> Result<hookwell::ledger::Claim, hookwell::ledger::LedgerError> {
+        self.0.claim(event, lease).await
+    }
+
+    async fn remember(
+        &self,
+        event: &Event,
+        now: Millis,
+    ) -> Result<hookwell::ledger::Remembered, hookwell::ledger::LedgerError> {
+        self.0.remember(event, now).await
+    }
+    async fn finish(
+        &self,
+        event: &Event,
+        end: &End,
+    ) -> Result<hookwell::ledger::Finish, hookwell::ledger::LedgerError> {
+        self.0.finish(event, end).await
+    }
+}
+
+impl Queue for Shared<MemoryQueue> {
+    async fn send(&self, event: &Event) -> Result<(), QueueError> {
+        if event.kind == "unsendable" {
+            return Err(QueueError("down".into()));
+        }
+        self.0.send(event).await
+    }
+    async fn bury(&self, event: &Event, reason: &str) -> Result<(), QueueError> {
+        self.0.bury(event, reason).await
+    }
+    async fn delay(&self, _receipt: &str, _seconds: u32) {}
+}
+
+fn stage(preset: &str, more: &str) -> Stage {
+    let text = format!(
+        "[sources.x]\npreset = {preset:?}\nsecrets = [\"env:A\"]\n\
+         public_url = \"https://hooks.example.com/webhooks/x\"\n{more}\n"
+    );
+    let source = config::parse(&text).unwrap().remove(0);
+    let made_up = |reference: &SecretRef| match reference.to_string().as_str() {
+        "env:UNSET" => Err(SecretProblem::NotSet),
+        _ => Ok(test_keys::made_up(&source, reference)),
+    };
+    let sources = Sources::new(vec![source.clone()], made_up);
+    let (ledger, queue) = (Arc::default(), Arc::default());
+    let ingest = Ingest::new(
+        sources,
+        Shared(Arc::clone(&ledger)),
+        Shared(Arc::clone(&queue)),
+    );
+    Stage {
+        source,
+        ledger,
+        queue,
+        ingest,
+    }
+}
+
+fn block<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+impl Stage {
+    fn request(&self, body: &[u8]) -> HttpRequest {
+        let keys = self
+            .source
+            .keys(|reference| Ok(test_keys::made_up(&self.source, reference)))
+            .unwrap();
+        let mut draft = Draft::sample(&self.source, Operation::Create, NOW).unwrap();
+        draft.set_body(body.to_vec());
+        let signed = signed_with(&self.source, &keys, draft, NOW).unwrap();
+        HttpRequest {
+            source_ip: "127.0.0.1".parse().unwrap(),
+            ..signed.to_http().unwrap()
+        }
+    }
+
+    fn send(&self, trigger: Trigger, request: &HttpRequest) -> Response {
+        let event = trigger.event(request, "request-1", NOW).to_string();
+        block(self.ingest.respond(&event, "request-1", NOW))
+    }
+
+    fn post(&self, body: &[u8]) -> Response {
+        self.send(Trigger::FunctionUrl, &self.request(body))
+    }
+
+    fn ask(&self, method: &str, query: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(
+                http::HeaderName::from_bytes(name.as_bytes()).unwrap(),
+                value.parse().unwrap(),
+            );
+        }
+        let request = HttpRequest {
+            method: method.into(),
+            path: "/webhooks/x".into(),
+            query: query.into(),
+            headers: map,
+            body: body.to_vec(),
+            source_ip: "127.0.0.1".parse().unwrap(),
+        };
+        self.send(Trigger::FunctionUrl, &request)
+    }
+
+    fn queued(&self) -> Vec<Event> {
+        std::iter::from_fn(|| self.queue.take())
+            .map(|message| Event::from_message(&message).unwrap())
+            .collect()
+    }
+}
+
+#[test]
+fn bodies_that_break_re_serialisation_verify_by_their_bytes_behind_every_trigger() {
+    let bodies: [&[u8]; 12] = [
+        b"{ \"a\" :\t1 }",
+        br#"{"a":1.0}"#,
+        br#"{"a":123456789012345678901234567890}"#,
+        br#"{"a":1e2,"b":-0.0}"#,
+        br#"{"a":"\u0041\/"}"#,
+        br#"{"b":1,"a":2,"1":3}"#,
+        br#"{"a":1,"a":2}"#,
+        b"{\"a\":1}\r\n",
+        b"{\"a\":\"\xff\xfe\"}",
+        b"",
+        b"\xef\xbb\xbf{}",
+        "{\"a\":\"\u{1F600}\u{FFFE}\"}".as_bytes(),
+    ];
+    let stage = stage("resource", "on_invalid = \"quarantine\"");
+    for body in bodies {
+        for (trigger, kind) in TRIGGERS.into_iter().flat_map(|trigger| {
+            [
+                (trigger, "application/json"),
+                (trigger, "application/octet-stream"),
+            ]
+        }) {
+            let mut request = stage.request(body);
+            request
+                .headers
+                .insert("content-type", kind.parse().unwrap());
+            let answer = stage.send(trigger, &request);
+            assert_eq!(answer.status_code, 200, "{body:?} by {trigger:?} as {kind}");
+            let queued = stage.queued();
+            assert_eq!(queued.len(), 1);
+            assert_eq!(queued[0].body.0, body, "{trigger:?}");
+            request.body.push(b' ');
+            assert_eq!(stage.send(trigger, &request).status_code, 401);
+        }
+    }
+}
+
+#[test]
+fn every_item_of_a_list_is_an_event_of_its_own() {
+    let stage = stage("gocardless", "");
+    let body = br#"{"events":[{"id":"EV1","resource_type":"payments","action":"created","n":1.0},
+        {"id":"EV2","resource_type":"payments","action":"failed"},{"resource_type":"x","action":"y"}]}"#;
+    assert_eq!(stage.post(body).status_code, 200);
+    let queued = stage.queued();
+    let ids: Vec<_> = queued.iter().map(|event| event.id.as_str()).collect();
+    assert_eq!(ids[..2], ["EV1", "EV2"]);
+    assert!(
+        ids[2].ends_with(".2"),
+        "without an id: a hash of the body and the position"
+    );
+    assert_eq!(queued[0].kind, "payments.created");
+    assert_eq!(
+        queued[0].body.0,
+        br#"{"id":"EV1","resource_type":"payments","action":"created","n":1.0}"#
+    );
+    assert_eq!(stage.ledger.len(), 3);
+    assert_eq!(stage.post(body).status_code, 200);
+    assert_eq!(stage.queued().len(), 3, "not finished, so sent again");
+    for event in &queued {
+        let end = End {
+            outcome: hookwell::handler::Outcome::Applied,
+            reason: None,
+            at: NOW,
+            owner: None,
+        };
+        block(stage.ledger.finish(event, &end)).unwrap();
+    }
+    let answer = stage.post(body);
+    assert_eq!(answer.body, r#"{"status":"duplicate"}"#);
+    assert!(stage.queued().is_empty());
+}
+
+#[test]
+fn one_item_that_cannot_be_queued_refuses_the_whole_delivery() {
+    let stage = stage("sendgrid", "");
+    let answer = stage
+        .post(br#"[{"sg_event_id":"1","event":"open"},{"sg_event_id":"2","event":"unsendable"}]"#);
+    assert_eq!(answer.status_code, 503);
+    assert_eq!(
+        answer.headers.get("retry-after").map(String::as_str),
+        Some("30")
+    );
+}
+
+#[test]
+fn an_empty_list_is_received_and_a_missing_one_is_invalid() {
+    let stage = stage("asana", "");
+    assert_eq!(stage.post(br#"{"events":[]}"#).status_code, 200);
+    assert!(stage.queued().is_empty());
+    assert_eq!(stage.post(b"{}").status_code, 400);
+    let many = format!("{{\"events\":[{}]}}", vec!["{}"; 1001].join(","));
+    assert_eq!(stage.post(many.as_bytes()).status_code, 400);
+}
+
+#[test]
+fn lists_inside_lists_are_flat() {
+    let stage = stage("quickbooks", "");
+    let entity = |id: &str| {
+        format!(
+            r#"{{"name":"Customer","id":"{id}","operation":"Create","lastUpdated":"2026-01-01T00:00:00Z"}}"#
+        )
+    };
+    let realm = |entities: &str| {
+        format!(r#"{{"realmId":"1","dataChangeEvent":{{"entities":[{entities}]}}}}"#)
+    };
+    let body = format!(
+        r#"{{"eventNotifications":[{},{}]}}"#,
+        realm(&format!("{},{}", entity("1"), entity("2"))),
+        realm(&entity("3"))
+    );
+    assert_eq!(stage.post(body.as_bytes()).status_code, 200);
+    let queued = stage.queued();
+    assert_eq!(queued.len(), 3);
+    assert_eq!(queued[2].kind, "Customer.Create");
+    assert_eq!(queued[2].operation, Operation::Create);
+}
+
+#[test]
+fn one_broken_item_is_kept_and_its_neighbours_go_on() {
+    let stage = stage("gocardless", "on_invalid = \"quarantine\"");
+    let body = br#"{"events":[{"id":"EV1"},{"id":"a","id":"b"},{"id":"EV3"}]}"#;
+    assert_eq!(stage.post(body).status_code, 200);
+    let queued = stage.queued();
+    let broken: Vec<_> = queued.iter().map(|event| event.invalid.is_some()).collect();
+    assert_eq!(broken, [false, true, false]);
+    let strict = self::stage("gocardless", "");
+    assert_eq!(strict.post(body).status_code, 400);
+    assert!(strict.queued().is_empty());
+}
+
+#[test]
+fn senders_hear_what_they_expect() {
+    let adyen = stage("adyen", "");
+    let item = br#"{"notificationItems":[{"NotificationRequestItem":{"pspReference":"1","eventCode":"A","success":"true"}}]}"#;
+    let answer = adyen.post(item);
+    assert_eq!(
+        (answer.status_code, answer.body.as_str()),
+        (200, "[accepted]")
+    );
+    assert_eq!(answer.headers["content-type"], "text/plain");
+    assert_eq!(
+        stage("discord", "")
+            .post(br#"{"type":1,"event":{"type":"X"}}"#)
+            .status_code,
+        204
+    );
+    let xero = stage("xero", "");
+    let wrong = xero.ask("POST", "", &[("x-xero-signature", "AAAA")], b"{}");
+    assert_eq!((wrong.status_code, wrong.body.as_str()), (401, ""));
+    let own = stage(
+        "xero",
+        "refused_status = 403\nreply = { status = 202, body = \"ok\" }",
+    );
+    assert_eq!(
+        own.ask("POST", "", &[("x-xero-signature", "AAAA")], b"{}")
+            .status_code,
+        403
+    );
+    assert_eq!(own.post(br#"{"events":[]}"#).status_code, 202);
+}
+
+#[test]
+fn signed_handshakes_are_answered_only_when_the_signature_is_good() {
+    let slack = stage("slack", "");
+    let check = br#"{"type":"url_verification","challenge":"3eZbrw1a"}"#;
+    let answer = slack.post(check);
+    assert_eq!(
+        (answer.status_code, answer.body.as_str()),
+        (200, "3eZbrw1a")
+    );
+    assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+    assert!(answer.headers["content-type"].starts_with("text/plain"));
+    assert_eq!(slack.ask("POST", "", &[], check).status_code, 401);
+
+    let zoom = stage("zoom", "");
+    let answer = zoom.post(
+        br#"{"event":"endpoint.url_validation","payload":{"plainToken":"qgg8vlvZRS6UYooatFL8Aw"}}"#,
+    );
+    assert!(
+        answer
+            .body
+            .contains(r#""plainToken":"qgg8vlvZRS6UYooatFL8Aw""#)
+    );
+    let forged = r#"{"event":"endpoint.url_validation","payload":{"plainToken":"v0:1:{}"}}"#;
+    assert!(
+        !zoom.post(forged.as_bytes()).body.contains("encryptedToken"),
+        "no oracle"
+    );
+    zoom.queued();
+
+    let discord = stage("discord", "");
+    assert_eq!(discord.post(br#"{"type":0}"#).status_code, 204);
+    assert_eq!(discord.post(br#"{"type":1}"#).body, r#"{"type":1}"#);
+    assert_eq!(
+        discord.ask("POST", "", &[], br#"{"type":1}"#).status_code,
+        401
+    );
+
+    let sns = stage("aws-sns", "pinned = [\"env:P\"]");
+    let confirmation = br#"{"Type":"SubscriptionConfirmation","Token":"t","SubscribeURL":"https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription"}"#;
+    assert_eq!(sns.post(confirmation).status_code, 200);
+    let foreign = br#"{"Type":"SubscriptionConfirmation","Token":"t","SubscribeURL":"https://evil.example/"}"#;
+    assert_eq!(sns.post(foreign).status_code, 401);
+    for stage in [slack, zoom, discord, sns] {
+        assert!(
+            stage.queued().is_empty(),
+            "{:?} is never queued",
+            stage.source.preset
+        );
+    }
+}
+
+#[test]
+fn unsigned_handshakes_are_answered_for_their_source_only() {
+    let meta = stage("meta", "[sources.x.handshake]\nverify_token = \"env:T\"");
+    let token = test_keys::made_up(&meta.source, &SecretRef::parse("env:T").unwrap());
+    let good = format!("hub.mode=subscribe&hub.verify_token={token}&hub.challenge=1158201444");
+    assert_eq!(meta.ask("GET", &good, &[], b"").body, "1158201444");
+    let bad = "hub.mode=subscribe&hub.verify_token=x&hub.challenge=1";
+    assert_eq!(meta.ask("GET", bad, &[], b"").status_code, 401);
+    assert_eq!(meta.ask("GET", "", &[], b"").headers["allow"], "POST, GET");
+    let other = stage("github", "").ask("GET", &good, &[], b"");
+    assert_eq!(
+        (other.status_code, other.headers["allow"].as_str()),
+        (405, "POST")
+    );
+
+    let dropbox = stage("dropbox", "");
+    assert_eq!(
+        dropbox.ask("GET", "challenge=abc%3Cb%3E", &[], b"").body,
+        "abc<b>"
+    );
+    let long = format!("challenge={}", "x".repeat(1025));
+    assert_eq!(dropbox.ask("GET", &long, &[], b"").status_code, 405);
+    assert_eq!(
+        dropbox
+            .ask("GET", "challenge=a%0D%0Ab", &[], b"")
+            .status_code,
+        405
+    );
+
+    let graph = stage("msgraph", "");
+    assert_eq!(
+        graph.ask("POST", "validationToken=a%20b", &[], b"").body,
+        "a b"
+    );
+    assert_eq!(graph.ask("POST", "", &[], b"{}").status_code, 401);
+
+    let asana = stage("asana", "");
+    let answer = asana.ask("POST", "", &[("x-hook-secret", "0123456789abcdef")], b"{}");
+    assert_eq!(answer.headers["x-hook-secret"], "0123456789abcdef");
+
+    let notion = stage("notion", "");
+    let check = br#"{"verification_token":"secret_x"}"#;
+    let answer = notion.ask("POST", "", &[], check);
+    assert_eq!(answer.status_code, 200);
+    assert!(!answer.body.contains("secret_x"));
+
+    let trello = stage("trello", "");
+    assert_eq!(trello.ask("HEAD", "", &[], b"").status_code, 200);
+    let ping = [("content-type", "application/x-www-form-urlencoded")];
+    let shop = stage("woocommerce", "");
+    assert_eq!(
+        shop.ask("POST", "", &ping, b"webhook_id=7").status_code,
+        200
+    );
+    assert_eq!(
+        shop.ask("POST", "", &ping, b"webhook_id=7&x=1").status_code,
+        401
+    );
+    for stage in [meta, dropbox, graph, asana, notion, trello, shop] {
+        assert!(stage.queued().is_empty());
+    }
+}
+
+#[test]
+fn handshakes_of_senders_without_a_preset_are_settings() {
+    let with = |kind: &str| stage("generic", &format!("handshake = {{ kind = {kind:?} }}"));
+    let okta = with("okta").ask("GET", "", &[("x-okta-verification-challenge", "abc")], b"");
+    assert_eq!(okta.body, r#"{"verification":"abc"}"#);
+    let monday = with("monday").ask("POST", "", &[], br#"{"challenge":"abc"}"#);
+    assert_eq!(monday.body, r#"{"challenge":"abc"}"#);
+    let grid = br#"[{"eventType":"Microsoft.EventGrid.SubscriptionValidationEvent","data":{"validationCode":"512d38b6"}}]"#;
+    let grid = with("event-grid").ask("POST", "", &[], grid);
+    assert_eq!(grid.body, r#"{"validationResponse":"512d38b6"}"#);
+    let origin = [("webhook-request-origin", "eventemitter.example.com")];
+    let cloud = with("cloudevents").ask("OPTIONS", "", &origin, b"");
+    assert_eq!(
+        cloud.headers["webhook-allowed-origin"],
+        "eventemitter.example.com"
+    );
+    let strava = stage(
+        "generic",
+        "handshake = { kind = \"strava\", verify_token = \"env:T\" }",
+    );
+    let token = test_keys::made_up(&strava.source, &SecretRef::parse("env:T").unwrap());
+    let query = format!("hub.verify_token={token}&hub.challenge=15f7d1a9");
+    assert_eq!(
+        strava.ask("GET", &query, &[], b"").body,
+        r#"{"hub.challenge":"15f7d1a9"}"#
+    );
+    let crc = with("crc");
+    let answer = crc.ask("GET", "crc_token=MTU3OTQ2", &[], b"");
+    assert!(
+        answer.body.starts_with(r#"{"response_token":"sha256="#),
+        "{}",
+        answer.body
+    );
+    let oracle = crc.ask("GET", "crc_token=%7B%22id%22%3A1%7D", &[], b"");
+    assert_eq!(
+        oracle.status_code, 405,
+        "a body is never signed for anybody"
+    );
+}
+
+#[test]
+fn a_source_without_its_secret_still_answers_the_handshake_that_brings_it() {
+    let stage = stage("asana", "pinned = [\"env:UNSET\"]");
+    let answer = stage.ask("POST", "", &[("x-hook-secret", "0123456789abcdef")], b"{}");
+    assert_eq!(answer.status_code, 200);
+    assert_eq!(stage.ask("POST", "", &[], b"{}").status_code, 503);
+}

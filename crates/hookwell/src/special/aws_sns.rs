@@ -1,0 +1,182 @@
+//! Amazon SNS over HTTPS.
+//! <https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html>
+//!
+//! Every AWS account can have SNS sign a message to any address, so the signature alone says little: `topics` of the
+//! source names the topics that may send.
+
+use std::borrow::Cow;
+
+use ring::signature::{
+    RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey,
+    VerificationAlgorithm,
+};
+use serde_json::json;
+
+use super::{is_at, object};
+use crate::algorithm::Encoding;
+use crate::delivery::Delivery;
+use crate::json::{Json, Pointer};
+use crate::recipe::{Added, Signer};
+use crate::time::to_rfc3339;
+use crate::verify::{Claim, Refusal};
+
+/// What is signed, by the type of the message. A notification has a subject or has none.
+const NOTIFICATION: [&str; 6] = [
+    "Message",
+    "MessageId",
+    "Subject",
+    "Timestamp",
+    "TopicArn",
+    "Type",
+];
+const CONFIRMATION: [&str; 7] = [
+    "Message",
+    "MessageId",
+    "SubscribeURL",
+    "Timestamp",
+    "Token",
+    "TopicArn",
+    "Type",
+];
+
+pub(super) fn verify(claim: &Claim<'_>, topics: &[String]) -> Result<usize, Refusal> {
+    let body = Json::parse(&claim.delivery.body).map_err(|_| Refusal::MalformedBody)?;
+    let field = |name: &str| text(&body, name).ok().flatten();
+    let kind = field("Type").ok_or(Refusal::MalformedBody)?;
+    let algorithm: &dyn VerificationAlgorithm = match field("SignatureVersion").as_deref() {
+        Some("1") => &RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
+        Some("2") => &RSA_PKCS1_2048_8192_SHA256,
+        _ => return Err(Refusal::MalformedSignature),
+    };
+    let url = field("SigningCertURL").ok_or(Refusal::MalformedBody)?;
+    if !is_service_url(&url) || !url.ends_with(".pem") {
+        return Err(Refusal::ForeignCertificate);
+    }
+    if !topics.is_empty() {
+        let topic = field("TopicArn").unwrap_or_default();
+        if !topics.iter().any(|known| *known == topic) {
+            return Err(Refusal::ForeignTopic);
+        }
+    }
+    let signature = field("Signature").ok_or(Refusal::NoSignature)?;
+    let signature = Encoding::Base64.decode(&signature);
+    let signature = signature.ok_or(Refusal::MalformedSignature)?;
+    let bytes = signed_bytes(&body, &kind)?;
+    if claim.pinned.rsa.is_empty() {
+        return Err(Refusal::NotPinned);
+    }
+    let fits = |key: &Vec<u8>| {
+        UnparsedPublicKey::new(algorithm, key)
+            .verify(&bytes, &signature)
+            .is_ok()
+    };
+    if claim.pinned.rsa.iter().any(fits) {
+        Ok(0)
+    } else {
+        Err(Refusal::WrongSignature)
+    }
+}
+
+fn signed_bytes(body: &Json<'_>, kind: &str) -> Result<Vec<u8>, Refusal> {
+    let names: &[&str] = match kind {
+        "Notification" => &NOTIFICATION,
+        "SubscriptionConfirmation" | "UnsubscribeConfirmation" => &CONFIRMATION,
+        _ => return Err(Refusal::MalformedBody),
+    };
+    let mut bytes = Vec::new();
+    for name in names {
+        match text(body, name)? {
+            Some(value) => bytes.extend_from_slice(format!("{name}\n{value}\n").as_bytes()),
+            None if *name == "Subject" => {}
+            None => return Err(Refusal::MalformedBody),
+        }
+    }
+    Ok(bytes)
+}
+
+fn text<'a>(body: &Json<'a>, name: &str) -> Result<Option<Cow<'a, str>>, Refusal> {
+    let pointer = Pointer::parse(&format!("/{name}")).ok_or(Refusal::MalformedBody)?;
+    body.text(&pointer).map_err(|_| Refusal::MalformedBody)
+}
+
+/// Whether an address is one of SNS itself, in any region.
+#[must_use]
+pub fn is_service_url(url: &str) -> bool {
+    is_at(url, |host| {
+        let region = host.strip_prefix("sns.").and_then(|rest| {
+            rest.strip_suffix(".amazonaws.com")
+                .or_else(|| rest.strip_suffix(".amazonaws.com.cn"))
+        });
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        region.is_some_and(|region| region.len() >= 3 && region.bytes().all(plain))
+    })
+}
+
+pub(super) fn sign(
+    delivery: &mut Delivery,
+    signer: Signer<'_>,
+    topic: Option<&String>,
+) -> Result<Vec<(String, String)>, Refusal> {
+    let mut body = object(delivery)?;
+    let mut fill = |name: &str, value: &str| {
+        body.entry(name).or_insert_with(|| json!(value));
+    };
+    let topic = topic.map_or("arn:aws:sns:us-east-1:000000000000:sample", String::as_str);
+    fill("Type", "Notification");
+    fill("MessageId", "00000000-0000-0000-0000-000000000000");
+    fill("TopicArn", topic);
+    fill("Message", "sample");
+    fill("Timestamp", &to_rfc3339(signer.now));
+    let host = "https://sns.us-east-1.amazonaws.com";
+    fill(
+        "SigningCertURL",
+        &format!("{host}/SimpleNotificationService-0.pem"),
+    );
+    body.insert("SignatureVersion".to_owned(), json!("2"));
+    let kind = body
+        .get("Type")
+        .and_then(|kind| kind.as_str())
+        .unwrap_or_default()
+        .to_owned();
+    let text = serde_json::to_vec(&body).map_err(|_| Refusal::MalformedBody)?;
+    let bytes = signed_bytes(
+        &Json::parse(&text).map_err(|_| Refusal::MalformedBody)?,
+        &kind,
+    )?;
+    let signature = signer.pair.and_then(|pair| pair.sign(&bytes));
+    let signature = Encoding::Base64.encode(&signature.ok_or(Refusal::NotReady)?);
+    body.insert("Signature".to_owned(), json!(signature));
+    delivery.body = serde_json::to_vec(&body).map_err(|_| Refusal::MalformedBody)?;
+    let mut added = Added::to(delivery);
+    added.header("x-amz-sns-message-type", kind);
+    Ok(added.headers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_hosts_of_the_service_may_hold_a_certificate() {
+        for good in [
+            "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-1.pem",
+            "https://sns.cn-north-1.amazonaws.com.cn/x.pem",
+        ] {
+            assert!(is_service_url(good), "{good}");
+        }
+        for bad in [
+            "http://sns.eu-west-1.amazonaws.com/x.pem",
+            "https://sns.eu-west-1.amazonaws.com",
+            "https://sns.eu-west-1.amazonaws.com.evil.example/x.pem",
+            "https://sns.eu-west-1.amazonaws.com@evil.example/x.pem",
+            "https://evil.example/sns.eu-west-1.amazonaws.com/x.pem",
+            "https://evil.example#.sns.eu-west-1.amazonaws.com/x.pem",
+            "https://sns.evil.example.amazonaws.com/x.pem",
+            "https://sns.eu-west-1.amazonaws.com:8443/x.pem",
+            "https://SNS.eu-west-1.amazonaws.com/x.pem",
+            "https://s3.amazonaws.com/x.pem",
+        ] {
+            assert!(!is_service_url(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Microsoft Graph: every notification repeats the secret that its subscription was made with.
+//! <https://learn.microsoft.com/graph/change-notifications-delivery-webhooks>
+
+use serde_json::{Value, json};
+use subtle::ConstantTimeEq;
+
+use super::{any_secret, key, object};
+use crate::delivery::Delivery;
+use crate::json::{Json, Pointer};
+use crate::recipe::Signer;
+use crate::verify::{Claim, Refusal};
+
+pub(super) fn verify(claim: &Claim<'_>) -> Result<usize, Refusal> {
+    let states = states(&claim.delivery.body)?;
+    any_secret(claim, |secret| {
+        let fits = |state: &String| bool::from(secret.ct_eq(state.as_bytes()));
+        states.iter().all(fits)
+    })
+}
+
+/// The secret in each notification. Every one must have it: one without could ride along.
+fn states(body: &[u8]) -> Result<Vec<String>, Refusal> {
+    let malformed = |_| Refusal::MalformedBody;
+    let pointer = |text| Pointer::parse(text).ok_or(Refusal::MalformedBody);
+    let body = Json::parse(body).map_err(malformed)?;
+    let list = body.find(&pointer("/value")?).map_err(malformed)?;
+    let list = list.and_then(Json::items).ok_or(Refusal::MalformedBody)?;
+    if list.is_empty() {
+        return Err(Refusal::NoSignature);
+    }
+    let mut states = Vec::with_capacity(list.len());
+    for item in list {
+        let item = Json::part(item).map_err(malformed)?;
+        let state = item.text(&pointer("/clientState")?).map_err(malformed)?;
+        states.push(state.ok_or(Refusal::NoSignature)?.into_owned());
+    }
+    Ok(states)
+}
+
+pub(super) fn sign(
+    delivery: &mut Delivery,
+    signer: Signer<'_>,
+) -> Result<Vec<(String, String)>, Refusal> {
+    let mut body = object(delivery)?;
+    let state = String::from_utf8_lossy(key(signer)?).into_owned();
+    let list = body.get_mut("value").and_then(Value::as_array_mut);
+    for item in list.ok_or(Refusal::MalformedBody)? {
+        let item = item.as_object_mut().ok_or(Refusal::MalformedBody)?;
+        item.insert("clientState".to_owned(), json!(state));
+    }
+    delivery.body = serde_json::to_vec(&body).map_err(|_| Refusal::MalformedBody)?;
+    Ok(Vec::new())
+}
