@@ -51,23 +51,19 @@ impl Draft {
         })
     }
 
-    /// Puts these bytes in place of the sample's.
+    /// Puts these bytes in place of the sample's. Its headers stay: some senders have the id and the type there.
     pub fn set_body(&mut self, body: Vec<u8>) {
         self.body = body;
     }
 
-    /// The bytes of a file.
+    /// Puts the bytes of a file in place of the sample's.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn file(path: &Path) -> Result<Self> {
-        let body =
-            std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        Ok(Self {
-            headers: Vec::new(),
-            query: String::new(),
-            body,
-        })
+    pub fn set_body_from(&mut self, path: &Path) -> Result<()> {
+        let body = std::fs::read(path);
+        self.body = body.with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(())
     }
 }
 

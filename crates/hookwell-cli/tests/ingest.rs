@@ -480,3 +480,30 @@ fn a_source_without_its_secret_still_answers_the_handshake_that_brings_it() {
     assert_eq!(answer.status_code, 200);
     assert_eq!(stage.ask("POST", "", &[], b"{}").status_code, 503);
 }
+
+#[test]
+fn a_wrong_token_is_no_verdict_while_the_source_has_no_secret() {
+    let stage = stage("meta", "pinned = [\"env:UNSET\"]");
+    let query = "hub.verify_token=x&hub.challenge=1";
+    assert_eq!(stage.ask("GET", query, &[], b"").status_code, 503);
+}
+
+#[test]
+fn a_form_is_an_event_by_its_fields() {
+    let stage = stage("twilio-form", "");
+    let answer = stage.post(b"MessageSid=SM1&MessageStatus=delivered&From=%2B15005550006");
+    assert_eq!(
+        (answer.status_code, answer.body.as_str()),
+        (200, "<Response/>")
+    );
+    let event = stage.queued().remove(0);
+    assert_eq!(
+        (event.id.as_str(), event.kind.as_str()),
+        ("SM1.delivered", "delivered")
+    );
+    assert!(
+        String::from_utf8(event.body.0)
+            .unwrap()
+            .contains(r#""From":"+15005550006""#)
+    );
+}

@@ -552,3 +552,45 @@ fn schemes_without_a_signature_are_named() {
         .collect();
     assert_eq!(unsigned, ["stonal", "plain"]);
 }
+
+/// The message of the SNS documents, signed by `openssl dgst -sha1 -sign` with the local test key.
+#[test]
+fn an_sns_message_of_version_1_verifies_by_sha1() {
+    let source = source("aws-sns", &["env:A"]);
+    let mut delivery = sample("aws-sns", "env:A");
+    let signature = concat!(
+        "agAPTUKMMzz9sfZsJJgl3Pq6wUiwImM5gPEfvR1TadIT40d5Xmf2FkRe4Uiwj1ZPbvHT/ZdjLne8BbwO/DcRRu",
+        "bCW8qkRw5kDhCdxzvph9P4LD9dEwxCDqHeo9R2ZyyIlFccGdIHKNGPNtB9hlh8Egy6Uiy961/XNTVPsvCIqZsE",
+        "w5X7QrxdVtwCX+yATmGlAyd/i6OYg9hBCdUQOkc7RbBb5y73T3j6sRpRgILyobfgZvUH/dwGVSA96mEIpxY2/T",
+        "lzdn+vBPZpL/aYcw8t8WAz+wCfSEhSrgpP3mGl4e37fpPL9w8Ii4Qc5BZXbPNMFnndooAZf/lucibjOGx3/g==",
+    );
+    let body = serde_json::json!({
+        "Type": "Notification",
+        "MessageId": "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324",
+        "TopicArn": "arn:aws:sns:us-west-2:123456789012:MyTopic",
+        "Subject": "My First Message",
+        "Message": "Hello world!",
+        "Timestamp": "2012-05-02T00:54:06.655Z",
+        "SignatureVersion": "1",
+        "Signature": signature,
+        "SigningCertURL": "https://sns.us-west-2.amazonaws.com/SimpleNotificationService-f3ecfb7224c7233fe7bb5f59f96de52f.pem",
+        "UnsubscribeURL": "https://sns.us-west-2.amazonaws.com/?Action=Unsubscribe",
+    });
+    delivery.body = body.to_string().into_bytes();
+    assert_eq!(verify(&source, &delivery, NOW), Ok(0));
+    for (field, other) in [
+        ("SignatureVersion", "2"),
+        (
+            "SigningCertURL",
+            "https://sns.us-west-2.amazonaws.com.evil.example/x.pem",
+        ),
+        ("Message", "Hello world?"),
+        ("Subject", "Another"),
+        ("Type", "SubscriptionConfirmation"),
+    ] {
+        let mut body = body.clone();
+        body[field] = other.into();
+        delivery.body = body.to_string().into_bytes();
+        assert!(verify(&source, &delivery, NOW).is_err(), "{field}");
+    }
+}

@@ -170,11 +170,17 @@ impl Handshake {
                     ..Reply::ok(TEXT, "")
                 }))
             }
-            (HandshakeKind::Crc, "GET") => as_json(keys.and_then(|keys| {
-                let token = query("crc_token").and_then(plain)?;
-                let mac = digest(keys, &token, Encoding::Base64)?;
-                Some(json!({ "response_token": format!("sha256={mac}") }))
-            })),
+            (HandshakeKind::Crc, "GET") => {
+                let Some(token) = query("crc_token").and_then(plain) else {
+                    return Check::Not;
+                };
+                match keys.and_then(|keys| digest(keys, &token, Encoding::Base64)) {
+                    Some(mac) => {
+                        as_json(Some(json!({ "response_token": format!("sha256={mac}") })))
+                    }
+                    None => Check::Refused,
+                }
+            }
             (HandshakeKind::Woocommerce, "POST") if delivery.is_form() => {
                 let mut fields = form_urlencoded::parse(&delivery.body);
                 let ping = fields.next().is_some_and(|(name, _)| name == "webhook_id");

@@ -157,17 +157,18 @@ pub fn admit<'a>(
         return refuse(Receipt::Compressed);
     }
     if let Some(handshake) = handshake {
-        checked(source, handshake.unsigned(delivery, keys.as_ref().ok()))?;
+        match (handshake.unsigned(delivery, keys.as_ref().ok()), keys) {
+            // Without its secret nobody can tell a right token from a wrong one.
+            (Check::Refused, Err(why)) => return Err(not_ready(source, why)),
+            (check, _) => checked(source, check)?,
+        }
     }
     if delivery.method != Method::POST {
         return refuse(Receipt::MethodNotAllowed);
     }
     let keys = match keys {
         Ok(keys) => keys,
-        Err(why) => {
-            let reason = Some(why.to_string());
-            return Err(Box::new(Received::at(source, Receipt::NotReady, reason)));
-        }
+        Err(why) => return Err(not_ready(source, why)),
     };
     let verified = source.verify(keys, delivery, now).map_err(|why| {
         let receipt = match why {
@@ -186,6 +187,14 @@ pub fn admit<'a>(
         })?;
     }
     Ok((source, verified))
+}
+
+fn not_ready(source: &Source, why: &NotReady) -> Box<Received> {
+    Box::new(Received::at(
+        source,
+        Receipt::NotReady,
+        Some(why.to_string()),
+    ))
 }
 
 /// Ends a delivery that was a handshake.

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use hookwell::config;
-use hookwell::source::SecretProblem;
+use hookwell::secret::SecretRef;
+use hookwell::source::{SecretProblem, Source};
 use hookwell_aws::secrets;
 use hookwell_aws::settings::process_environment;
 use serde_json::json;
@@ -84,20 +85,44 @@ fn findings(text: &str) -> Findings {
         }
     };
     for source in sources {
-        let path = format!("sources.{}.secrets", source.name);
-        for reference in &source.secrets {
-            let fetch = |_: &_| secrets::fetch(&process_environment, reference);
-            let mut alone = source.clone();
-            alone.secrets = vec![reference.clone()];
-            match alone.keys(fetch) {
-                Ok(_) => {}
-                Err(why) if matches!(why.problem, SecretProblem::Unusable(_)) => {
-                    found.problems.push((path.clone(), why.to_string()));
+        let token = source
+            .handshake
+            .as_ref()
+            .and_then(|one| one.verify_token.clone());
+        let places = [
+            ("secrets", source.secrets.clone()),
+            ("pinned", source.pinned.clone()),
+            ("handshake.verify_token", Vec::from_iter(token)),
+        ];
+        for (key, references) in places {
+            let path = format!("sources.{}.{key}", source.name);
+            for reference in references {
+                let fetch = |wanted: &_| secrets::fetch(&process_environment, wanted);
+                match only(&source, key, &reference).keys(fetch) {
+                    Ok(_) => {}
+                    Err(why) if matches!(why.problem, SecretProblem::Unusable(_)) => {
+                        found.problems.push((path.clone(), why.to_string()));
+                    }
+                    Err(why) => found.notes.push((path.clone(), format!("{why} here"))),
                 }
-                Err(why) => found.notes.push((path.clone(), format!("{why} here"))),
             }
         }
         found.sources.push(source.name);
     }
     found
+}
+
+/// The source with this one secret only, so that each is judged by itself.
+fn only(source: &Source, key: &str, reference: &SecretRef) -> Source {
+    let mut alone = source.clone();
+    alone
+        .secrets
+        .retain(|one| key == "secrets" && one == reference);
+    alone
+        .pinned
+        .retain(|one| key == "pinned" && one == reference);
+    if key != "handshake.verify_token" {
+        alone.handshake = None;
+    }
+    alone
 }

@@ -72,10 +72,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let sources = super::sources(arguments.sources.as_deref())?;
     let source = super::find(&sources, &arguments.source)?;
     let secrets = Secrets::made_up_for(&sources);
-    let draft = match &arguments.data {
-        Some(path) => Draft::file(path)?,
-        None => Draft::sample(source, arguments.operation.into(), ingest::now())?,
-    };
+    let mut draft = Draft::sample(source, arguments.operation.into(), ingest::now())?;
+    if let Some(path) = &arguments.data {
+        draft.set_body_from(path)?;
+    }
     let url = if arguments.to.contains("/webhooks/") {
         arguments.to.clone()
     } else {

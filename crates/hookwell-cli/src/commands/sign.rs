@@ -52,10 +52,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let source = super::find(&sources, &arguments.source)?;
     let secrets = Secrets::made_up_for(&sources);
     let now = ingest::now();
-    let draft = match &arguments.data {
-        Some(path) => Draft::file(path)?,
-        None => Draft::sample(source, Operation::from(arguments.operation), now)?,
-    };
+    let mut draft = Draft::sample(source, Operation::from(arguments.operation), now)?;
+    if let Some(path) = &arguments.data {
+        draft.set_body_from(path)?;
+    }
     let request = signed(source, &secrets, draft, now)?;
     let event = |trigger: Trigger| -> Result<String> {
         let event = trigger.event(&request.to_http()?, &format!("local-{now}"), now);
