@@ -286,14 +286,14 @@ struct Sent {
 async fn remember_and_send<L: Ledger, Q: Queue>(
     ledger: &L,
     queue: &Q,
-    mut events: Vec<Event>,
+    events: Vec<Event>,
     now: Millis,
 ) -> Sent {
     let mut reason = None;
     let mut dedup_unavailable = false;
     let mut is_away = false;
     let mut unfinished = Vec::with_capacity(events.len());
-    for some in events.chunks_mut(PUTS) {
+    for some in events.chunks(PUTS) {
         // A table that answered none of so many is away; asking on would only keep the sender waiting.
         if is_away {
             unfinished.extend(some.iter().map(|_| true));
@@ -302,9 +302,8 @@ async fn remember_and_send<L: Ledger, Q: Queue>(
         let known = join_all(some.iter().map(|event| ledger.remember(event, now))).await;
         is_away = known.iter().all(Result::is_err);
         dedup_unavailable |= known.iter().any(Result::is_err);
-        for (event, known) in some.iter_mut().zip(known) {
+        for known in known {
             unfinished.push(match known {
-                Ok(Remembered::New) => true,
                 Ok(Remembered::Known {
                     status: Status::Done | Status::Quarantined,
                     same_body,
@@ -315,17 +314,8 @@ async fn remember_and_send<L: Ledger, Q: Queue>(
                     }
                     false
                 }
-                // Seen before and not finished: nobody knows whether that call ever sent it, so send it again. It
-                // keeps the time it was first received, or a late retry of an event without a time of its own would
-                // look newer than what came between.
-                Ok(Remembered::Known {
-                    status: Status::Pending,
-                    received_at,
-                    ..
-                }) => {
-                    event.received_at = received_at;
-                    true
-                }
+                // Seen before and not finished: nobody knows whether that call ever sent it, so send it again.
+                Ok(Remembered::New | Remembered::Known { .. }) => true,
                 // The table only helps; the queue is what counts.
                 Err(why) => {
                     reason = Some(why.to_string());
