@@ -510,3 +510,32 @@ fn pauses_grow_and_end_at_a_quarter_of_an_hour() {
     assert_eq!(pauses, [2, 6, 18, 54, 162, 486, 900, 900]);
     assert_eq!((delay(0), delay(u32::MAX)), (2, 900));
 }
+
+#[test]
+fn a_tombstone_outlives_every_copy_of_an_older_event() {
+    let setup = Setup::<MemoryDocuments>::default();
+    let delete = event("1", Operation::Delete, 1, "d");
+    let key = delete.document_key().unwrap();
+    setup.run(std::slice::from_ref(&delete));
+    // A month of retries, 14 days in the queue and 14 in the dead-letter queue, in seconds.
+    let days = |n: i64| NOW / 1000 + n * 86_400;
+    let forgotten = setup.handler.get(&key).unwrap().expires_at.unwrap();
+    assert_eq!(forgotten, days(70));
+
+    let long_lived = Event {
+        expires_at: days(99),
+        ..event("2", Operation::Delete, 2, "d")
+    };
+    setup.run(std::slice::from_ref(&long_lived));
+    assert_eq!(
+        setup.handler.get(&key).unwrap().expires_at,
+        Some(days(99)),
+        "never before its record"
+    );
+    setup.run(&[event("3", Operation::Create, 3, "d")]);
+    assert_eq!(
+        setup.handler.get(&key).unwrap().expires_at,
+        None,
+        "documents stay"
+    );
+}
