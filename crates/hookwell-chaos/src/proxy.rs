@@ -114,7 +114,8 @@ enum Then {
 }
 
 async fn converse(mut stream: Stream, world: Arc<World>) {
-    let mut upstream = None;
+    // The functions speak to both services over the same connection, as they are at the same address here.
+    let (mut dynamodb, mut sqs) = (None, None);
     while let Ok(Some(request)) = http::read(&mut stream).await {
         let path = request.path().to_owned();
         let Some((caller, rest)) = Caller::of(&path) else {
@@ -122,7 +123,8 @@ async fn converse(mut stream: Stream, world: Arc<World>) {
         };
         let then = match caller.service {
             Service::Runtime => runtime(&world, caller, rest, request, &mut stream).await,
-            _ => storage(&world, caller, request, &mut stream, &mut upstream).await,
+            Service::DynamoDb => storage(&world, caller, request, &mut stream, &mut dynamodb).await,
+            Service::Sqs => storage(&world, caller, request, &mut stream, &mut sqs).await,
         };
         match then {
             Ok(Then::Keep) => {}

@@ -129,7 +129,7 @@ impl Pool {
             logs,
         } = &self.setup;
         let name = self.function.name();
-        let at = |service: &str| format!("{address}/{service}/{name}/{number}/{generation}");
+        let at = |service: &str| format!("http://{address}/{service}/{name}/{number}/{generation}");
         let output = |logs: &Option<PathBuf>| -> Result<Stdio> {
             let Some(folder) = logs else {
                 return Ok(Stdio::null());
@@ -142,11 +142,8 @@ impl Pool {
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .env("AWS_LAMBDA_RUNTIME_API", at("runtime"))
-            .env(
-                "AWS_ENDPOINT_URL_DYNAMODB",
-                format!("http://{}", at("dynamodb")),
-            )
-            .env("AWS_ENDPOINT_URL_SQS", format!("http://{}", at("sqs")))
+            .env("AWS_ENDPOINT_URL_DYNAMODB", at("dynamodb"))
+            .env("AWS_ENDPOINT_URL_SQS", at("sqs"))
             .env("AWS_LAMBDA_FUNCTION_NAME", name)
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
