@@ -92,8 +92,8 @@ fn binaries(given: Option<&Path>) -> Result<PathBuf> {
         ]);
         build.arg("--manifest-path");
         build.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml"));
-        let built = build.arg("--target-dir").arg(target).status()?;
-        ensure!(built.success(), "the functions do not build");
+        let status = build.arg("--target-dir").arg(target).status()?;
+        ensure!(status.success(), "the functions do not build");
         if folder.file_name().is_some_and(|name| name != "release") {
             return Ok(target.join("release"));
         }

@@ -273,13 +273,12 @@ async fn forward(
     mut request: Message,
 ) -> io::Result<Message> {
     "POST / HTTP/1.1".clone_into(&mut request.start);
-    let mut connection = match upstream.take() {
-        Some(connection) => connection,
-        None => {
-            let stream = TcpStream::connect(address).await?;
-            stream.set_nodelay(true)?;
-            BufReader::new(stream)
-        }
+    let mut connection = if let Some(connection) = upstream.take() {
+        connection
+    } else {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        BufReader::new(stream)
     };
     http::write(&mut connection, &request.bytes()).await?;
     let answer = http::read(&mut connection).await?;

@@ -47,6 +47,8 @@ pub(crate) struct Run<'a> {
     pub(crate) memory: &'a [Vec<u64>; 2],
     /// How long senders and queue took.
     pub(crate) took: Duration,
+    /// How late the machine was, in milliseconds, sorted.
+    pub(crate) late: &'a [u64],
     /// The slowest answer that a sender waited for.
     pub(crate) max_sender_ms: u64,
 }
@@ -56,6 +58,7 @@ pub(crate) fn object(run: &Run<'_>, verdict: &Verdict) -> Value {
     let (kinds, sites) = run.world.faults.report();
     let answers = run.world.ingest.answers();
     let (p50, p99, max) = percentiles(&answers);
+    let (_, p99_late, max_late) = percentiles(run.late);
     let (ingest, ingest_crashes, ingest_timeouts) = run.world.ingest.ends();
     let (process, process_crashes, process_timeouts) = run.world.process.ends();
     let [ingest_memory, process_memory] = run.memory;
@@ -85,6 +88,8 @@ pub(crate) fn object(run: &Run<'_>, verdict: &Verdict) -> Value {
         "p99_answer_ms": p99,
         "max_answer_ms": max,
         "answers_over_1200_ms": answers.iter().filter(|took| **took > 1_200).count(),
+        "p99_machine_late_ms": p99_late,
+        "max_machine_late_ms": max_late,
         "max_sender_ms": run.max_sender_ms,
         "memory": { "ingest": quarters(ingest_memory), "process": quarters(process_memory) },
         "seconds": run.took.as_secs(),

@@ -1,6 +1,7 @@
 //! One run, from the first process to the verdict.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -31,10 +32,13 @@ const QUEUE: QueueSettings = QueueSettings {
 };
 
 /// How long the queue may stay as it is before the run gives up on it.
-const STUCK: Duration = Duration::from_secs(60);
+const STUCK: Duration = Duration::from_mins(1);
 
 /// How often kills, processes and memory are looked after.
 const TICK: Duration = Duration::from_millis(50);
+
+/// How long the thread sleeps that measures how late the machine is.
+const NAP: Duration = Duration::from_millis(5);
 
 /// Runs everything, prints the result and says whether the promise was kept.
 pub(crate) fn run(arguments: &Arguments, binaries: &Path) -> Result<bool> {
@@ -63,6 +67,11 @@ async fn under_chaos(
     let connection = endpoints.connection()?;
     let admin = Admin::new(&connection);
     let started = Instant::now();
+    let ended = Arc::new(AtomicBool::new(false));
+    let late = std::thread::spawn({
+        let ended = ended.clone();
+        move || lateness(&ended)
+    });
 
     let queue = EventSourceMapping::new(connection.sqs(Limits::TOOL), endpoints.queue_url.clone());
     let mut pollers = Mapping::new(world.clone(), queue, seed).start();
@@ -79,6 +88,7 @@ async fn under_chaos(
     senders.run().await;
     let drained = watch.drained().await?;
     let took = started.elapsed();
+    ended.store(true, Ordering::Relaxed);
     watching.abort();
     pollers.shutdown().await;
     server.abort();
@@ -110,6 +120,7 @@ async fn under_chaos(
             drained,
             memory: &memory,
             took,
+            late: &late.join().unwrap_or_default(),
             max_sender_ms: tries.iter().map(|one| one.millis).max().unwrap_or(0),
         },
         &verdict,
@@ -160,6 +171,20 @@ fn world(
         documents_table: endpoints.documents_table.clone(),
         dead_letter_queue_url: endpoints.dead_letter_queue_url.clone(),
     })
+}
+
+/// How late a thread that sleeps wakes up while the run lasts, in milliseconds: what the machine itself, with whatever
+/// else runs on it, adds to every answer. Sorted.
+fn lateness(ended: &AtomicBool) -> Vec<u64> {
+    let mut late = Vec::new();
+    while !ended.load(Ordering::Relaxed) {
+        let started = Instant::now();
+        std::thread::sleep(NAP);
+        let took = started.elapsed().saturating_sub(NAP).as_millis();
+        late.push(u64::try_from(took).unwrap_or(u64::MAX));
+    }
+    late.sort_unstable();
+    late
 }
 
 /// Looks after a run: who dies now, who died by himself, how much memory there is, and when it is over.
