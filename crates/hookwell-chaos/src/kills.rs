@@ -1,0 +1,95 @@
+//! When a function is killed: at random, or at a named point of its protocol.
+
+use std::sync::Mutex;
+
+use crate::fault::{Site, When, lock};
+use crate::rng::Rng;
+use crate::sandbox::Function;
+
+/// One kill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kill {
+    /// Whatever it is doing.
+    Anywhere(Function),
+    /// Just before or just after the next such call took effect.
+    At(Site, When),
+}
+
+/// The named points.
+const POINTS: [(Site, When); 10] = [
+    (Site::Remember, When::Before),
+    (Site::Remember, When::After),
+    (Site::Send, When::Before),
+    (Site::Send, When::After),
+    (Site::Document, When::Before),
+    (Site::Document, When::After),
+    (Site::Finish, When::Before),
+    (Site::Finish, When::After),
+    (Site::Answer, When::Before),
+    (Site::Answer, When::After),
+];
+
+/// The kills of a run, each at its place in the run. Places are uniform, so the gaps between them are exponential.
+#[derive(Debug)]
+pub(crate) struct Kills {
+    /// The latest first.
+    planned: Mutex<Vec<(u64, Kill)>>,
+    armed: Mutex<Vec<(Site, When)>>,
+}
+
+impl Kills {
+    /// Plans `count` kills over a run of `events`, every second one at a named point.
+    pub(crate) fn plan(count: u64, events: u64, seed: u64) -> Self {
+        let mut rng = Rng::new(seed, 3);
+        let mut points = POINTS.iter().cycle();
+        let mut planned = Vec::new();
+        for number in 0..count {
+            let kill = match number % 4 {
+                0 => Kill::Anywhere(Function::Ingest),
+                2 => Kill::Anywhere(Function::Process),
+                _ => points
+                    .next()
+                    .map_or(Kill::Anywhere(Function::Ingest), |(site, when)| {
+                        Kill::At(*site, *when)
+                    }),
+            };
+            planned.push((rng.below(events), kill));
+        }
+        planned.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
+        Self {
+            planned: Mutex::new(planned),
+            armed: Mutex::default(),
+        }
+    }
+
+    /// Arms the points that are due and gives the next function to kill right now, if any.
+    pub(crate) fn due(&self, place: u64) -> Option<Function> {
+        let mut planned = lock(&self.planned);
+        while let Some((_, kill)) = planned.pop_if(|(due, _)| *due <= place) {
+            match kill {
+                Kill::Anywhere(function) => return Some(function),
+                Kill::At(site, when) => lock(&self.armed).push((site, when)),
+            }
+        }
+        None
+    }
+
+    /// Whether this is an armed point. It is disarmed when `kill` succeeds.
+    pub(crate) fn trip(&self, site: Site, when: When, kill: impl FnOnce() -> bool) -> bool {
+        let mut armed = lock(&self.armed);
+        let found = armed.iter().position(|point| *point == (site, when));
+        let Some(index) = found else { return false };
+        let killed = kill();
+        if killed {
+            armed.swap_remove(index);
+        }
+        killed
+    }
+
+    /// How many are still to come.
+    pub(crate) fn left(&self) -> usize {
+        lock(&self.planned)
+            .len()
+            .saturating_add(lock(&self.armed).len())
+    }
+}

@@ -1,0 +1,103 @@
+//! Faults and kills against the real functions, and a checker that decides whether the promise was kept.
+#![allow(clippy::print_stdout, clippy::print_stderr)] // printing is what it is for
+
+mod checker;
+mod fault;
+mod http;
+mod journal;
+mod kills;
+mod mapping;
+mod plan;
+mod proxy;
+mod report;
+mod rng;
+mod run;
+mod sandbox;
+mod senders;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Parser;
+
+/// Runs the real functions under faults and kills, and checks that what was acknowledged was applied, once.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "hookwell-chaos", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// How many events are sent, each at least once.
+    #[arg(long, default_value_t = 5_000)]
+    pub(crate) events: usize,
+    /// What decides about the events, the faults and the kills.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How often a function is killed, at random and at named points.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) kills: u64,
+    /// The share of calls to DynamoDB and SQS that go wrong.
+    #[arg(long, default_value_t = 0.2)]
+    pub(crate) fault_rate: f64,
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// How many sandboxes ingest has; the first is never killed.
+    #[arg(long, default_value_t = 6)]
+    pub(crate) ingest: usize,
+    /// The same of process.
+    #[arg(long, default_value_t = 6)]
+    pub(crate) process: usize,
+    /// A folder with the binaries `ingest` and `process`, in place of a build of them.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) binaries: Option<PathBuf>,
+    /// A folder for what the functions log.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) logs: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = binaries(arguments.binaries.as_deref())
+        .and_then(|binaries| run::run(&arguments, &binaries));
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Where the binaries are. Under cargo they are built first, so that they are of this source.
+fn binaries(given: Option<&Path>) -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let folder = given
+        .or_else(|| own.parent())
+        .context("no folder")?
+        .to_owned();
+    let are_there = || ["ingest", "process"].map(|name| folder.join(name).is_file()) == [true; 2];
+    let cargo = std::env::var_os("CARGO");
+    if given.is_none() && (cargo.is_some() || !are_there()) {
+        eprintln!("building ingest and process");
+        let target = folder.parent().context("no target folder")?;
+        let mut build = Command::new(cargo.unwrap_or_else(|| "cargo".into()));
+        build.args([
+            "build",
+            "--quiet",
+            "--release",
+            "-p",
+            "ingest",
+            "-p",
+            "process",
+        ]);
+        build.arg("--manifest-path");
+        build.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml"));
+        let status = build.arg("--target-dir").arg(target).status()?;
+        ensure!(status.success(), "the functions do not build");
+        if folder.file_name().is_some_and(|name| name != "release") {
+            return Ok(target.join("release"));
+        }
+    }
+    ensure!(are_there(), "no ingest and process in {}", folder.display());
+    Ok(folder)
+}

@@ -1,0 +1,292 @@
+//! The one listener of a run. Every sandbox reaches the Lambda Runtime API, DynamoDB and SQS through it, under a path
+//! that says which process asks. Calls to the storage are completed before their answers are harmed, so that "done, but
+//! unanswered" is exact.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Result;
+use serde_json::Value;
+use tokio::io::BufReader;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::fault::{Faults, Kind, Site, When, answer};
+use crate::http::{self, Message, Stream};
+use crate::journal::Journal;
+use crate::kills::Kills;
+use crate::sandbox::{Function, Pool};
+
+/// The longest that a failed message is hidden, in seconds. The function asks for up to 15 minutes.
+const MAX_HIDDEN: u64 = 3;
+
+/// What a run is made of.
+#[derive(Debug)]
+pub(crate) struct World {
+    /// The sandboxes of ingest.
+    pub(crate) ingest: Pool,
+    /// The sandboxes of process.
+    pub(crate) process: Pool,
+    /// What goes wrong.
+    pub(crate) faults: Faults,
+    /// Who dies.
+    pub(crate) kills: Kills,
+    /// What was done.
+    pub(crate) journal: Journal,
+    /// `127.0.0.1:PORT` of the embedded DynamoDB.
+    pub(crate) dynamodb: String,
+    /// The same of SQS.
+    pub(crate) sqs: String,
+    /// The table of documents.
+    pub(crate) documents_table: String,
+    /// The dead-letter queue.
+    pub(crate) dead_letter_queue_url: String,
+}
+
+impl World {
+    /// The sandboxes of a function.
+    pub(crate) fn pool(&self, function: Function) -> &Pool {
+        match function {
+            Function::Ingest => &self.ingest,
+            Function::Process => &self.process,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Service {
+    Runtime,
+    DynamoDb,
+    Sqs,
+}
+
+/// Who asks, and what for.
+#[derive(Debug, Clone, Copy)]
+struct Caller {
+    service: Service,
+    function: Function,
+    sandbox: usize,
+    generation: u64,
+}
+
+impl Caller {
+    /// Reads `/SERVICE/FUNCTION/SANDBOX/GENERATION/REST`.
+    fn of(path: &str) -> Option<(Self, &str)> {
+        let mut parts = path.strip_prefix('/')?.splitn(5, '/');
+        let service = match parts.next()? {
+            "runtime" => Service::Runtime,
+            "dynamodb" => Service::DynamoDb,
+            "sqs" => Service::Sqs,
+            _ => return None,
+        };
+        let function = match parts.next()? {
+            "ingest" => Function::Ingest,
+            "process" => Function::Process,
+            _ => return None,
+        };
+        let sandbox = parts.next()?.parse().ok()?;
+        let generation = parts.next()?.parse().ok()?;
+        let caller = Self {
+            service,
+            function,
+            sandbox,
+            generation,
+        };
+        Some((caller, parts.next().unwrap_or_default()))
+    }
+}
+
+/// Takes connections until it is aborted.
+pub(crate) async fn serve(listener: TcpListener, world: Arc<World>) {
+    loop {
+        if let Ok((stream, _)) = listener.accept().await {
+            let _ = stream.set_nodelay(true);
+            tokio::spawn(converse(BufReader::new(stream), world.clone()));
+        }
+    }
+}
+
+/// What becomes of a connection after a request.
+enum Then {
+    Keep,
+    Close,
+    Reset,
+}
+
+async fn converse(mut stream: Stream, world: Arc<World>) {
+    // The functions speak to both services over the same connection, as they are at the same address here.
+    let (mut dynamodb, mut sqs) = (None, None);
+    while let Ok(Some(request)) = http::read(&mut stream).await {
+        let path = request.path().to_owned();
+        let Some((caller, rest)) = Caller::of(&path) else {
+            return;
+        };
+        let then = match caller.service {
+            Service::Runtime => runtime(&world, caller, rest, request, &mut stream).await,
+            Service::DynamoDb => storage(&world, caller, request, &mut stream, &mut dynamodb).await,
+            Service::Sqs => storage(&world, caller, request, &mut stream, &mut sqs).await,
+        };
+        match then {
+            Ok(Then::Keep) => {}
+            Ok(Then::Reset) => return http::reset(stream),
+            Ok(Then::Close) | Err(_) => return,
+        }
+    }
+}
+
+/// The Lambda Runtime API ("Using the Lambda runtime API for custom runtimes", developer guide).
+async fn runtime(
+    world: &World,
+    caller: Caller,
+    rest: &str,
+    request: Message,
+    stream: &mut Stream,
+) -> io::Result<Then> {
+    let pool = world.pool(caller.function);
+    let rest = rest.trim_start_matches("2018-06-01/runtime/");
+    if rest == "invocation/next" {
+        let Some(handed) = pool.next(caller.sandbox, caller.generation).await else {
+            return Ok(Then::Close);
+        };
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let deadline = now.saturating_add(handed.timeout).as_millis().to_string();
+        let name = caller.function.name();
+        let arn = format!("arn:aws:lambda:us-east-1:000000000000:function:{name}");
+        let event = Message::answer("200 OK", handed.payload)
+            .with("lambda-runtime-aws-request-id", &handed.id)
+            .with("lambda-runtime-deadline-ms", &deadline)
+            .with("lambda-runtime-invoked-function-arn", &arn);
+        http::write(stream, &event.bytes()).await?;
+        return Ok(Then::Keep);
+    }
+    let mut parts = rest.trim_start_matches("invocation/").split('/');
+    let (id, what) = (parts.next().unwrap_or_default(), parts.next());
+    let kill = || pool.kill(caller.sandbox, Some(caller.generation));
+    if world.kills.trip(Site::Answer, When::Before, kill) {
+        return Ok(Then::Close);
+    }
+    let body = (what == Some("response")).then_some(request.body);
+    pool.answered(caller.sandbox, id, body);
+    if world.kills.trip(Site::Answer, When::After, kill) {
+        return Ok(Then::Close);
+    }
+    let taken = Message::answer("202 Accepted", r#"{"status":"OK"}"#);
+    http::write(stream, &taken.bytes()).await?;
+    Ok(Then::Keep)
+}
+
+/// One call to DynamoDB or SQS.
+async fn storage(
+    world: &World,
+    caller: Caller,
+    mut request: Message,
+    stream: &mut Stream,
+    upstream: &mut Option<Stream>,
+) -> io::Result<Then> {
+    let mut body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let site = site(world, caller.function, &request, &body);
+    if site == Site::Delay
+        && let Some(hidden) = body.get_mut("VisibilityTimeout")
+    {
+        *hidden = hidden.as_u64().unwrap_or(0).min(MAX_HIDDEN).into();
+        request.body = body.to_string().into_bytes();
+    }
+    let pool = world.pool(caller.function);
+    let kill = || pool.kill(caller.sandbox, Some(caller.generation));
+    if world.kills.trip(site, When::Before, kill) {
+        return Ok(Then::Close);
+    }
+    let fault = world.faults.draw(site);
+    let is_sqs = caller.service == Service::Sqs;
+    let true_answer = if matches!(fault, Some((When::Before, _))) {
+        None
+    } else {
+        let address = if is_sqs { &world.sqs } else { &world.dynamodb };
+        let done = forward(address, upstream, request).await?;
+        world.journal.note(site, &body, done.status(), &done.body);
+        if world.kills.trip(site, When::After, kill) {
+            return Ok(Then::Close);
+        }
+        Some(done)
+    };
+    let kind = fault.map(|(_, kind)| kind);
+    harm(world, kind, true_answer, is_sqs, stream).await
+}
+
+/// Gives the true answer, or what the fault makes of it.
+async fn harm(
+    world: &World,
+    kind: Option<Kind>,
+    true_answer: Option<Message>,
+    is_sqs: bool,
+    stream: &mut Stream,
+) -> io::Result<Then> {
+    let bytes = true_answer.as_ref().map(Message::bytes).unwrap_or_default();
+    match kind {
+        None => http::write(stream, &bytes).await?,
+        Some(Kind::Slow) => {
+            tokio::time::sleep(Duration::from_millis(world.faults.lateness())).await;
+            http::write(stream, &bytes).await?;
+        }
+        Some(Kind::Truncate) => {
+            let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
+            http::write(stream, half).await?;
+            return Ok(Then::Close);
+        }
+        Some(Kind::Reset) => return Ok(Then::Reset),
+        Some(Kind::Close) => return Ok(Then::Close),
+        Some(Kind::Silence) => {
+            http::outlast(stream).await;
+            return Ok(Then::Close);
+        }
+        Some(kind) => {
+            if let Some(instead) = answer(kind, is_sqs, world.faults.total()) {
+                http::write(stream, &instead.bytes()).await?;
+            }
+        }
+    }
+    Ok(Then::Keep)
+}
+
+fn site(world: &World, function: Function, request: &Message, body: &Value) -> Site {
+    let target = request.header("x-amz-target").unwrap_or_default();
+    let operation = target.rsplit('.').next().unwrap_or_default();
+    let is = |key: &str, value: &str| body.get(key).and_then(Value::as_str) == Some(value);
+    match (operation, function) {
+        ("PutItem", _) if is("TableName", &world.documents_table) => Site::Document,
+        ("PutItem", Function::Ingest) => Site::Remember,
+        ("UpdateItem", Function::Process) => Site::Finish,
+        ("SendMessage", _) if is("QueueUrl", &world.dead_letter_queue_url) => Site::Bury,
+        ("SendMessage", Function::Ingest) => Site::Send,
+        ("SendMessage", Function::Process) => Site::Bury,
+        ("ChangeMessageVisibility", _) => Site::Delay,
+        ("GetQueueAttributes" | "GetQueueUrl", _) => Site::Lookup,
+        _ => Site::Other,
+    }
+}
+
+async fn forward(
+    address: &str,
+    upstream: &mut Option<Stream>,
+    mut request: Message,
+) -> io::Result<Message> {
+    "POST / HTTP/1.1".clone_into(&mut request.start);
+    let mut connection = if let Some(connection) = upstream.take() {
+        connection
+    } else {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        BufReader::new(stream)
+    };
+    http::write(&mut connection, &request.bytes()).await?;
+    let answer = http::read(&mut connection).await?;
+    *upstream = Some(connection);
+    answer.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+}
+
+/// A listener on any port.
+pub(crate) async fn bind() -> Result<TcpListener> {
+    Ok(TcpListener::bind("127.0.0.1:0").await?)
+}

@@ -1,0 +1,272 @@
+//! One run, from the first process to the verdict.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use hookwell_aws::admin::{Admin, QueueSettings};
+use hookwell_aws::mapping::EventSourceMapping;
+use hookwell_aws::{Connection, Limits};
+use hookwell_cli::local::{Endpoints, Storage};
+use tokio::runtime::Runtime;
+
+use crate::Arguments;
+use crate::checker::{Evidence, Verdict};
+use crate::fault::{Faults, lock};
+use crate::journal::Journal;
+use crate::kills::Kills;
+use crate::mapping::Mapping;
+use crate::plan::{Plan, SECRET};
+use crate::proxy::{self, World};
+use crate::report::{self, Run};
+use crate::rng::Rng;
+use crate::sandbox::{Function, Pool, Setup};
+use crate::senders::Senders;
+
+/// A message is hidden so long, and so often tried, that only poison reaches the dead-letter queue.
+const QUEUE: QueueSettings = QueueSettings {
+    visibility_timeout: 5,
+    max_receive_count: 50,
+};
+
+/// How long the queue may stay as it is before the run gives up on it.
+const STUCK: Duration = Duration::from_mins(1);
+
+/// How often kills, processes and memory are looked after.
+const TICK: Duration = Duration::from_millis(50);
+
+/// How long the thread sleeps that measures how late the machine is.
+const NAP: Duration = Duration::from_millis(5);
+
+/// Runs everything, prints the result and says whether the promise was kept.
+pub(crate) fn run(arguments: &Arguments, binaries: &Path) -> Result<bool> {
+    // Tables and queues have threads of their own: their work must not look like the functions' slowness.
+    let storage_threads = Runtime::new()?;
+    let storage = storage_threads.block_on(Storage::start(0, None, QUEUE))?;
+    let threads = Runtime::new()?;
+    let kept = threads.block_on(under_chaos(arguments, binaries, &storage.endpoints));
+    threads.shutdown_background();
+    storage_threads.shutdown_background();
+    kept
+}
+
+async fn under_chaos(
+    arguments: &Arguments,
+    binaries: &Path,
+    endpoints: &Endpoints,
+) -> Result<bool> {
+    let seed = arguments.seed;
+    let plan = Arc::new(Plan::new(arguments.events, seed));
+    let listener = proxy::bind().await?;
+    let address = listener.local_addr()?.to_string();
+    let sendings = u64::try_from(plan.sendings.len())?;
+    let world = Arc::new(world(arguments, binaries, endpoints, &address, sendings)?);
+    let server = tokio::spawn(proxy::serve(listener, world.clone()));
+    let connection = endpoints.connection()?;
+    let admin = Admin::new(&connection);
+    let started = Instant::now();
+    let ended = Arc::new(AtomicBool::new(false));
+    let late = std::thread::spawn({
+        let ended = ended.clone();
+        move || lateness(&ended)
+    });
+
+    let queue = EventSourceMapping::new(connection.sqs(Limits::TOOL), endpoints.queue_url.clone());
+    let mut pollers = Mapping::new(world.clone(), queue, seed).start();
+    let senders = Arc::new(Senders::new(world.clone(), plan.clone()));
+    let watch = Arc::new(Watch {
+        world: world.clone(),
+        senders: senders.clone(),
+        admin: admin.clone(),
+        queue_url: endpoints.queue_url.clone(),
+        sendings,
+        memory: Mutex::default(),
+    });
+    let watching = tokio::spawn(watch.clone().run(seed));
+    senders.run().await;
+    let drained = watch.drained().await?;
+    let took = started.elapsed();
+    ended.store(true, Ordering::Relaxed);
+    watching.abort();
+    pollers.shutdown().await;
+    server.abort();
+    world.ingest.stop();
+    world.process.stop();
+    report::progress_ended();
+
+    let (tries, writes, sent) = (
+        senders.log(),
+        world.journal.documents(),
+        world.journal.sent(),
+    );
+    let verdict = Verdict::of(&Evidence {
+        events: &plan.events,
+        tries: &tries,
+        sent: &sent,
+        writes: &writes,
+        records: &admin.scan(&endpoints.events_table, None).await?,
+        documents: &admin.scan(&endpoints.documents_table, None).await?,
+        dead_letters: &dead_letters(&admin, &connection, endpoints).await?,
+    });
+    let memory = lock(&watch.memory).clone();
+    let object = report::object(
+        &Run {
+            world: &world,
+            events: plan.events.len(),
+            tries: tries.len(),
+            seed,
+            drained,
+            memory: &memory,
+            took,
+            late: &late.join().unwrap_or_default(),
+            max_sender_ms: tries.iter().map(|one| one.millis).max().unwrap_or(0),
+        },
+        &verdict,
+    );
+    if arguments.json {
+        println!("{object}");
+    } else {
+        print!("{}", report::table(&object));
+    }
+    Ok(drained && verdict.is_kept())
+}
+
+fn world(
+    arguments: &Arguments,
+    binaries: &Path,
+    endpoints: &Endpoints,
+    address: &str,
+    sendings: u64,
+) -> Result<World> {
+    let mut environment: Vec<(String, String)> = endpoints
+        .environment()
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    let secrets = ["HOOKWELL_SECRET_RESOURCE", "HOOKWELL_SECRET_GENERIC"];
+    environment.extend(secrets.map(|name| (name.to_owned(), SECRET.to_owned())));
+    if let Some(folder) = &arguments.logs {
+        std::fs::create_dir_all(folder)?;
+    }
+    let pool = |function: Function, size: usize| {
+        let setup = Setup {
+            binary: binaries.join(function.name()),
+            address: address.to_owned(),
+            environment: environment.clone(),
+            logs: arguments.logs.clone(),
+        };
+        Pool::start(function, size.max(2), setup)
+    };
+    let host = |url: &str| url.trim_start_matches("http://").to_owned();
+    Ok(World {
+        ingest: pool(Function::Ingest, arguments.ingest)?,
+        process: pool(Function::Process, arguments.process)?,
+        faults: Faults::new(arguments.fault_rate, arguments.seed),
+        kills: Kills::plan(arguments.kills, sendings, arguments.seed),
+        journal: Journal::default(),
+        dynamodb: host(&endpoints.dynamodb_endpoint),
+        sqs: host(&endpoints.sqs_endpoint),
+        documents_table: endpoints.documents_table.clone(),
+        dead_letter_queue_url: endpoints.dead_letter_queue_url.clone(),
+    })
+}
+
+/// How late a thread that sleeps wakes up while the run lasts, in milliseconds: what the machine itself, with whatever
+/// else runs on it, adds to every answer. Sorted.
+fn lateness(ended: &AtomicBool) -> Vec<u64> {
+    let mut late = Vec::new();
+    while !ended.load(Ordering::Relaxed) {
+        let started = Instant::now();
+        std::thread::sleep(NAP);
+        let took = started.elapsed().saturating_sub(NAP).as_millis();
+        late.push(u64::try_from(took).unwrap_or(u64::MAX));
+    }
+    late.sort_unstable();
+    late
+}
+
+/// Looks after a run: who dies now, who died by himself, how much memory there is, and when it is over.
+struct Watch {
+    world: Arc<World>,
+    senders: Arc<Senders>,
+    admin: Admin,
+    queue_url: String,
+    sendings: u64,
+    /// Of ingest and process, in kilobytes, about once a second.
+    memory: Mutex<[Vec<u64>; 2]>,
+}
+
+impl Watch {
+    async fn run(self: Arc<Self>, seed: u64) {
+        let mut rng = Rng::new(seed, 5);
+        for tick in 0_u64.. {
+            tokio::time::sleep(TICK).await;
+            let world = &self.world;
+            while let Some(function) = world.kills.due(self.senders.finished()) {
+                let pool = world.pool(function);
+                let number = rng.index(pool.size().saturating_sub(1)).saturating_add(1);
+                pool.kill(number, None);
+            }
+            world.ingest.supervise();
+            world.process.supervise();
+            if tick.is_multiple_of(20) {
+                let [ingest, process] = &mut *lock(&self.memory);
+                ingest.extend(world.ingest.memory());
+                process.extend(world.process.memory());
+            }
+            if tick.is_multiple_of(10) {
+                let waiting = self.admin.queue_depth(&self.queue_url).await;
+                let (visible, hidden) = waiting.unwrap_or_default();
+                let note = format!(
+                    "{} faults, {} kills left",
+                    world.faults.total(),
+                    world.kills.left()
+                );
+                let done = self.senders.finished();
+                report::progress(done, self.sendings, visible.saturating_add(hidden), &note);
+            }
+        }
+    }
+
+    /// Waits, once everything is sent, until the queue is empty: with faults until the last kill is done or the queue
+    /// is, then without. False when it does not become empty.
+    async fn drained(&self) -> Result<bool> {
+        let mut seen = (0, 0);
+        let mut changed = Instant::now();
+        loop {
+            let depth = self.admin.queue_depth(&self.queue_url).await?;
+            if depth.0.saturating_add(depth.1) < 200 || self.world.kills.left() == 0 {
+                self.world.faults.end();
+            }
+            if depth == (0, 0) {
+                return Ok(true);
+            }
+            if depth != seen {
+                (seen, changed) = (depth, Instant::now());
+            }
+            if changed.elapsed() > STUCK {
+                return Ok(false);
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
+
+async fn dead_letters(
+    admin: &Admin,
+    connection: &Connection,
+    endpoints: &Endpoints,
+) -> Result<Vec<String>> {
+    let url = &endpoints.dead_letter_queue_url;
+    let queue = EventSourceMapping::new(connection.sqs(Limits::TOOL), url.clone());
+    let mut bodies = Vec::new();
+    while admin.queue_depth(url).await?.0 > 0 {
+        let batch = queue.receive().await.context("the dead-letter queue")?;
+        bodies.extend(batch.iter().map(|message| message.body.clone()));
+        let receipts = batch.into_iter().map(|message| message.receipt).collect();
+        queue.delete(receipts).await?;
+    }
+    Ok(bodies)
+}
