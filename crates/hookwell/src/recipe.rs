@@ -151,7 +151,10 @@ impl SignatureField {
         let mut times = Vec::new();
         let items = headers.iter().flat_map(|value| match &self.separator {
             Some(separator) => value
-                .split(separator.as_str())
+                .split(match separator.trim() {
+                    "" => separator.as_str(),
+                    trimmed => trimmed, // ", " is also what a proxy may make of ","
+                })
                 .map(str::trim)
                 .collect::<Vec<_>>(),
             None => vec![value.trim()],
