@@ -49,8 +49,8 @@ fn main() -> ExitCode {
         Command::Sign(arguments) => sign::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
-        Command::Events(command) => events::run(command),
-        Command::Documents(command) => documents::run(command),
+        Command::Events(command) => events::run(&command),
+        Command::Documents(command) => documents::run(&command),
     };
     match result {
         Ok(code) => code,

@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod dev;
 pub(crate) mod documents;
 pub(crate) mod events;
+mod items;
 pub(crate) mod send;
 pub(crate) mod sign;
 mod target;

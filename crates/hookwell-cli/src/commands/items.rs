@@ -1,0 +1,145 @@
+//! What the commands that look into a table share: their arguments, finding an item, and printing it.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use hookwell_aws::admin::Item;
+use serde_json::Value;
+
+use super::target::{Opened, Target};
+use crate::console::table;
+
+/// Which items to list.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only of this source.
+    #[arg(long)]
+    source: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 50)]
+    limit: usize,
+    /// Print one JSON object per item.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Which item to show.
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The sender's id, or the item's key in the table.
+    id: String,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// A table as the commands see it.
+pub(super) struct Table {
+    /// Its name among what was opened.
+    pub(super) name: fn(&Opened) -> &str,
+    /// The attribute that holds the sender's id.
+    pub(super) id: &'static str,
+    /// Attributes to list, with their headings.
+    pub(super) columns: &'static [(&'static str, &'static str)],
+}
+
+/// The longest cell of a list, in characters.
+const MAX_CELL: usize = 60;
+
+/// Lists the items that `keep` keeps, in the order that `sort` gives them.
+pub(super) async fn list(
+    list: &List,
+    of: &Table,
+    keep: impl Fn(&Item) -> bool,
+    sort: impl Fn(&mut [Item]),
+) -> Result<ExitCode> {
+    let opened = list.target.open().await?;
+    let filter = list.source.as_deref().map(|source| ("source", source));
+    let mut items = opened.admin.scan((of.name)(&opened), filter).await?;
+    items.retain(keep);
+    sort(&mut items);
+    items.truncate(list.limit);
+    if list.json {
+        for item in &items {
+            println!("{}", serde_json::to_string(item)?);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let cell = |item: &_, name| text(item, name).chars().take(MAX_CELL).collect();
+    let row = |item| {
+        of.columns
+            .iter()
+            .map(|(name, _)| cell(item, name))
+            .collect()
+    };
+    let rows: Vec<Vec<String>> = items.iter().map(row).collect();
+    let headings: Vec<_> = of.columns.iter().map(|(_, heading)| *heading).collect();
+    table(&headings, &rows);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows the item under a key, or every item with that id.
+///
+/// # Errors
+/// When there is none.
+pub(super) async fn show(show: &Show, of: &Table) -> Result<ExitCode> {
+    let opened = show.target.open().await?;
+    let name = (of.name)(&opened);
+    let mut items: Vec<_> = opened
+        .admin
+        .get(name, &show.id)
+        .await?
+        .into_iter()
+        .collect();
+    if items.is_empty() {
+        items = opened.admin.scan(name, Some((of.id, &show.id))).await?;
+    }
+    if items.is_empty() {
+        bail!("there is no {} {:?}", of.id.replace("_id", ""), show.id);
+    }
+    for (index, item) in items.iter().enumerate() {
+        if show.json {
+            println!("{}", serde_json::to_string(item)?);
+            continue;
+        }
+        if index > 0 {
+            println!();
+        }
+        for name in item.keys() {
+            println!("{name:<16} {}", text(item, name));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// An attribute as people read it; times become dates.
+pub(super) fn text(item: &Item, name: &str) -> String {
+    let value = item.get(name).unwrap_or(&Value::Null);
+    match (name, value.as_i64()) {
+        ("received_at" | "finished_at" | "lease_expires_at", Some(at)) => {
+            hookwell::time::to_rfc3339(at)
+        }
+        ("expires_at", Some(at)) => hookwell::time::to_rfc3339(at.saturating_mul(1000)),
+        _ => match value {
+            Value::String(text) => text.clone(),
+            Value::Null => String::new(),
+            other => other.to_string(),
+        },
+    }
+}
+
+/// Runs a command that waits for tables.
+///
+/// # Errors
+/// The command's.
+pub(super) fn block_on(command: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(command)
+}
