@@ -25,13 +25,13 @@ const DOCUMENTS: Table = Table {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List documents by key.
-    List(List),
+    List(ListDocuments),
     /// Show one document.
     Show(Show),
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct List {
+pub(crate) struct ListDocuments {
     /// Deleted documents too.
     #[arg(long)]
     deleted: bool,
@@ -42,7 +42,7 @@ pub(crate) struct List {
 pub(crate) fn run(command: &Command) -> Result<ExitCode> {
     items::block_on(async {
         match command {
-            Command::List(List { deleted, list }) => {
+            Command::List(ListDocuments { deleted, list }) => {
                 let is_there = |item: &hookwell_aws::admin::Item| {
                     *deleted || item.get("deleted") != Some(&Value::Bool(true))
                 };
