@@ -153,7 +153,7 @@ pub struct Event {
     /// When it happened, by the sender's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<Millis>,
-    /// When ingest first saw it.
+    /// When ingest received it. Of an event without a time, process takes the time of its first copy from the record.
     pub received_at: Millis,
     /// When its record may be forgotten, in seconds since 1970 (DynamoDB TTL counts seconds).
     pub expires_at: i64,
