@@ -93,7 +93,7 @@ pub enum ConnectionError {
 
 impl Connection {
     /// What Lambda gives every function in its environment. Reading it by hand instead of through the SDK's chain
-    /// saves a millisecond of a cold start (docs/performance.md).
+    /// saves a millisecond of a cold start.
     ///
     /// # Errors
     /// When a variable is missing, or the certificate bundle cannot be read.
