@@ -1,6 +1,7 @@
 //! The `hookwell` command-line tool, as a library for tests.
 
 pub mod decide;
+pub mod explain;
 pub mod local;
 pub mod request;
 pub mod secrets;
