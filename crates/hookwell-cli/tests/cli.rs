@@ -114,10 +114,37 @@ fn what_send_sends_can_be_looked_at() {
         event["pk"]
     );
 
+    for (filter, count) in [
+        (["--type", "*.updated"], 1),
+        (["--type", "other"], 0),
+        (["--document", "sample-1"], 3),
+        (["--since", "1h"], 3),
+        (["--since", "2d"], 3),
+        (["--since", "2999-01-01T00:00:00Z"], 0),
+        (["--outcome", "rejected"], 0),
+    ] {
+        let arguments = ["events", "list", "--json", &local, filter[0], filter[1]];
+        let listed = hookwell(&arguments);
+        assert!(listed.status.success(), "{listed:?}");
+        assert_eq!(text(&listed.stdout).lines().count(), count, "{filter:?}");
+    }
+    let wrong = hookwell(&["events", "list", "--outcome", "lost", &local]);
+    assert!(text(&wrong.stderr).contains("one of pending, applied, stale, ignored, rejected"));
+
     let shown = || hookwell(&["documents", "show", "sample-1", "--json", &local]);
     let deleted =
         || serde_json::from_slice::<Value>(&shown().stdout).is_ok_and(|it| it["deleted"] == true);
     while !deleted() {
+        std::thread::yield_now();
+    }
+    let counted = || hookwell(&["events", "stats", "--json", &local]);
+    let all_ended = || {
+        let counted: Value = serde_json::from_slice(&counted().stdout).unwrap();
+        let outcomes = counted["outcomes"].as_object().unwrap();
+        let ended = ["applied", "stale"].map(|name| outcomes.get(name).and_then(Value::as_u64));
+        ended.iter().flatten().sum::<u64>() == 3 && counted["p99_ms"].is_i64()
+    };
+    while !all_ended() {
         std::thread::yield_now();
     }
     let listed = hookwell(&["documents", "list", &local]);
