@@ -23,7 +23,7 @@ def arguments():
     parser.add_argument(
         "--least-privilege",
         action="store_true",
-        help="then take each action of the two roles away, one at a time: something must fail without it (2 minutes)",
+        help="then take each permission away, one at a time: something must fail without it (a minute and a half)",
     )
     parser.add_argument(
         "--keep",

@@ -79,6 +79,7 @@ def check(stack, sender, steps):
                 taken_away(stack, sender, role, sid, action)
     with steps.step("privileges: the template has all that cannot be checked"):
         expect(list(unseen), [], "missing from the roles")
+        callers(stack)
 
 
 def taken_away(stack, sender, role, sid, action):
@@ -86,7 +87,7 @@ def taken_away(stack, sender, role, sid, action):
     with role.without(sid, action):
         fresh(stack)
         refused = refusals(stack)
-        report.patience = 8
+        report.patience = 5
         try:
             everything(stack, sender)
         except Failed as why:
@@ -97,6 +98,22 @@ def taken_away(stack, sender, role, sid, action):
             report.patience = report.PATIENCE
         if refusals(stack) == refused:
             raise Failed("it failed, but AWS refused nothing")
+
+
+def callers(stack):
+    """Who may call ingest. MiniStack lets everybody call, so this is compared with what AWS asks for."""
+    policy = stack.client("lambda").get_policy(FunctionName=stack.physical("IngestFunction"))["Policy"]
+    found = []
+    for statement in json.loads(policy)["Statement"]:
+        conditions = [key for test in statement["Condition"].values() for key in test]
+        found.append((statement["Action"], statement["Principal"], *conditions))
+    api, url = ({"Service": "apigateway.amazonaws.com"}, "AWS:SourceArn"), "lambda:InvokedViaFunctionUrl"
+    wanted = [
+        ("lambda:InvokeFunction", *api),
+        ("lambda:InvokeFunction", "*", url),
+        ("lambda:InvokeFunctionUrl", "*", "lambda:FunctionUrlAuthType"),
+    ]
+    expect(sorted(found, key=str), sorted(wanted, key=str), "the permissions")
 
 
 def arn(stack, name):

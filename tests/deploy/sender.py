@@ -22,7 +22,7 @@ class Sender:
         self._url = urllib.parse.urlsplit(webhooks)
 
     def post(self, event, source="resource", secret=SECRET, headers=()):
-        """Sends an event once; returns the status and the answer's JSON."""
+        """Sends an event once; returns the status and the answer, from JSON where it is JSON."""
         body = json.dumps(event).encode()
         signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
         header = {"resource": "X-Webhook-Signature", "generic": "x-signature"}[source]
@@ -31,7 +31,8 @@ class Sender:
         try:
             connection.request("POST", f"{self._url.path}{source}", body, sent)
             answer = connection.getresponse()
-            return answer.status, json.loads(answer.read() or b"null")
+            text = answer.read().decode()
+            return answer.status, json.loads(text) if text.startswith("{") else text
         finally:
             connection.close()
 

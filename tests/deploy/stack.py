@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shutil
 import subprocess
 import zipfile
 
@@ -61,16 +62,18 @@ class Stack:
         return self.run(PYTHON / "sam", *arguments)
 
     def build(self):
-        """Builds both functions with cargo-lambda; returns a line for each with its sizes and crates."""
+        """Builds both functions with cargo-lambda, to `binaries` as well; returns a line for each with sizes and crates."""
         self.sam("build", "--build-dir", BUILT, "--parameter-overrides", f"Architecture={ARCHITECTURE}")
         return [self._describe(function) for function in FUNCTIONS]
 
     def _describe(self, function):
-        folder = BUILT / f"{function.capitalize()}Function"
+        binary = TARGET / "binaries" / function
+        binary.parent.mkdir(exist_ok=True)
+        shutil.copy(BUILT / f"{function.capitalize()}Function" / "bootstrap", binary)
         packed = TARGET / f"{function}.zip"
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.write(folder / "bootstrap", "bootstrap")
-        raw, zipped = (os.path.getsize(path) / 1e6 for path in (folder / "bootstrap", packed))
+            archive.write(binary, "bootstrap")
+        raw, zipped = (os.path.getsize(path) / 1e6 for path in (binary, packed))
         tree = self.run("cargo", "tree", "--locked", "--package", function, "--edges", "normal", "--prefix", "none")
         crates = {line.removesuffix(" (*)") for line in tree.splitlines()}
         return f"{function}: {raw:.1f} MB, {zipped:.1f} MB zipped, {len(crates)} crates"
