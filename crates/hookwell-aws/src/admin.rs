@@ -10,7 +10,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Number, Value};
 
 use crate::connection::{Connection, Limits, reason};
-use crate::ledger::text;
+use crate::ledger::{TTL_ATTRIBUTE, text};
 
 /// A call failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,7 +58,7 @@ impl Admin {
         }
     }
 
-    /// Creates a table as the template does, key `pk` and TTL on `expires_at`, unless it is there.
+    /// Creates a table as the template does, key `pk` and TTL on [`TTL_ATTRIBUTE`], unless it is there.
     ///
     /// # Errors
     /// When DynamoDB refuses.
@@ -87,7 +87,7 @@ impl Admin {
         };
         let ttl = TimeToLiveSpecification::builder()
             .enabled(true)
-            .attribute_name("expires_at");
+            .attribute_name(TTL_ATTRIBUTE);
         let ttl = ttl.build().map_err(|_| failed(&what, "ttl"))?;
         let ttl = self
             .dynamodb

@@ -4,5 +4,6 @@ pub mod decide;
 pub mod local;
 pub mod request;
 pub mod secrets;
+pub mod template;
 pub mod test_keys;
 pub mod trigger;
