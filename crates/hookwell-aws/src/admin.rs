@@ -13,7 +13,7 @@ use hookwell::time::Millis;
 use serde_json::{Number, Value};
 
 use crate::connection::{Connection, Limits, reason};
-use crate::ledger::{number, text};
+use crate::ledger::{TTL_ATTRIBUTE, number, text};
 
 /// A call failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,7 +61,7 @@ impl Admin {
         }
     }
 
-    /// Creates a table as the template does, key `pk` and TTL on `expires_at`, unless it is there.
+    /// Creates a table as the template does, key `pk` and TTL on [`TTL_ATTRIBUTE`], unless it is there.
     ///
     /// # Errors
     /// When DynamoDB refuses.
@@ -90,7 +90,7 @@ impl Admin {
         };
         let ttl = TimeToLiveSpecification::builder()
             .enabled(true)
-            .attribute_name("expires_at");
+            .attribute_name(TTL_ATTRIBUTE);
         let ttl = ttl.build().map_err(|_| failed(&what, "ttl"))?;
         let ttl = self
             .dynamodb

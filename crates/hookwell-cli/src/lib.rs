@@ -5,5 +5,6 @@ pub mod explain;
 pub mod local;
 pub mod request;
 pub mod secrets;
+pub mod template;
 pub mod test_keys;
 pub mod trigger;
