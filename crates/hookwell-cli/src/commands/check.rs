@@ -8,8 +8,7 @@ use clap::Args;
 use hookwell::config;
 use hookwell::secret::SecretRef;
 use hookwell::source::{SecretProblem, Source};
-use hookwell_aws::secrets;
-use hookwell_aws::settings::process_environment;
+use hookwell_cli::secrets::from_environment;
 use serde_json::json;
 
 /// Check the sources file and list every problem with its path.
@@ -97,13 +96,15 @@ fn findings(text: &str) -> Findings {
         for (key, references) in places {
             let path = format!("sources.{}.{key}", source.name);
             for reference in references {
-                let fetch = |wanted: &_| secrets::fetch(&process_environment, wanted);
-                match only(&source, key, &reference).keys(fetch) {
+                match only(&source, key, &reference).keys(from_environment) {
                     Ok(_) => {}
                     Err(why) if matches!(why.problem, SecretProblem::Unusable(_)) => {
                         found.problems.push((path.clone(), why.to_string()));
                     }
-                    Err(why) => found.notes.push((path.clone(), format!("{why} here"))),
+                    Err(why) if why.problem == SecretProblem::NotSet => {
+                        found.notes.push((path.clone(), format!("{why} here")));
+                    }
+                    Err(why) => found.notes.push((path.clone(), why.to_string())),
                 }
             }
         }
