@@ -33,6 +33,8 @@ impl Limits {
     pub const INGEST_PUT: Self = Self::millis(300, 400, 2);
     /// Ingest's send.
     pub const INGEST_SEND: Self = Self::millis(300, 750, 3);
+    /// One fetch of a key. Ingest gives it the time of the put, which it then leaves out.
+    pub const KEYS: Self = Self::INGEST_PUT;
     /// Process has a queue behind it and can wait longer.
     pub const PROCESS: Self = Self::millis(1000, 2500, 3);
     /// The command-line tool, and the long poll of the local event source mapping.
@@ -64,11 +66,47 @@ impl Limits {
 /// Where AWS is and who we are there.
 #[derive(Debug, Clone)]
 pub struct Connection {
-    http: SharedHttpClient,
+    connector: SharedHttpConnector,
     credentials: SharedCredentialsProvider,
     region: Region,
-    dynamodb_endpoint: Option<String>,
-    sqs_endpoint: Option<String>,
+    endpoints: Endpoints,
+}
+
+/// Where each service is, when it is not at its usual address.
+#[derive(Debug, Clone)]
+struct Endpoints {
+    dynamodb: Option<String>,
+    secretsmanager: Option<String>,
+    sqs: Option<String>,
+    ssm: Option<String>,
+}
+
+impl Endpoints {
+    fn from_environment(env: Environment<'_>) -> Self {
+        let of = |service: &str| env(service).or_else(|| env("AWS_ENDPOINT_URL"));
+        Self {
+            dynamodb: of("AWS_ENDPOINT_URL_DYNAMODB"),
+            secretsmanager: of("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+            sqs: of("AWS_ENDPOINT_URL_SQS"),
+            ssm: of("AWS_ENDPOINT_URL_SSM"),
+        }
+    }
+}
+
+/// A client of one service. Every SDK has types of its own for the same settings.
+macro_rules! client {
+    ($sdk:ident, $connection:ident, $limits:ident, $endpoint:ident) => {{
+        let mut config = $sdk::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(client_of($connection.connector.clone()))
+            .credentials_provider($connection.credentials.clone())
+            .region($connection.region.clone())
+            .sleep_impl(TokioSleep::new())
+            .timeout_config($limits.timeouts())
+            .retry_config($limits.retries());
+        config.set_endpoint_url($connection.endpoints.$endpoint.clone());
+        $sdk::Client::from_conf(config.build())
+    }};
 }
 
 /// Why there is no connection.
@@ -107,11 +145,10 @@ impl Connection {
         );
         let region = env("AWS_REGION").or_else(|| env("AWS_DEFAULT_REGION"));
         Ok(Self {
-            http: http_client(env)?,
+            connector: connector(env)?,
             credentials: SharedCredentialsProvider::new(credentials),
             region: Region::new(region.ok_or(NotSet("AWS_REGION"))?),
-            dynamodb_endpoint: endpoint(env, "AWS_ENDPOINT_URL_DYNAMODB"),
-            sqs_endpoint: endpoint(env, "AWS_ENDPOINT_URL_SQS"),
+            endpoints: Endpoints::from_environment(env),
         })
     }
 
@@ -136,60 +173,51 @@ impl Connection {
     /// When there are none.
     #[cfg(feature = "default-chain")]
     pub async fn from_default_chain(env: Environment<'_>) -> Result<Self, ConnectionError> {
-        let http = http_client(env)?;
+        let connector = connector(env)?;
         let config = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http.clone())
+            .http_client(client_of(connector.clone()))
             .load()
             .await;
         Ok(Self {
-            http,
+            connector,
             credentials: config
                 .credentials_provider()
                 .ok_or(ConnectionError::NoCredentials)?,
             region: config.region().cloned().ok_or(ConnectionError::NoRegion)?,
-            dynamodb_endpoint: endpoint(env, "AWS_ENDPOINT_URL_DYNAMODB"),
-            sqs_endpoint: endpoint(env, "AWS_ENDPOINT_URL_SQS"),
+            endpoints: Endpoints::from_environment(env),
         })
     }
 
     /// A client of the tables.
     #[must_use]
     pub fn dynamodb(&self, limits: Limits) -> aws_sdk_dynamodb::Client {
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .http_client(self.http.clone())
-            .credentials_provider(self.credentials.clone())
-            .region(self.region.clone())
-            .sleep_impl(TokioSleep::new())
-            .timeout_config(limits.timeouts())
-            .retry_config(limits.retries());
-        let mut config = config;
-        config.set_endpoint_url(self.dynamodb_endpoint.clone());
-        aws_sdk_dynamodb::Client::from_conf(config.build())
+        client!(aws_sdk_dynamodb, self, limits, dynamodb)
     }
 
     /// A client of the queues.
     #[must_use]
     pub fn sqs(&self, limits: Limits) -> aws_sdk_sqs::Client {
-        let mut config = aws_sdk_sqs::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .http_client(self.http.clone())
-            .credentials_provider(self.credentials.clone())
-            .region(self.region.clone())
-            .sleep_impl(TokioSleep::new())
-            .timeout_config(limits.timeouts())
-            .retry_config(limits.retries());
-        config.set_endpoint_url(self.sqs_endpoint.clone());
-        aws_sdk_sqs::Client::from_conf(config.build())
+        client!(aws_sdk_sqs, self, limits, sqs)
+    }
+
+    /// A client of Parameter Store.
+    pub(crate) fn ssm(&self, limits: Limits) -> aws_sdk_ssm::Client {
+        client!(aws_sdk_ssm, self, limits, ssm)
+    }
+
+    /// A client of Secrets Manager.
+    pub(crate) fn secretsmanager(&self, limits: Limits) -> aws_sdk_secretsmanager::Client {
+        client!(aws_sdk_secretsmanager, self, limits, secretsmanager)
+    }
+
+    /// What all clients speak through, for a request to somebody else.
+    pub(crate) fn connector(&self) -> &SharedHttpConnector {
+        &self.connector
     }
 }
 
-fn endpoint(env: Environment<'_>, of_service: &str) -> Option<String> {
-    env(of_service).or_else(|| env("AWS_ENDPOINT_URL"))
-}
-
 /// One connector for all clients: each would otherwise load the root certificates three times.
-fn http_client(env: Environment<'_>) -> Result<SharedHttpClient, ConnectionError> {
+fn connector(env: Environment<'_>) -> Result<SharedHttpConnector, ConnectionError> {
     let roots = match env("AWS_CA_BUNDLE") {
         Some(path) => TrustStore::empty()
             .with_pem_certificate(std::fs::read(path).map_err(ConnectionError::CaBundle)?),
@@ -206,8 +234,11 @@ fn http_client(env: Environment<'_>) -> Result<SharedHttpClient, ConnectionError
         .connector_settings(settings)
         .sleep_impl(TokioSleep::new())
         .build();
-    let connector = SharedHttpConnector::new(connector);
-    Ok(http_client_fn(move |_, _| connector.clone()))
+    Ok(SharedHttpConnector::new(connector))
+}
+
+fn client_of(connector: SharedHttpConnector) -> SharedHttpClient {
+    http_client_fn(move |_, _| connector.clone())
 }
 
 /// What went wrong, in a word or two that are safe to log.

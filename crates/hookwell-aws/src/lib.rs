@@ -10,8 +10,8 @@ pub mod ledger;
 #[cfg(feature = "tools")]
 pub mod mapping;
 pub mod queue;
-pub mod secrets;
 pub mod settings;
+pub mod stores;
 pub mod telemetry;
 
 pub use connection::{Connection, Limits};

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use hookwell::secret::SecretRef;
 use hookwell::source::{SecretProblem, Source};
-use hookwell_aws::secrets;
 use hookwell_aws::settings::process_environment;
 
 use crate::test_keys;
@@ -28,7 +27,7 @@ impl Secrets {
     pub fn made_up_for(sources: &[Source]) -> Self {
         let mut made_up = BTreeMap::new();
         for source in sources {
-            for reference in references(source) {
+            for reference in source.references() {
                 if !is_set(reference) {
                     let text = test_keys::made_up(source, reference);
                     made_up.entry(reference.to_string()).or_insert(text);
@@ -41,7 +40,7 @@ impl Secrets {
     /// The secrets of the environment, or made up ones when it has none of them at all.
     #[must_use]
     pub fn real_or_made_up(sources: &[Source]) -> Self {
-        if sources.iter().flat_map(references).any(is_set) {
+        if sources.iter().flat_map(Source::references).any(is_set) {
             Self::from_environment()
         } else {
             Self::made_up_for(sources)
@@ -52,7 +51,7 @@ impl Secrets {
     #[must_use]
     pub fn are_made_up_for(&self, source: &Source) -> bool {
         let made_up = |reference: &SecretRef| self.made_up.contains_key(&reference.to_string());
-        references(source).all(made_up)
+        source.references().all(made_up)
     }
 
     /// What was made up: reference and text.
@@ -69,15 +68,23 @@ impl Secrets {
     pub fn fetch(&self, reference: &SecretRef) -> Result<String, SecretProblem> {
         match self.made_up.get(&reference.to_string()) {
             Some(text) => Ok(text.clone()),
-            None => secrets::fetch(&process_environment, reference),
+            None => from_environment(reference),
         }
     }
 }
 
-fn references(source: &Source) -> impl Iterator<Item = &SecretRef> {
-    let handshake = source.handshake.as_ref();
-    let token = handshake.and_then(|handshake| handshake.verify_token.as_ref());
-    source.secrets.iter().chain(&source.pinned).chain(token)
+/// The text of a secret that is in the environment. What is in a store is asked for only by ingest.
+///
+/// # Errors
+/// When it is not set, or in a store.
+pub fn from_environment(reference: &SecretRef) -> Result<String, SecretProblem> {
+    match reference {
+        SecretRef::Env(name) => process_environment(name).ok_or(SecretProblem::NotSet),
+        SecretRef::Ssm(_) | SecretRef::SecretsManager { .. } | SecretRef::Url(_) => {
+            let reason = "this command asks no store, the function does";
+            Err(SecretProblem::Unavailable(reason.to_owned()))
+        }
+    }
 }
 
 fn is_set(reference: &SecretRef) -> bool {

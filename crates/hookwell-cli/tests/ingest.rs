@@ -356,7 +356,10 @@ fn signed_handshakes_are_answered_only_when_the_signature_is_good() {
         401
     );
 
-    let sns = stage("aws-sns", "pinned = [\"env:P\"]");
+    let sns = stage(
+        "aws-sns",
+        "pinned = [\"env:P\"]\ntopics = [\"arn:aws:sns:us-east-1:000000000000:sample\"]",
+    );
     let confirmation = br#"{"Type":"SubscriptionConfirmation","Token":"t","SubscribeURL":"https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription"}"#;
     assert_eq!(sns.post(confirmation).status_code, 200);
     let foreign = br#"{"Type":"SubscriptionConfirmation","Token":"t","SubscribeURL":"https://evil.example/"}"#;

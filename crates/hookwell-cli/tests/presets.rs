@@ -30,8 +30,12 @@ fn source(preset: &str, secrets: &[&str]) -> Source {
         "aws-sns" | "paypal" | "plaid" => r#"["env:PINNED"]"#,
         _ => "[]",
     };
+    let topics = match preset {
+        "aws-sns" => "topics = [\"arn:aws:sns:us-west-2:123456789012:MyTopic\"]\n",
+        _ => "",
+    };
     let text = format!(
-        "[sources.x]\npreset = {preset:?}\nsecrets = {secrets:?}\npinned = {pinned}\n\
+        "[sources.x]\npreset = {preset:?}\nsecrets = {secrets:?}\npinned = {pinned}\n{topics}\
          public_url = \"https://hooks.example.com/webhooks/x\"\nallow_ips = [\"0.0.0.0/0\", \"::/0\"]\n"
     );
     let mut sources =
@@ -502,6 +506,10 @@ fn a_foreign_certificate_is_refused_before_anything_else() {
         "https://evil.example/api.paypal.com/",
         "https://api.paypal.com@evil.example/",
         "http://api.paypal.com/v1/notifications/certs/CERT-1",
+        "https://api.paypal.com/v1/notifications/certs/",
+        "https://api.paypal.com/v1/notifications/certs/../../other",
+        "https://api.paypal.com/v1/notifications/certs/CERT-1?x=1",
+        "https://api.paypal.com/v2/anything",
         "https://notapi.paypal.com/",
     ] {
         let mut bad = good.clone();
@@ -515,16 +523,23 @@ fn a_foreign_certificate_is_refused_before_anything_else() {
 }
 
 #[test]
-fn without_a_pinned_key_the_source_is_not_ready_rather_than_the_sender_wrong() {
-    for preset in ["aws-sns", "paypal", "plaid"] {
+fn without_a_key_the_source_is_not_ready_rather_than_the_sender_wrong() {
+    let not_fetched = |url: &str| Refusal::NotFetched(url.to_owned());
+    for (preset, expected) in [
+        (
+            "aws-sns",
+            not_fetched("https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0.pem"),
+        ),
+        (
+            "paypal",
+            not_fetched("https://api.paypal.com/v1/notifications/certs/CERT-sample"),
+        ),
+        ("plaid", Refusal::NotPinned),
+    ] {
         let mut source = source(preset, &["env:A"]);
         let delivery = sample(preset, "env:A");
         source.pinned.clear();
-        assert_eq!(
-            verify(&source, &delivery, NOW),
-            Err(Refusal::NotPinned),
-            "{preset}"
-        );
+        assert_eq!(verify(&source, &delivery, NOW), Err(expected), "{preset}");
     }
 }
 

@@ -4,8 +4,6 @@
 //! Answering 200 because the record *exists* loses events: a crash or an error between the put and the send leaves a
 //! record of something that was never queued.
 
-use std::collections::BTreeMap;
-
 use futures_util::future::join_all;
 use http::Method;
 use http::header::CONTENT_ENCODING;
@@ -16,40 +14,10 @@ use crate::handshake::Check;
 use crate::ledger::{Ledger, Remembered, Status};
 use crate::queue::Queue;
 use crate::reply::{Receipt, Reply};
-use crate::secret::SecretRef;
-use crate::source::{Keys, NotReady, OnInvalid, SecretProblem, Source, Verified};
+use crate::source::{NotReady, OnInvalid, Source, Verified};
+pub use crate::sources::{Sources, Wanted};
 use crate::time::Millis;
 use crate::verify::Refusal;
-
-/// The sources of a receiver and their keys.
-#[derive(Debug, Default)]
-pub struct Sources(BTreeMap<String, (Source, Result<Keys, NotReady>)>);
-
-impl Sources {
-    /// Finds the secrets of every source. A source whose secret is missing answers 503; the others work.
-    #[must_use]
-    pub fn new(
-        sources: Vec<Source>,
-        fetch: impl Fn(&SecretRef) -> Result<String, SecretProblem>,
-    ) -> Self {
-        let entry = |source: Source| {
-            let keys = source.keys(&fetch);
-            (source.name.clone(), (source, keys))
-        };
-        Self(sources.into_iter().map(entry).collect())
-    }
-
-    /// A source and its keys by name.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<(&Source, &Result<Keys, NotReady>)> {
-        self.0.get(name).map(|(source, keys)| (source, keys))
-    }
-
-    /// All of them, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&Source, &Result<Keys, NotReady>)> {
-        self.0.values().map(|(source, keys)| (source, keys))
-    }
-}
 
 /// Everything worth logging about one delivery, and nothing that is secret.
 #[derive(Debug, Clone)]
@@ -68,6 +36,8 @@ pub struct Received {
     pub verified: bool,
     /// What the sender is told.
     pub reply: Reply,
+    /// What might have changed this end, had it been here.
+    pub wanted: Option<Wanted>,
 }
 
 impl Received {
@@ -82,6 +52,7 @@ impl Received {
             secret: 0,
             verified: false,
             reply: receipt.reply(),
+            wanted: None,
         }
     }
 
@@ -112,7 +83,18 @@ pub async fn receive<L: Ledger, Q: Queue>(
     delivery: &Delivery,
     now: Millis,
 ) -> Received {
-    let (source, verified) = match admit(sources, delivery, now) {
+    let mut admitted = admit(sources, delivery, now);
+    let mut has_waited = false;
+    if let (Err(Some(wanted)), Some(name)) = (
+        admitted.as_ref().map_err(|refused| &refused.wanted),
+        &delivery.source,
+    ) {
+        has_waited = sources.obtain(name, wanted, now).await;
+    }
+    if has_waited {
+        admitted = admit(sources, delivery, now);
+    }
+    let (source, verified) = match admitted {
         Ok(admitted) => admitted,
         Err(refused) => return *refused,
     };
@@ -120,7 +102,9 @@ pub async fn receive<L: Ledger, Q: Queue>(
         Ok(events) => events,
         Err(refused) => return *refused,
     };
-    let end = remember_and_send(ledger, queue, events, now).await;
+    // The fetch had the time of the put, and the sender's time is up with the send. Sending what may be finished
+    // already costs a message; process tells.
+    let end = remember_and_send(ledger, queue, events, has_waited, now).await;
     Received {
         reason: end.reason,
         dedup_unavailable: end.dedup_unavailable,
@@ -157,7 +141,10 @@ pub fn admit<'a>(
         return refuse(Receipt::Compressed);
     }
     if let Some(handshake) = handshake {
-        match (handshake.unsigned(delivery, keys.as_ref().ok()), keys) {
+        match (
+            handshake.unsigned(delivery, keys.as_ref().as_ref().ok()),
+            keys.as_ref(),
+        ) {
             // Without its secret nobody can tell a right token from a wrong one.
             (Check::Refused, Err(why)) => return Err(not_ready(source, why)),
             (check, _) => checked(source, check)?,
@@ -166,17 +153,23 @@ pub fn admit<'a>(
     if delivery.method != Method::POST {
         return refuse(Receipt::MethodNotAllowed);
     }
-    let keys = match keys {
+    let keys = match keys.as_ref() {
         Ok(keys) => keys,
         Err(why) => return Err(not_ready(source, why)),
     };
     let verified = source.verify(keys, delivery, now).map_err(|why| {
-        let receipt = match why {
+        let (receipt, wanted) = match &why {
             // It may well be the sender; what is missing is on our side.
-            Refusal::NotReady | Refusal::NotPinned => Receipt::NotReady,
-            _ => Receipt::Unverified,
+            Refusal::NotFetched(url) => (Receipt::NotReady, Some(Wanted::Certificate(url.clone()))),
+            Refusal::NotReady | Refusal::NotPinned => (Receipt::NotReady, None),
+            // It may have been changed at the sender and in the store.
+            Refusal::WrongSignature => (Receipt::Unverified, Some(Wanted::Secrets)),
+            _ => (Receipt::Unverified, None),
         };
-        Box::new(Received::at(source, receipt, Some(why.to_string())))
+        Box::new(Received {
+            wanted,
+            ..Received::at(source, receipt, Some(why.to_string()))
+        })
     })?;
     if let Some(handshake) = handshake {
         let signed = handshake.signed(delivery, keys);
@@ -190,11 +183,10 @@ pub fn admit<'a>(
 }
 
 fn not_ready(source: &Source, why: &NotReady) -> Box<Received> {
-    Box::new(Received::at(
-        source,
-        Receipt::NotReady,
-        Some(why.to_string()),
-    ))
+    Box::new(Received {
+        wanted: Some(Wanted::Secrets),
+        ..Received::at(source, Receipt::NotReady, Some(why.to_string()))
+    })
 }
 
 /// Ends a delivery that was a handshake.
@@ -211,7 +203,10 @@ fn checked(source: &Source, check: Check) -> Result<(), Box<Received>> {
         Check::Act(reply, what) => Err(answered(reply, Some(what))),
         Check::Refused => {
             let reason = Some("the handshake carries the wrong token".to_owned());
-            Err(Box::new(Received::at(source, Receipt::Unverified, reason)))
+            Err(Box::new(Received {
+                wanted: Some(Wanted::Secrets),
+                ..Received::at(source, Receipt::Unverified, reason)
+            }))
         }
     }
 }
@@ -287,11 +282,13 @@ async fn remember_and_send<L: Ledger, Q: Queue>(
     ledger: &L,
     queue: &Q,
     events: Vec<Event>,
+    without_table: bool,
     now: Millis,
 ) -> Sent {
-    let mut reason = None;
+    let mut reason =
+        without_table.then(|| "keys were fetched in the time of the record".to_owned());
     let mut dedup_unavailable = false;
-    let mut is_away = false;
+    let mut is_away = without_table;
     let mut unfinished = Vec::with_capacity(events.len());
     for some in events.chunks(PUTS) {
         // A table that answered none of so many is away; asking on would only keep the sender waiting.

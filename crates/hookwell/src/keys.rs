@@ -1,9 +1,12 @@
-//! The keys of a source: its secrets decoded for each way it can sign, and what it pins.
+//! The keys of a source: its secrets decoded for each way it can sign, what it pins, and certificates that were fetched.
+
+use std::collections::BTreeMap;
 
 use crate::public_key::rsa_keys;
 use crate::secret::{Secret, SecretError, SecretRef};
 use crate::source::{Scheme, Source};
 use crate::special::web_keys::WebKeys;
+use crate::time::{DAY, Millis};
 
 /// The keys of a source.
 #[derive(Debug, Clone)]
@@ -12,6 +15,8 @@ pub struct Keys {
     pub(crate) schemes: Vec<Vec<Secret>>,
     /// What it pins.
     pub(crate) pinned: Pinned,
+    /// What was fetched in place of pins.
+    pub(crate) certificates: Certificates,
     /// The token of a handshake, where it is not one of the secrets.
     pub(crate) handshake: Option<Secret>,
 }
@@ -24,6 +29,57 @@ pub struct Pinned {
     /// Keys by name.
     pub web: WebKeys,
 }
+
+/// The most certificates of one source that are kept. A provider has a few at a time.
+pub const MAX_CERTIFICATES: usize = 8;
+
+/// How long a fetched certificate counts. Providers change theirs under a new address; this is for one that is
+/// withdrawn.
+pub const CERTIFICATE_LIFE: Millis = DAY;
+
+/// Certificates from addresses that deliveries named: a few, and not for ever.
+#[derive(Debug, Clone, Default)]
+pub struct Certificates(BTreeMap<String, Certificate>);
+
+#[derive(Debug, Clone)]
+struct Certificate {
+    keys: Vec<Vec<u8>>,
+    fetched_at: Millis,
+}
+
+impl Certificates {
+    /// The RSA keys of the certificate at this address, if it was fetched not too long ago.
+    #[must_use]
+    pub fn get(&self, url: &str, now: Millis) -> Option<&[Vec<u8>]> {
+        let found = self.0.get(url)?;
+        let age = now.saturating_sub(found.fetched_at);
+        (age < CERTIFICATE_LIFE).then_some(&found.keys)
+    }
+
+    /// Keeps the certificate in this text, in place of the oldest where there are too many.
+    ///
+    /// # Errors
+    /// When the text does not begin with one in PEM, or its key is not RSA.
+    pub(crate) fn add(&mut self, url: &str, text: &str, now: Millis) -> Result<(), SecretError> {
+        // Only the first: what else a page may hold is nobody's word.
+        let only = text.trim_start().starts_with("-----BEGIN CERTIFICATE-----");
+        let keys = only.then(|| rsa_keys(text)).unwrap_or_default();
+        let key = keys.into_iter().next();
+        let certificate = Certificate {
+            keys: vec![key.ok_or(SecretError::Encoding(PEM))?],
+            fetched_at: now,
+        };
+        self.0.insert(url.to_owned(), certificate);
+        if self.0.len() > MAX_CERTIFICATES {
+            let oldest = self.0.iter().min_by_key(|(_, one)| one.fetched_at);
+            let oldest = oldest.map(|(url, _)| url.clone());
+            oldest.and_then(|url| self.0.remove(&url));
+        }
+        Ok(())
+    }
+}
+
+const PEM: &str = "a PEM certificate with an RSA key";
 
 /// Why a source cannot verify anything now. It answers 503 until that changes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +106,13 @@ pub enum SecretProblem {
 }
 
 impl Source {
+    /// Everything that its keys are made of.
+    pub fn references(&self) -> impl Iterator<Item = &SecretRef> {
+        let handshake = self.handshake.as_ref();
+        let token = handshake.and_then(|handshake| handshake.verify_token.as_ref());
+        self.secrets.iter().chain(&self.pinned).chain(token)
+    }
+
     /// Decodes and checks the source's secrets, which `fetch` finds.
     ///
     /// # Errors
@@ -71,7 +134,10 @@ impl Source {
         };
         let mut texts = Vec::with_capacity(self.secrets.len());
         for reference in &self.secrets {
-            texts.push((reference, get(reference)?));
+            match get(reference) {
+                Err(why) if why.problem == SecretProblem::NotSet && reference.may_be_absent() => {}
+                found => texts.push((reference, found?)),
+            }
         }
         let mut schemes = Vec::with_capacity(self.schemes.len());
         for scheme in &self.schemes {
@@ -92,8 +158,7 @@ impl Source {
             } else {
                 let keys = rsa_keys(&text);
                 if keys.is_empty() {
-                    let what = "a PEM certificate with an RSA key";
-                    return Err(fail(reference, SecretError::Encoding(what)));
+                    return Err(fail(reference, SecretError::Encoding(PEM)));
                 }
                 pinned.rsa.extend(keys);
             }
@@ -113,6 +178,7 @@ impl Source {
         Ok(Keys {
             schemes,
             pinned,
+            certificates: Certificates::default(),
             handshake,
         })
     }

@@ -25,6 +25,7 @@ pub mod reply;
 pub mod sample;
 pub mod secret;
 pub mod source;
+pub mod sources;
 pub mod special;
 pub mod time;
 pub mod verified;

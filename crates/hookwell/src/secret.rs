@@ -25,7 +25,7 @@ const PLACEHOLDERS: [&str; 10] = [
     "insert_secret_here",
 ];
 
-/// Where a secret is kept; the text in the sources file, never the value.
+/// Where the text of a key is kept: what stands in the sources file, never the value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretRef {
     /// `env:NAME`
@@ -39,6 +39,8 @@ pub enum SecretRef {
         /// Staging label.
         stage: String,
     },
+    /// The certificate at an address that a delivery named; never in the file.
+    Url(String),
 }
 
 impl SecretRef {
@@ -53,7 +55,7 @@ impl SecretRef {
             "env" => Some(Self::Env(name.to_owned())),
             "ssm" => Some(Self::Ssm(name.to_owned())),
             "secretsmanager" => {
-                let (id, stage) = name.split_once('#').unwrap_or((name, "AWSCURRENT"));
+                let (id, stage) = name.split_once('#').unwrap_or((name, CURRENT));
                 Some(Self::SecretsManager {
                     id: id.to_owned(),
                     stage: stage.to_owned(),
@@ -62,7 +64,17 @@ impl SecretRef {
             _ => None,
         }
     }
+
+    /// Whether its absence is no problem: a version of a secret beside the current one is there only after a
+    /// rotation, or during one ("Rotate AWS Secrets Manager secrets", staging labels).
+    #[must_use]
+    pub fn may_be_absent(&self) -> bool {
+        matches!(self, Self::SecretsManager { stage, .. } if stage != CURRENT)
+    }
 }
+
+/// The label of the version that counts.
+const CURRENT: &str = "AWSCURRENT";
 
 impl fmt::Display for SecretRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,6 +82,7 @@ impl fmt::Display for SecretRef {
             Self::Env(name) => write!(f, "env:{name}"),
             Self::Ssm(name) => write!(f, "ssm:{name}"),
             Self::SecretsManager { id, stage } => write!(f, "secretsmanager:{id}#{stage}"),
+            Self::Url(url) => f.write_str(url),
         }
     }
 }

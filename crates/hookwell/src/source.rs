@@ -157,11 +157,13 @@ impl Source {
                 url: self.public_url.as_deref(),
                 secrets,
                 pinned: &keys.pinned,
+                certificates: &keys.certificates,
                 now,
             };
             match scheme.verify(&claim) {
                 Ok(secret) => return Ok(Verified::new(self, delivery, secret)),
                 // Of several schemes, the one that got furthest says most.
+                Err(_) if refusal == Refusal::WrongSignature => {}
                 Err(Refusal::MissingHeader(_) | Refusal::NotReady)
                     if refusal != Refusal::NotReady => {}
                 Err(reason) => refusal = reason,

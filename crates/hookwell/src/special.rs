@@ -1,9 +1,9 @@
 //! The schemes that no recipe can express: the signature is in the body, covers sorted fields, or is made with a key
 //! that the sender names by an address.
 //!
-//! Nothing here fetches. A certificate or a web key counts only when the source pins it; the address that a request
-//! gives is checked against the provider's hosts first, so that a cache which fetches can be put before
-//! [`crate::keys::Pinned`] without being asked for foreign addresses.
+//! Nothing here fetches. A certificate or a web key counts when the source pins it; else a certificate may have been
+//! fetched before. Only after every check that needs no key does a scheme ask for one, by [`Refusal::NotFetched`], and
+//! only at an address that it found to be the provider's.
 
 pub mod adyen;
 pub mod aws_sns;
@@ -17,6 +17,7 @@ pub mod web_keys;
 
 use serde_json::Value;
 
+use crate::algorithm::Encoding;
 use crate::delivery::Delivery;
 use crate::recipe::Signer;
 use crate::secret::{KeyDecoding, KeyEncoding};
@@ -29,7 +30,7 @@ pub struct Special {
     pub kind: SpecialKind,
     /// How far its signed time may be from now, for those that have one.
     pub tolerance: Tolerance,
-    /// The SNS topics that may send; all of AWS when empty.
+    /// The SNS topics that may send.
     pub topics: Vec<String>,
 }
 
@@ -201,10 +202,35 @@ fn object(delivery: &Delivery) -> Result<serde_json::Map<String, Value>, Refusal
     serde_json::from_slice(&delivery.body).map_err(|_| Refusal::MalformedBody)
 }
 
-/// Whether an address is `https` on a host for which `is_host` says yes. The host is everything up to the first
-/// slash, so that neither a user name nor a longer domain can pass for it.
-fn is_at(url: &str, is_host: impl Fn(&str) -> bool) -> bool {
-    url.strip_prefix("https://")
-        .and_then(|rest| rest.split_once('/'))
-        .is_some_and(|(host, _)| is_host(host))
+/// The path of an `https` address on a host for which `is_host` says yes, without its first slash. The host is
+/// everything up to there, so that neither a user name nor a longer domain can pass for it.
+fn path_at(url: &str, is_host: impl Fn(&str) -> bool) -> Option<&str> {
+    let (host, path) = url.strip_prefix("https://")?.split_once('/')?;
+    is_host(host).then_some(path)
+}
+
+/// Whether this is the name of a file and nothing more: no folder, no query, no escape.
+fn is_file_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    (1..=128).contains(&text.len()) && text.bytes().all(plain)
+}
+
+/// The RSA keys that may have signed: what the source pins, else those of the certificate at this address, which the
+/// caller MUST have found to be the provider's.
+fn rsa_keys<'c>(claim: &Claim<'c>, url: &str) -> Result<&'c [Vec<u8>], Refusal> {
+    if claim.pinned.rsa.is_empty() {
+        let fetched = claim.certificates.get(url, claim.now);
+        fetched.ok_or_else(|| Refusal::NotFetched(url.to_owned()))
+    } else {
+        Ok(&claim.pinned.rsa)
+    }
+}
+
+/// The bytes of an RSA signature in base64. One of another length than the keys taken here make is none.
+fn rsa_signature(text: &str) -> Result<Vec<u8>, Refusal> {
+    let bytes = Encoding::Base64.decode(text);
+    // 2,048 to 8,192 bits, as the names of the algorithms say.
+    bytes
+        .filter(|bytes| (256..=1024).contains(&bytes.len()))
+        .ok_or(Refusal::MalformedSignature)
 }

@@ -1,7 +1,7 @@
 //! Verification: the one gate between bytes from the internet and everything behind it.
 
 use crate::delivery::Delivery;
-use crate::keys::Pinned;
+use crate::keys::{Certificates, Pinned};
 use crate::secret::Secret;
 use crate::time::Millis;
 
@@ -16,6 +16,8 @@ pub struct Claim<'a> {
     pub secrets: &'a [Secret],
     /// The RSA keys, or the web keys, that the source pins.
     pub pinned: &'a Pinned,
+    /// The certificates that were fetched for it.
+    pub certificates: &'a Certificates,
     /// The time to measure its timestamp against.
     pub now: Millis,
 }
@@ -110,8 +112,11 @@ pub enum Refusal {
     /// A certificate that the sender names is not on a host of the provider.
     #[error("the certificate is not on the provider's host")]
     ForeignCertificate,
-    /// The key that the sender names is not pinned, and nothing fetches it.
-    #[error("certificate not pinned")]
+    /// The certificate at this address is the provider's and would decide, and it is not here.
+    #[error("the certificate at {0} is not here")]
+    NotFetched(String),
+    /// No key is pinned, and nothing fetches one.
+    #[error("no key is pinned")]
     NotPinned,
     /// Signed by the provider, for somebody else.
     #[error("the message is of a topic that this source does not name")]

@@ -129,8 +129,12 @@ fn an_id_in_an_unsigned_header_counts_only_with_the_body() {
 #[test]
 fn every_preset_is_a_source_once_it_has_what_only_its_user_knows() {
     for preset in presets() {
+        let topics = match preset.as_str() {
+            "aws-sns" => "topics = [\"arn:aws:sns:us-east-1:000000000000:sample\"]\n",
+            _ => "",
+        };
         let text = format!(
-            "[sources.x]\npreset = {preset:?}\nsecrets = [\"env:X\"]\nallow_ips = [\"::/0\"]\npublic_url = \"https://x.example/webhooks/x\"\n"
+            "[sources.x]\npreset = {preset:?}\nsecrets = [\"env:X\"]\nallow_ips = [\"::/0\"]\npublic_url = \"https://x.example/webhooks/x\"\n{topics}"
         );
         assert!(parse(&text).is_ok(), "{preset}: {:?}", parse(&text));
     }
@@ -141,6 +145,11 @@ fn unsigned_needs_an_address_list_and_signed_needs_a_secret() {
     assert!(
         problems("[sources.a]\npreset = \"plain\"")[0]
             .starts_with("sources.a.allow_ips: is missing")
+    );
+    assert!(
+        problems("[sources.a]\npreset = \"aws-sns\"")[0]
+            .starts_with("sources.a.topics: is missing"),
+        "any account can have SNS sign"
     );
     assert!(
         problems("[sources.a]\npreset = \"generic\"")[0]

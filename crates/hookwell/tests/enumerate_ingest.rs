@@ -196,7 +196,7 @@ fn event(delivery: &Delivery, now: i64) -> Event {
     let sources = sources();
     let (source, keys) = sources.get("plain").unwrap();
     source
-        .verify(keys.as_ref().unwrap(), delivery, now)
+        .verify((*keys).as_ref().unwrap(), delivery, now)
         .unwrap()
         .events(now)
         .unwrap()

@@ -11,9 +11,10 @@ use hookwell::ingest::{Received, Sources, receive};
 use hookwell::ledger::Ledger;
 use hookwell::queue::Queue;
 use hookwell::reply::{Receipt, Reply};
+use hookwell::source::Source;
 use hookwell::time::Millis;
 use hookwell_aws::settings::{Environment, required};
-use hookwell_aws::{Connection, EventsTable, Limits, SqsQueue, secrets};
+use hookwell_aws::{Connection, EventsTable, Limits, SqsQueue, stores};
 use serde::Serialize;
 
 /// The sources file that this build carries.
@@ -50,7 +51,7 @@ impl Ingest<EventsTable, SqsQueue> {
     ///
     /// # Errors
     /// When a setting is missing or the sources file has mistakes.
-    pub fn from_environment(env: Environment<'_>) -> Result<Self, StartError> {
+    pub async fn from_environment(env: Environment<'static>) -> Result<Self, StartError> {
         let connection = Connection::from_environment(env)?;
         let ledger = EventsTable::new(
             connection.dynamodb(Limits::INGEST_PUT),
@@ -60,26 +61,26 @@ impl Ingest<EventsTable, SqsQueue> {
             connection.sqs(Limits::INGEST_SEND),
             required(env, "HOOKWELL_QUEUE_URL")?,
         );
-        Ok(Self::new(sources(env)?, ledger, queue))
+        let sources = config(env)?;
+        let sources = Sources::fetched(sources, &stores::fetch(env, connection), now()).await;
+        for (source, keys) in sources.iter() {
+            if let Err(why) = &*keys {
+                tracing::error!(source.name, reason = %why, "source is not ready and answers 503");
+            }
+        }
+        Ok(Self::new(sources, ledger, queue))
     }
 }
 
-fn sources(env: Environment<'_>) -> Result<Sources, StartError> {
+fn config(env: Environment<'_>) -> Result<Vec<Source>, StartError> {
     let file = env("HOOKWELL_SOURCES_FILE")
         .map(std::fs::read_to_string)
         .transpose();
     let file = file.map_err(StartError::File)?;
-    let sources = config::parse(file.as_deref().unwrap_or(SOURCES)).map_err(|problems| {
+    config::parse(file.as_deref().unwrap_or(SOURCES)).map_err(|problems| {
         let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
         StartError::Sources(lines.join("\n"))
-    })?;
-    let sources = Sources::new(sources, |reference| secrets::fetch(env, reference));
-    for (source, keys) in sources.iter() {
-        if let Err(why) = keys {
-            tracing::error!(source.name, reason = %why, "source is not ready and answers 503");
-        }
-    }
-    Ok(sources)
+    })
 }
 
 impl<L: Ledger, Q: Queue> Ingest<L, Q> {
@@ -96,6 +97,12 @@ impl<L: Ledger, Q: Queue> Ingest<L, Q> {
     pub async fn respond(&self, event: &str, request_id: &str, now: Millis) -> Response {
         let (source, received, bytes) = match request::delivery(event, request_id) {
             Ok(delivery) => {
+                // Beside the delivery, which does not wait for it. What is not done by the time of the answer goes on
+                // with the next one, after Lambda has thawed the function.
+                let name = delivery.source.as_deref();
+                if let Some(renewal) = name.and_then(|name| self.sources.renewal(name, now)) {
+                    tokio::spawn(renewal);
+                }
                 let received =
                     receive(&self.sources, &self.ledger, &self.queue, &delivery, now).await;
                 (delivery.source, received, delivery.body.len())

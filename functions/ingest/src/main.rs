@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init(&process_environment);
-    let ingest = Ingest::from_environment(&process_environment)?;
+    let ingest = Ingest::from_environment(&process_environment).await?;
     let ingest = &ingest;
     let handle = |event: LambdaEvent<Box<RawValue>>| async move {
         let LambdaEvent { payload, context } = event;

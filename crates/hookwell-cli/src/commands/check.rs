@@ -9,8 +9,7 @@ use clap::Args;
 use hookwell::config;
 use hookwell::secret::SecretRef;
 use hookwell::source::{SecretProblem, Source};
-use hookwell_aws::secrets;
-use hookwell_aws::settings::process_environment;
+use hookwell_cli::secrets::from_environment;
 use hookwell_cli::template::{self, RULES};
 use serde_json::{Value, json};
 
@@ -166,13 +165,15 @@ fn findings(text: &str) -> (Findings, Vec<Source>) {
         for (key, references) in places {
             let path = format!("sources.{}.{key}", source.name);
             for reference in references {
-                let fetch = |wanted: &_| secrets::fetch(&process_environment, wanted);
-                match only(source, key, &reference).keys(fetch) {
+                match only(source, key, &reference).keys(from_environment) {
                     Ok(_) => {}
                     Err(why) if matches!(why.problem, SecretProblem::Unusable(_)) => {
                         found.problems.push(finding(&path, why.to_string()));
                     }
-                    Err(why) => found.notes.push(finding(&path, format!("{why} here"))),
+                    Err(why) if why.problem == SecretProblem::NotSet => {
+                        found.notes.push(finding(&path, format!("{why} here")));
+                    }
+                    Err(why) => found.notes.push(finding(&path, why.to_string())),
                 }
             }
         }

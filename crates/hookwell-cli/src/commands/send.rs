@@ -85,6 +85,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             source.name
         )
     };
+    let is_near = ["http://127.0.0.1", "http://localhost"]
+        .iter()
+        .any(|near| url.starts_with(near));
+    if !is_near && !source.is_unsigned() && secrets.are_made_up_for(source) {
+        eprintln!(
+            "note: signed with what `hookwell dev` makes up, not with the secret of {}, which this command asks no \
+             store for: export it under an env: reference",
+            source.name
+        );
+    }
     let pauses: &[u64] = if arguments.retry { &SCHEDULE } else { &[] };
     for pause in pauses.iter().map(Some).chain([None]) {
         // Each try is signed anew, as the Standard Webhooks specification asks of senders.

@@ -23,6 +23,13 @@ pub(super) fn schemes(fields: &mut Fields<'_>, problems: &Problems) -> Vec<Schem
             "goes with verifier = \"aws-sns\"",
         );
     }
+    if topics.is_empty() && verifier == Some(SpecialKind::AwsSns) {
+        problems.add(
+            &format!("{path}.topics"),
+            "is missing: every AWS account can have SNS sign to this address, so name the topics that may send, \
+             [\"arn:aws:sns:REGION:ACCOUNT:NAME\"]",
+        );
+    }
     if tolerance.is_some() && !named {
         problems.add(
             &format!("{path}.tolerance"),

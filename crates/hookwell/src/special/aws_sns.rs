@@ -2,7 +2,7 @@
 //! <https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html>
 //!
 //! Every AWS account can have SNS sign a message to any address, so the signature alone says little: `topics` of the
-//! source names the topics that may send.
+//! source names the topics that may send, and a source without them is refused by the sources file.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use ring::signature::{
 };
 use serde_json::json;
 
-use super::{is_at, object};
+use super::{is_file_name, object, path_at, rsa_keys, rsa_signature};
 use crate::algorithm::Encoding;
 use crate::delivery::Delivery;
 use crate::json::{Json, Pointer};
@@ -49,28 +49,21 @@ pub(super) fn verify(claim: &Claim<'_>, topics: &[String]) -> Result<usize, Refu
         _ => return Err(Refusal::MalformedSignature),
     };
     let url = field("SigningCertURL").ok_or(Refusal::MalformedBody)?;
-    if !is_service_url(&url) || !url.ends_with(".pem") {
+    if !is_certificate_url(&url) {
         return Err(Refusal::ForeignCertificate);
     }
-    if !topics.is_empty() {
-        let topic = field("TopicArn").unwrap_or_default();
-        if !topics.iter().any(|known| *known == topic) {
-            return Err(Refusal::ForeignTopic);
-        }
+    let topic = field("TopicArn").unwrap_or_default();
+    if !topics.iter().any(|known| *known == topic) {
+        return Err(Refusal::ForeignTopic);
     }
-    let signature = field("Signature").ok_or(Refusal::NoSignature)?;
-    let signature = Encoding::Base64.decode(&signature);
-    let signature = signature.ok_or(Refusal::MalformedSignature)?;
+    let signature = rsa_signature(&field("Signature").ok_or(Refusal::NoSignature)?)?;
     let bytes = signed_bytes(&body, &kind)?;
-    if claim.pinned.rsa.is_empty() {
-        return Err(Refusal::NotPinned);
-    }
     let fits = |key: &Vec<u8>| {
         UnparsedPublicKey::new(algorithm, key)
             .verify(&bytes, &signature)
             .is_ok()
     };
-    if claim.pinned.rsa.iter().any(fits) {
+    if rsa_keys(claim, &url)?.iter().any(fits) {
         Ok(0)
     } else {
         Err(Refusal::WrongSignature)
@@ -102,14 +95,38 @@ fn text<'a>(body: &Json<'a>, name: &str) -> Result<Option<Cow<'a, str>>, Refusal
 /// Whether an address is one of SNS itself, in any region.
 #[must_use]
 pub fn is_service_url(url: &str) -> bool {
-    is_at(url, |host| {
-        let region = host.strip_prefix("sns.").and_then(|rest| {
-            rest.strip_suffix(".amazonaws.com")
-                .or_else(|| rest.strip_suffix(".amazonaws.com.cn"))
-        });
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        region.is_some_and(|region| region.len() >= 3 && region.bytes().all(plain))
+    path_at(url, is_host).is_some()
+}
+
+/// Whether an address is where SNS keeps its certificates. Anything else on its host is no place for one: its API
+/// answers with texts that a caller chose.
+fn is_certificate_url(url: &str) -> bool {
+    path_at(url, is_host).is_some_and(|path| {
+        let is_pem = path.strip_suffix(".pem").is_some();
+        is_pem && path.starts_with("SimpleNotificationService-") && is_file_name(path)
     })
+}
+
+/// `sns.REGION.amazonaws.com`. A region is two letters, words and a number: `sns.s3-us-west-2.amazonaws.com` has the
+/// same form, and is somebody's bucket.
+fn is_host(host: &str) -> bool {
+    let region = host.strip_prefix("sns.").and_then(|rest| {
+        rest.strip_suffix(".amazonaws.com")
+            .or_else(|| rest.strip_suffix(".amazonaws.com.cn"))
+    });
+    let Some((words, number)) = region.and_then(|region| region.rsplit_once('-')) else {
+        return false;
+    };
+    let is_word =
+        |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    let mut words = words.split('-');
+    words
+        .next()
+        .is_some_and(|first| first.len() == 2 && is_word(first))
+        && words.clone().count() > 0
+        && words.all(is_word)
+        && number.len() == 1
+        && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 pub(super) fn sign(
@@ -157,26 +174,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_hosts_of_the_service_may_hold_a_certificate() {
+    fn only_the_service_itself_may_hold_a_certificate() {
         for good in [
             "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-1.pem",
-            "https://sns.cn-north-1.amazonaws.com.cn/x.pem",
+            "https://sns.us-gov-west-1.amazonaws.com/SimpleNotificationService-f3ecfb72.pem",
+            "https://sns.cn-north-1.amazonaws.com.cn/SimpleNotificationService-1.pem",
         ] {
-            assert!(is_service_url(good), "{good}");
+            assert!(is_certificate_url(good), "{good}");
         }
         for bad in [
-            "http://sns.eu-west-1.amazonaws.com/x.pem",
+            "http://sns.eu-west-1.amazonaws.com/SimpleNotificationService-1.pem",
             "https://sns.eu-west-1.amazonaws.com",
-            "https://sns.eu-west-1.amazonaws.com.evil.example/x.pem",
-            "https://sns.eu-west-1.amazonaws.com@evil.example/x.pem",
-            "https://evil.example/sns.eu-west-1.amazonaws.com/x.pem",
-            "https://evil.example#.sns.eu-west-1.amazonaws.com/x.pem",
-            "https://sns.evil.example.amazonaws.com/x.pem",
-            "https://sns.eu-west-1.amazonaws.com:8443/x.pem",
-            "https://SNS.eu-west-1.amazonaws.com/x.pem",
-            "https://s3.amazonaws.com/x.pem",
+            "https://sns.eu-west-1.amazonaws.com.evil.example/SimpleNotificationService-1.pem",
+            "https://sns.eu-west-1.amazonaws.com@evil.example/SimpleNotificationService-1.pem",
+            "https://evil.example/sns.eu-west-1.amazonaws.com/SimpleNotificationService-1.pem",
+            "https://evil.example#.sns.eu-west-1.amazonaws.com/SimpleNotificationService-1.pem",
+            "https://sns.evil.example.amazonaws.com/SimpleNotificationService-1.pem",
+            "https://sns.eu-west-1.amazonaws.com:8443/SimpleNotificationService-1.pem",
+            "https://SNS.eu-west-1.amazonaws.com/SimpleNotificationService-1.pem",
+            "https://s3.amazonaws.com/SimpleNotificationService-1.pem",
+            "https://sns.s3-us-west-2.amazonaws.com/SimpleNotificationService-1.pem",
+            "https://sns.s3-accelerate.amazonaws.com/SimpleNotificationService-1.pem",
+            "https://sns.eu-west-1.amazonaws.com/other.pem",
+            "https://sns.eu-west-1.amazonaws.com/?Action=X&a=SimpleNotificationService-1.pem",
+            "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-1.pem?x=.pem",
+            "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-/../1.pem",
+            "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-%2f.pem",
         ] {
-            assert!(!is_service_url(bad), "{bad}");
+            assert!(!is_certificate_url(bad), "{bad}");
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 
-use super::{any_secret, is_at, key, required};
+use super::{any_secret, is_file_name, key, path_at, required, rsa_keys, rsa_signature};
 use crate::algorithm::Encoding;
 use crate::delivery::Delivery;
 use crate::event::hash;
@@ -27,6 +27,9 @@ const HOSTS: [&str; 4] = [
     "api-m.sandbox.paypal.com",
 ];
 
+/// Where they keep their certificates, as in the sample of the page.
+const CERTIFICATES: &str = "v1/notifications/certs/";
+
 pub(super) fn verify(claim: &Claim<'_>) -> Result<usize, Refusal> {
     let delivery = claim.delivery;
     let id = required(delivery, ID)?;
@@ -36,17 +39,16 @@ pub(super) fn verify(claim: &Claim<'_>) -> Result<usize, Refusal> {
     if required(delivery, ALGORITHM)? != "SHA256withRSA" {
         return Err(Refusal::UnsupportedVersion(ALGORITHM.to_owned()));
     }
-    if !is_at(&url, |host| HOSTS.contains(&host)) {
+    let name = path_at(&url, |host| HOSTS.contains(&host))
+        .and_then(|path| path.strip_prefix(CERTIFICATES));
+    if !name.is_some_and(is_file_name) {
         return Err(Refusal::ForeignCertificate);
     }
-    let signature = Encoding::Base64.decode(&signature);
-    let signature = signature.ok_or(Refusal::MalformedSignature)?;
-    if claim.pinned.rsa.is_empty() {
-        return Err(Refusal::NotPinned);
-    }
+    let signature = rsa_signature(&signature)?;
+    let keys = rsa_keys(claim, &url)?;
     any_secret(claim, |webhook| {
         let bytes = signed_bytes(&id, &time, webhook, &delivery.body);
-        claim.pinned.rsa.iter().any(|key| {
+        keys.iter().any(|key| {
             UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key)
                 .verify(&bytes, &signature)
                 .is_ok()
@@ -91,7 +93,7 @@ pub(super) fn sign(
     added.header(TIME, time);
     added.header(
         CERTIFICATE,
-        format!("https://{}/v1/notifications/certs/CERT-sample", HOSTS[0]),
+        format!("https://{}/{CERTIFICATES}CERT-sample", HOSTS[0]),
     );
     added.header(ALGORITHM, "SHA256withRSA".to_owned());
     added.header(SIGNATURE, signature);

@@ -111,7 +111,7 @@ fn pinned(source: &Source) -> impl Iterator<Item = &str> {
 fn in_environment(reference: &SecretRef) -> Option<&str> {
     match reference {
         SecretRef::Env(name) => Some(name),
-        SecretRef::Ssm(_) | SecretRef::SecretsManager { .. } => None,
+        SecretRef::Ssm(_) | SecretRef::SecretsManager { .. } | SecretRef::Url(_) => None,
     }
 }
 

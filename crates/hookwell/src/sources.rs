@@ -1,0 +1,284 @@
+//! The sources of a receiver and their keys: fetched at start, kept, and fetched again.
+//!
+//! Keys are fetched again in the background when they have an age, and once while a delivery waits that they refuse:
+//! its sender may have changed them. Both have a pause, so that nobody can have a store asked by sending rubbish. A
+//! store that does not answer leaves the last keys in force.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, join_all};
+
+use crate::secret::SecretRef;
+use crate::source::{Keys, NotReady, SecretProblem, Source};
+use crate::time::Millis;
+
+/// The age at which keys from a store are fetched again in the background. The same as the cache of AWS's own
+/// extension ("Using Parameter Store parameters in AWS Lambda functions", `SSM_PARAMETER_STORE_TTL`).
+pub const RENEW_AFTER: Millis = 300_000;
+
+/// The pause between two fetches that deliveries of one source cause, and before a fetch that failed is repeated in
+/// the background.
+pub const PAUSE: Millis = 30_000;
+
+/// Finds the text under a reference. It MUST end within 0.4 s by itself: a sender may be waiting.
+#[derive(Clone)]
+pub struct Fetch(Arc<Find>);
+
+type Find = dyn Fn(SecretRef) -> BoxFuture<'static, Result<String, SecretProblem>> + Send + Sync;
+
+impl Fetch {
+    /// Fetches by this function.
+    pub fn new<T>(find: impl Fn(SecretRef) -> T + Send + Sync + 'static) -> Self
+    where
+        T: Future<Output = Result<String, SecretProblem>> + Send + 'static,
+    {
+        Self(Arc::new(move |reference| find(reference).boxed()))
+    }
+
+    /// The text under a reference.
+    ///
+    /// # Errors
+    /// When there is none, or its store did not answer.
+    pub async fn find(&self, reference: SecretRef) -> Result<String, SecretProblem> {
+        (self.0)(reference).await
+    }
+}
+
+impl fmt::Debug for Fetch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fetch(..)")
+    }
+}
+
+/// What is not here and might change how a delivery ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// What the stores hold now.
+    Secrets,
+    /// The certificate at an address that was found to be the provider's.
+    Certificate(String),
+}
+
+/// The sources of a receiver and their keys.
+#[derive(Debug, Default)]
+pub struct Sources(BTreeMap<String, Arc<Entry>>);
+
+#[derive(Debug)]
+struct Entry {
+    source: Source,
+    /// `None` where the keys stay as they are.
+    fetch: Option<Fetch>,
+    held: Mutex<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    keys: Arc<Result<Keys, NotReady>>,
+    /// When the secrets are due to be fetched in the background.
+    due: Millis,
+    /// Until when no delivery has the secrets fetched.
+    secrets_pause: Millis,
+    /// Until when no delivery has a certificate fetched.
+    certificate_pause: Millis,
+}
+
+impl Sources {
+    /// The sources with keys that stay as they are. A source whose secret is missing answers 503; the others work.
+    #[must_use]
+    pub fn new(
+        sources: Vec<Source>,
+        find: impl Fn(&SecretRef) -> Result<String, SecretProblem>,
+    ) -> Self {
+        let entry = |source: Source| {
+            let keys = source.keys(&find);
+            Entry::new(source, None, keys, Millis::MAX)
+        };
+        sources.into_iter().map(entry).collect()
+    }
+
+    /// The sources with keys that are fetched, all at once now and again later.
+    pub async fn fetched(sources: Vec<Source>, fetch: &Fetch, now: Millis) -> Self {
+        let entry = async |source: Source| {
+            let keys = keys(&source, fetch).await;
+            let due = now.saturating_add(RENEW_AFTER);
+            Entry::new(source, Some(fetch.clone()), keys, due)
+        };
+        let entries = join_all(sources.into_iter().map(entry)).await;
+        entries.into_iter().collect()
+    }
+
+    /// A source and its keys by name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<(&Source, Arc<Result<Keys, NotReady>>)> {
+        self.0.get(name).map(|entry| entry.pair())
+    }
+
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&Source, Arc<Result<Keys, NotReady>>)> {
+        self.0.values().map(|entry| entry.pair())
+    }
+
+    /// Fetches the secrets of a source again, where they are due: to be run beside a delivery, which need not wait.
+    #[must_use]
+    pub fn renewal(
+        &self,
+        name: &str,
+        now: Millis,
+    ) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let entry = self.0.get(name)?;
+        let fetch = entry.stored()?.clone();
+        let mut held = entry.held();
+        // Without keys the delivery itself waits for them.
+        if now < held.due || held.keys.is_err() {
+            return None;
+        }
+        held.due = now.saturating_add(PAUSE);
+        drop(held);
+        let entry = Arc::clone(entry);
+        Some(async move { entry.renew(&fetch, now).await })
+    }
+
+    /// Fetches what a delivery of this source wants, unless that was done a moment ago. Whether it was asked for.
+    pub(crate) async fn obtain(&self, name: &str, wanted: &Wanted, now: Millis) -> bool {
+        let Some(entry) = self.0.get(name) else {
+            return false;
+        };
+        let fetch = match wanted {
+            Wanted::Secrets => entry.stored(),
+            Wanted::Certificate(_) => entry.fetch.as_ref(),
+        };
+        let Some(fetch) = fetch else { return false };
+        if !entry.takes_turn(wanted, now) {
+            return false;
+        }
+        match wanted {
+            Wanted::Secrets => entry.renew(fetch, now).await,
+            Wanted::Certificate(url) => entry.add_certificate(fetch, url, now).await,
+        }
+        true
+    }
+}
+
+impl FromIterator<Entry> for Sources {
+    fn from_iter<T: IntoIterator<Item = Entry>>(entries: T) -> Self {
+        let named = |entry: Entry| (entry.source.name.clone(), Arc::new(entry));
+        Self(entries.into_iter().map(named).collect())
+    }
+}
+
+impl Entry {
+    fn new(
+        source: Source,
+        fetch: Option<Fetch>,
+        keys: Result<Keys, NotReady>,
+        due: Millis,
+    ) -> Self {
+        let held = Held {
+            keys: Arc::new(keys),
+            due,
+            secrets_pause: Millis::MIN,
+            certificate_pause: Millis::MIN,
+        };
+        Self {
+            source,
+            fetch,
+            held: Mutex::new(held),
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        // What is behind it is replaced whole, so a panic elsewhere left it good.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pair(&self) -> (&Source, Arc<Result<Keys, NotReady>>) {
+        (&self.source, Arc::clone(&self.held().keys))
+    }
+
+    /// The way to the source's secrets, where any is in a store: the environment never changes.
+    fn stored(&self) -> Option<&Fetch> {
+        let is_stored = |reference: &SecretRef| !matches!(reference, SecretRef::Env(_));
+        let fetch = self.fetch.as_ref()?;
+        self.source.references().any(is_stored).then_some(fetch)
+    }
+
+    /// Whether the pause is over; then the next one begins.
+    fn takes_turn(&self, wanted: &Wanted, now: Millis) -> bool {
+        let mut held = self.held();
+        let pause = match wanted {
+            Wanted::Secrets => &mut held.secrets_pause,
+            Wanted::Certificate(_) => &mut held.certificate_pause,
+        };
+        let is_over = now >= *pause;
+        if is_over {
+            *pause = now.saturating_add(PAUSE);
+        }
+        is_over
+    }
+
+    async fn renew(&self, fetch: &Fetch, now: Millis) {
+        let found = keys(&self.source, fetch).await;
+        let mut held = self.held();
+        match (found, &*held.keys) {
+            (
+                Err(NotReady {
+                    reference,
+                    problem: problem @ SecretProblem::Unavailable(_),
+                }),
+                Ok(_),
+            ) => {
+                tracing::warn!(source.name = self.source.name, %reference, %problem, "the last keys stay");
+            }
+            (Ok(mut keys), last) => {
+                if let Ok(last) = last {
+                    keys.certificates = last.certificates.clone();
+                }
+                held.keys = Arc::new(Ok(keys));
+                held.due = now.saturating_add(RENEW_AFTER);
+            }
+            // What a store says counts, also when it is that the secret is gone or blank.
+            (Err(why), _) => {
+                tracing::error!(source.name = self.source.name, reason = %why, "source is not ready and answers 503");
+                held.keys = Arc::new(Err(why));
+            }
+        }
+    }
+
+    async fn add_certificate(&self, fetch: &Fetch, url: &str, now: Millis) {
+        let reference = SecretRef::Url(url.to_owned());
+        let found = fetch.find(reference).await;
+        let mut held = self.held();
+        let added = found.and_then(|text| match &*held.keys {
+            Ok(keys) => {
+                let mut keys = keys.clone();
+                keys.certificates.add(url, &text, now)?;
+                Ok(Some(keys))
+            }
+            Err(_) => Ok(None),
+        });
+        match added {
+            Ok(Some(keys)) => held.keys = Arc::new(Ok(keys)),
+            Ok(None) => {}
+            Err(problem) => {
+                tracing::warn!(source.name = self.source.name, url, %problem, "no certificate");
+            }
+        }
+    }
+}
+
+/// Fetches the secrets of a source beside each other and decodes them.
+async fn keys(source: &Source, fetch: &Fetch) -> Result<Keys, NotReady> {
+    let text = async |reference: &SecretRef| {
+        let text = fetch.find(reference.clone()).await;
+        (reference.to_string(), text)
+    };
+    let texts = join_all(source.references().map(text)).await;
+    let texts: BTreeMap<_, _> = texts.into_iter().collect();
+    source.keys(|reference| {
+        let text = texts.get(&reference.to_string()).cloned();
+        text.unwrap_or(Err(SecretProblem::NotSet))
+    })
+}

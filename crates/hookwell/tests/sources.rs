@@ -1,0 +1,401 @@
+//! Keys are fetched, kept and fetched again, on an injected clock and from stores that a test can break.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures_util::FutureExt as _;
+use hookwell::config;
+use hookwell::delivery::Delivery;
+use hookwell::ingest::{Received, Sources, receive};
+use hookwell::keys::{CERTIFICATE_LIFE, MAX_CERTIFICATES};
+use hookwell::memory::{MemoryLedger, MemoryQueue};
+use hookwell::public_key::KeyPair;
+use hookwell::secret::SecretRef;
+use hookwell::source::{SecretProblem, Source};
+use hookwell::sources::{Fetch, PAUSE, RENEW_AFTER};
+use http::{HeaderMap, Method};
+use serde_json::json;
+
+const NOW: i64 = 1_790_000_000_000;
+const RSA: &str = include_str!("../../hookwell-cli/src/test-keys/rsa.pem");
+const CERTIFICATE: &str = include_str!("../../hookwell-cli/src/test-keys/rsa-certificate.pem");
+const OTHER: &str = include_str!("../../hookwell-cli/tests/keys/other-certificate.pem");
+const ADDRESS: &str = "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-1.pem";
+const TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:orders";
+
+/// Texts by reference, and how often each was asked for.
+#[derive(Default)]
+struct Store {
+    texts: BTreeMap<String, Result<String, SecretProblem>>,
+    asked: Vec<String>,
+}
+
+struct Stage {
+    sources: Sources,
+    parsed: Vec<Source>,
+    store: Arc<Mutex<Store>>,
+    ledger: MemoryLedger,
+    queue: MemoryQueue,
+}
+
+fn down() -> Result<String, SecretProblem> {
+    Err(SecretProblem::Unavailable("timed out".into()))
+}
+
+fn stage(text: &str, texts: &[(&str, Result<String, SecretProblem>)]) -> Stage {
+    let parsed = config::parse(text).unwrap();
+    let store = Arc::new(Mutex::new(Store::default()));
+    for (name, text) in texts {
+        let mut store = store.lock().unwrap();
+        store.texts.insert((*name).to_owned(), text.clone());
+    }
+    let from = Arc::clone(&store);
+    let fetch = Fetch::new(move |reference: SecretRef| {
+        let mut store = from.lock().unwrap();
+        store.asked.push(reference.to_string());
+        let found = store.texts.get(&reference.to_string()).cloned();
+        std::future::ready(found.unwrap_or(Err(SecretProblem::NotSet)))
+    });
+    let sources = Sources::fetched(parsed.clone(), &fetch, NOW);
+    Stage {
+        sources: sources.now_or_never().unwrap(),
+        parsed,
+        store,
+        ledger: MemoryLedger::default(),
+        queue: MemoryQueue::default(),
+    }
+}
+
+impl Stage {
+    fn put(&self, name: &str, text: Result<String, SecretProblem>) {
+        let mut store = self.store.lock().unwrap();
+        store.texts.insert(name.to_owned(), text);
+    }
+
+    /// How often anything was asked for since the last call.
+    fn fetches(&self) -> usize {
+        std::mem::take(&mut self.store.lock().unwrap().asked).len()
+    }
+
+    /// What ingest does: the renewal beside the delivery, if one is due.
+    fn receive(&self, delivery: &Delivery, now: i64) -> Received {
+        let name = delivery.source.as_deref().unwrap();
+        if let Some(renewal) = self.sources.renewal(name, now) {
+            renewal.now_or_never().unwrap();
+        }
+        receive(&self.sources, &self.ledger, &self.queue, delivery, now)
+            .now_or_never()
+            .unwrap()
+    }
+
+    fn status(&self, delivery: &Delivery, now: i64) -> u16 {
+        self.receive(delivery, now).reply.status.as_u16()
+    }
+
+    /// A delivery of this source, signed with this secret or, where there is none, with the test key.
+    fn signed(&self, name: &str, secret: &str, body: &str, now: i64) -> Delivery {
+        let mut sources = self.parsed.iter();
+        let source = sources.find(|source| source.name == name).unwrap();
+        let keys = source.keys(|reference| {
+            Ok(match source.pinned.contains(reference) {
+                true => CERTIFICATE.to_owned(),
+                false => secret.to_owned(),
+            })
+        });
+        let mut delivery = Delivery {
+            request_id: "request-1".into(),
+            method: Method::POST,
+            source: Some(name.into()),
+            path: format!("/webhooks/{name}"),
+            query: String::new(),
+            headers: HeaderMap::new(),
+            body: body.into(),
+            source_ip: None,
+        };
+        let pair = KeyPair::rsa(RSA);
+        let added = source.sign(&keys.unwrap(), pair.as_ref(), &mut delivery, now);
+        for (name, value) in added.unwrap() {
+            let name = http::HeaderName::from_bytes(name.as_bytes()).unwrap();
+            delivery.headers.insert(name, value.parse().unwrap());
+        }
+        delivery
+    }
+}
+
+const SHOP: &str = "[sources.shop]\npreset = \"generic\"\nsecrets = [\"ssm:/shop\"]\n";
+const BODY: &str = r#"{"id":1}"#;
+const OLD: &str = "the old secret, long enough";
+const NEW: &str = "the new secret, long enough";
+
+fn text(text: &str) -> Result<String, SecretProblem> {
+    Ok(text.to_owned())
+}
+
+#[test]
+fn a_rotated_secret_is_taken_at_once_and_the_old_one_refused_after_the_refresh_time() {
+    let stage = stage(SHOP, &[("ssm:/shop", text(OLD))]);
+    let [old, new] = [OLD, NEW].map(|secret| stage.signed("shop", secret, BODY, NOW));
+    assert_eq!((stage.status(&old, NOW), stage.fetches()), (200, 1));
+    stage.put("ssm:/shop", text(NEW));
+    assert_eq!(stage.status(&old, NOW + RENEW_AFTER - 1), 200);
+    assert_eq!(stage.fetches(), 0, "a good delivery has nothing fetched");
+    assert_eq!(stage.status(&old, NOW + RENEW_AFTER), 401);
+    assert_eq!(stage.status(&new, NOW + RENEW_AFTER), 200);
+
+    stage.put("ssm:/shop", text(OLD));
+    let later = NOW + RENEW_AFTER + PAUSE;
+    stage.fetches();
+    assert_eq!(stage.status(&old, later), 200, "the refusal had it fetched");
+    assert_eq!(stage.fetches(), 1);
+}
+
+#[test]
+fn ten_thousand_bad_signatures_have_a_secret_fetched_once_in_each_pause() {
+    let stage = stage(SHOP, &[("ssm:/shop", text(OLD))]);
+    stage.fetches();
+    let bad = stage.signed("shop", NEW, BODY, NOW);
+    for _ in 0..10_000 {
+        assert_eq!(stage.status(&bad, NOW), 401);
+    }
+    assert_eq!(stage.fetches(), 1, "all at once");
+    for second in 0..10_000 {
+        stage.status(&bad, NOW + PAUSE + second * 1000);
+    }
+    // Each such fetch also puts off the one by age.
+    assert_eq!(stage.fetches(), 334, "one a second, for 10,000 s");
+    stage.put("ssm:/shop", down());
+    for second in 10_000..20_000 {
+        stage.status(&bad, NOW + PAUSE + second * 1000);
+    }
+    // One for the refusal and, once the keys are old, one by age in each pause.
+    assert_eq!(stage.fetches(), 333 + 324, "with the store away");
+}
+
+#[test]
+fn a_store_that_is_away_leaves_the_last_keys_in_force() {
+    let stage = stage(SHOP, &[("ssm:/shop", text(OLD))]);
+    stage.put("ssm:/shop", down());
+    let good = stage.signed("shop", OLD, BODY, NOW);
+    stage.fetches();
+    let mut now = NOW;
+    for _ in 0..1000 {
+        now += PAUSE / 3;
+        assert_eq!(stage.status(&good, now), 200);
+    }
+    assert!(stage.fetches() <= 334, "tried once in each pause");
+    stage.put("ssm:/shop", text(NEW));
+    assert_eq!(stage.status(&good, now + PAUSE), 401);
+}
+
+#[test]
+fn a_secret_that_is_gone_or_blank_in_the_store_stops_its_source_and_loses_nothing() {
+    for broken in [Err(SecretProblem::NotSet), text(" "), text("changeme")] {
+        let stage = stage(SHOP, &[("ssm:/shop", text(OLD))]);
+        let good = stage.signed("shop", OLD, BODY, NOW);
+        stage.put("ssm:/shop", broken);
+        assert_eq!(stage.status(&good, NOW + RENEW_AFTER), 503);
+        assert!(stage.queue.is_empty());
+        stage.put("ssm:/shop", text(OLD));
+        assert_eq!(stage.status(&good, NOW + RENEW_AFTER + PAUSE), 200);
+    }
+}
+
+#[test]
+fn a_store_that_is_away_at_the_start_stops_its_sources_until_it_is_back() {
+    let both = format!("{SHOP}[sources.near]\npreset = \"generic\"\nsecrets = [\"env:NEAR\"]\n");
+    let stage = stage(&both, &[("ssm:/shop", down()), ("env:NEAR", text(NEW))]);
+    let shop = stage.signed("shop", OLD, BODY, NOW);
+    let near = stage.signed("near", NEW, BODY, NOW);
+    stage.fetches();
+    for _ in 0..100 {
+        assert_eq!(stage.status(&near, NOW), 200);
+        assert_eq!(stage.status(&shop, NOW), 503);
+    }
+    assert_eq!(stage.fetches(), 1, "it is tried again, once in each pause");
+    let reason = stage.receive(&shop, NOW).reason.unwrap();
+    assert_eq!(reason, "ssm:/shop cannot be fetched: timed out");
+    stage.put("ssm:/shop", text(OLD));
+    assert_eq!(stage.status(&shop, NOW + PAUSE - 1), 503);
+    assert_eq!(stage.status(&shop, NOW + PAUSE), 200);
+}
+
+#[test]
+fn what_is_in_the_environment_is_read_once() {
+    let near = "[sources.near]\npreset = \"generic\"\nsecrets = [\"env:NEAR\"]\n";
+    let stage = stage(near, &[("env:NEAR", text(NEW))]);
+    assert_eq!(stage.fetches(), 1);
+    let bad = stage.signed("near", OLD, BODY, NOW);
+    assert_eq!(stage.status(&bad, NOW + 2 * RENEW_AFTER), 401);
+    assert_eq!(stage.fetches(), 0);
+}
+
+#[test]
+fn the_version_before_a_rotation_counts_and_may_be_absent() {
+    let text_of = "[sources.shop]\npreset = \"generic\"\n\
+                   secrets = [\"secretsmanager:shop\", \"secretsmanager:shop#AWSPREVIOUS\"]\n";
+    let (current, previous) = (
+        "secretsmanager:shop#AWSCURRENT",
+        "secretsmanager:shop#AWSPREVIOUS",
+    );
+    let stage = stage(text_of, &[(current, text(OLD))]);
+    let [old, new] = [OLD, NEW].map(|secret| stage.signed("shop", secret, BODY, NOW));
+    assert_eq!(stage.receive(&old, NOW).secret, 0, "never rotated");
+    stage.put(current, text(NEW));
+    stage.put(previous, text(OLD));
+    for (delivery, index) in [(&new, 0), (&old, 1)] {
+        let received = stage.receive(delivery, NOW + RENEW_AFTER);
+        assert_eq!(
+            (received.reply.status.as_u16(), received.secret),
+            (200, index)
+        );
+    }
+    stage.put(current, Err(SecretProblem::NotSet));
+    let later = NOW + 3 * RENEW_AFTER;
+    assert_eq!(stage.status(&old, later), 503, "the current one may not");
+}
+
+#[test]
+fn a_delivery_that_waited_for_a_fetch_goes_to_the_queue_without_the_table() {
+    let stage = stage(SHOP, &[("ssm:/shop", text(OLD))]);
+    stage.put("ssm:/shop", text(NEW));
+    let new = stage.signed("shop", NEW, BODY, NOW);
+    assert_eq!(stage.status(&new, NOW), 200);
+    assert_eq!((stage.ledger.len(), stage.queue.len()), (0, 1));
+    assert_eq!(stage.status(&new, NOW), 200);
+    assert_eq!((stage.ledger.len(), stage.queue.len()), (1, 2));
+}
+
+// Certificates.
+
+fn sns(more: &str, texts: &[(&str, Result<String, SecretProblem>)]) -> Stage {
+    let file = format!("[sources.sns]\npreset = \"aws-sns\"\ntopics = [{TOPIC:?}]\n{more}\n");
+    stage(&file, texts)
+}
+
+/// A message of SNS that names this address for its certificate.
+fn message(stage: &Stage, address: &str) -> Delivery {
+    let body = json!({ "SigningCertURL": address }).to_string();
+    stage.signed("sns", "", &body, NOW)
+}
+
+#[test]
+fn a_certificate_is_fetched_once_and_again_when_it_is_old() {
+    let stage = sns("", &[(ADDRESS, text(CERTIFICATE))]);
+    assert_eq!(stage.fetches(), 0, "nothing at the start");
+    let good = message(&stage, ADDRESS);
+    for second in 0..100 {
+        assert_eq!(stage.status(&good, NOW + second * 1000), 200);
+    }
+    assert_eq!(stage.fetches(), 1);
+    assert_eq!(stage.status(&good, NOW + CERTIFICATE_LIFE - 1), 200);
+    assert_eq!(stage.fetches(), 0);
+    stage.put(ADDRESS, down());
+    assert_eq!(
+        stage.status(&good, NOW + CERTIFICATE_LIFE),
+        503,
+        "it is too old"
+    );
+    stage.put(ADDRESS, text(CERTIFICATE));
+    assert_eq!(stage.status(&good, NOW + CERTIFICATE_LIFE + PAUSE), 200);
+    assert_eq!(stage.fetches(), 2);
+}
+
+#[test]
+fn a_certificate_that_cannot_be_had_is_our_fault_and_is_tried_again() {
+    let page = "<html>-----BEGIN CERTIFICATE-----</html>".to_owned() + CERTIFICATE;
+    let key = STANDARD.encode(KeyPair::rsa(RSA).unwrap().public_key());
+    let bare = format!("-----BEGIN PUBLIC KEY-----\n{key}\n-----END PUBLIC KEY-----");
+    for answer in [down(), text(&page), text(&bare), text("")] {
+        let stage = sns("", &[(ADDRESS, answer)]);
+        let good = message(&stage, ADDRESS);
+        for _ in 0..100 {
+            assert_eq!(stage.status(&good, NOW), 503);
+        }
+        assert_eq!(stage.fetches(), 1);
+        assert!(stage.queue.is_empty());
+        stage.put(ADDRESS, text(CERTIFICATE));
+        assert_eq!(stage.status(&good, NOW + PAUSE), 200);
+    }
+}
+
+#[test]
+fn a_signature_by_another_key_than_the_certificates_is_refused() {
+    let stage = sns("", &[(ADDRESS, text(OTHER))]);
+    assert_eq!(stage.status(&message(&stage, ADDRESS), NOW), 401);
+    let two = format!("{OTHER}{CERTIFICATE}");
+    let stage = sns("", &[(ADDRESS, text(&two))]);
+    let refused = stage.status(&message(&stage, ADDRESS), NOW);
+    assert_eq!(refused, 401, "only the first certificate is the signer's");
+}
+
+#[test]
+fn what_is_wrong_without_a_key_has_nothing_fetched() {
+    let stage = sns("", &[]);
+    let foreign = message(
+        &stage,
+        "https://sns.eu-west-1.amazonaws.com.evil.example/SimpleNotificationService-1.pem",
+    );
+    assert_eq!(stage.status(&foreign, NOW), 401);
+    for (field, value) in [
+        (
+            "TopicArn",
+            json!("arn:aws:sns:eu-west-1:999922223333:orders"),
+        ),
+        ("Signature", json!("short")),
+        ("Signature", json!(STANDARD.encode([0; 64]))),
+        ("SignatureVersion", json!("3")),
+        ("Type", json!("Other")),
+        ("MessageId", json!(null)),
+    ] {
+        let mut bad = message(&stage, ADDRESS);
+        let mut body: serde_json::Value = serde_json::from_slice(&bad.body).unwrap();
+        body[field] = value;
+        bad.body = body.to_string().into_bytes();
+        assert_eq!(stage.status(&bad, NOW), 401, "{field}");
+    }
+    assert_eq!(stage.fetches(), 0);
+}
+
+#[test]
+fn ten_thousand_new_addresses_have_one_fetched_in_each_pause_and_few_kept() {
+    let stage = sns("", &[]);
+    for number in 0..10_000 {
+        let address = ADDRESS.replace("-1.pem", &format!("-x{number}.pem"));
+        stage.put(&address, text(CERTIFICATE));
+        let mut any = message(&stage, ADDRESS);
+        let body = String::from_utf8(any.body).unwrap();
+        any.body = body.replace(ADDRESS, &address).into_bytes();
+        stage.status(&any, NOW + number * 1000);
+    }
+    assert_eq!(stage.fetches(), 334, "one a second, for 10,000 s");
+    let (_, keys) = stage.sources.get("sns").unwrap();
+    let kept = format!("{keys:?}").matches("fetched_at").count();
+    assert_eq!(kept, MAX_CERTIFICATES);
+}
+
+#[test]
+fn a_pinned_certificate_is_taken_and_none_fetched() {
+    let texts = [("env:PIN", text(CERTIFICATE)), (ADDRESS, text(OTHER))];
+    let stage = sns("pinned = [\"env:PIN\"]", &texts);
+    assert_eq!(stage.fetches(), 1, "the pin");
+    assert_eq!(stage.status(&message(&stage, ADDRESS), NOW), 200);
+    assert_eq!(stage.fetches(), 0);
+}
+
+#[test]
+fn paypal_needs_the_webhook_id_from_the_store_and_the_certificate_from_its_address() {
+    let file = "[sources.pay]\npreset = \"paypal\"\nsecrets = [\"ssm:/pay\"]\n";
+    let address = "https://api.paypal.com/v1/notifications/certs/CERT-sample";
+    let texts = [("ssm:/pay", text(OLD)), (address, text(CERTIFICATE))];
+    let stage = stage(file, &texts);
+    let good = stage.signed("pay", OLD, r#"{"id":"1"}"#, NOW);
+    assert_eq!(stage.status(&good, NOW), 200);
+    let other = stage.signed("pay", NEW, r#"{"id":"1"}"#, NOW);
+    assert_eq!(stage.status(&other, NOW), 401);
+    // A renewal of the id keeps the certificate.
+    stage.put(address, down());
+    assert_eq!(stage.status(&good, NOW + RENEW_AFTER + PAUSE), 200);
+}
