@@ -113,13 +113,15 @@ def poison(stack, sender):
     # Eight tries take 12 minutes; two show the same.
     two = json.dumps(json.loads(policy) | {"maxReceiveCount": 2})
     queues.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": two})
-    body = f"not an event: {new_document('poison')}"
-    queues.send_message(QueueUrl=url, MessageBody=body)
-    sent = event("created", new_document("beside_poison"))
-    expect(sender.post(sent), RECEIVED, "the event beside it")
-    finished(stack, sent)
-    dead_letter(stack, body)
-    queues.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": policy})
+    try:
+        body = f"not an event: {new_document('poison')}"
+        queues.send_message(QueueUrl=url, MessageBody=body)
+        sent = event("created", new_document("beside_poison"))
+        expect(sender.post(sent), RECEIVED, "the event beside it")
+        finished(stack, sent)
+        dead_letter(stack, body)
+    finally:
+        queues.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": policy})
 
 
 def comes_back(stack, sender):

@@ -99,7 +99,7 @@ def main(wanted):
 
 def print_exports(stack, machine):
     """How to go on with a machine that was kept."""
-    names = ["AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+    names = ["AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
     for name in [*names, "HOOKWELL_EVENTS_TABLE", "HOOKWELL_DOCUMENTS_TABLE"]:
         print(f"export {name}={stack.environment[name]}")
     print(f"end it with: kill -- -{machine.process.pid}")
