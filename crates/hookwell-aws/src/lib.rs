@@ -1,4 +1,5 @@
-//! The domain's ledger, queue and documents on DynamoDB and SQS. The only crate that names an AWS SDK.
+//! The domain's ledger, queue and documents on DynamoDB and SQS, and its keys from where AWS keeps them. The only crate
+//! that names an AWS SDK.
 
 #[cfg(feature = "tools")]
 pub mod admin;

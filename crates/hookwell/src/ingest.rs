@@ -83,17 +83,18 @@ pub async fn receive<L: Ledger, Q: Queue>(
     delivery: &Delivery,
     now: Millis,
 ) -> Received {
-    let mut admitted = admit(sources, delivery, now);
-    let mut has_waited = false;
-    if let (Err(Some(wanted)), Some(name)) = (
-        admitted.as_ref().map_err(|refused| &refused.wanted),
-        &delivery.source,
-    ) {
-        has_waited = sources.obtain(name, wanted, now).await;
-    }
-    if has_waited {
-        admitted = admit(sources, delivery, now);
-    }
+    let first = admit(sources, delivery, now);
+    let wanted = first.as_ref().err();
+    let wanted = wanted.and_then(|refused| refused.wanted.as_ref());
+    let has_waited = match (wanted, &delivery.source) {
+        (Some(wanted), Some(name)) => sources.obtain(name, wanted, now).await,
+        _ => false,
+    };
+    let admitted = if has_waited {
+        admit(sources, delivery, now)
+    } else {
+        first
+    };
     let (source, verified) = match admitted {
         Ok(admitted) => admitted,
         Err(refused) => return *refused,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use futures_util::FutureExt as _;
 use hookwell::config;
 use hookwell::delivery::Delivery;
@@ -21,6 +21,7 @@ use serde_json::json;
 
 const NOW: i64 = 1_790_000_000_000;
 const RSA: &str = include_str!("../../hookwell-cli/src/test-keys/rsa.pem");
+const P256: &str = include_str!("../../hookwell-cli/src/test-keys/p256.pem");
 const CERTIFICATE: &str = include_str!("../../hookwell-cli/src/test-keys/rsa-certificate.pem");
 const OTHER: &str = include_str!("../../hookwell-cli/tests/keys/other-certificate.pem");
 const ADDRESS: &str = "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-1.pem";
@@ -99,10 +100,12 @@ impl Stage {
     fn signed(&self, name: &str, secret: &str, body: &str, now: i64) -> Delivery {
         let mut sources = self.parsed.iter();
         let source = sources.find(|source| source.name == name).unwrap();
+        let is_plaid = source.preset.as_deref() == Some("plaid");
         let keys = source.keys(|reference| {
-            Ok(match source.pinned.contains(reference) {
-                true => CERTIFICATE.to_owned(),
-                false => secret.to_owned(),
+            Ok(match (source.pinned.contains(reference), is_plaid) {
+                (true, true) => web_keys("sample"),
+                (true, false) => CERTIFICATE.to_owned(),
+                (false, _) => secret.to_owned(),
             })
         });
         let mut delivery = Delivery {
@@ -115,7 +118,11 @@ impl Stage {
             body: body.into(),
             source_ip: None,
         };
-        let pair = KeyPair::rsa(RSA);
+        let pair = if is_plaid {
+            KeyPair::p256(P256)
+        } else {
+            KeyPair::rsa(RSA)
+        };
         let added = source.sign(&keys.unwrap(), pair.as_ref(), &mut delivery, now);
         for (name, value) in added.unwrap() {
             let name = http::HeaderName::from_bytes(name.as_bytes()).unwrap();
@@ -268,6 +275,23 @@ fn a_delivery_that_waited_for_a_fetch_goes_to_the_queue_without_the_table() {
     assert_eq!((stage.ledger.len(), stage.queue.len()), (1, 2));
 }
 
+/// The test key as a JWK set, under this id.
+fn web_keys(id: &str) -> String {
+    let point = KeyPair::p256(P256).unwrap().public_key()[1..].to_vec();
+    let [x, y] = [&point[..32], &point[32..]].map(|half| URL_SAFE_NO_PAD.encode(half));
+    json!({ "keys": [{ "kid": id, "crv": "P-256", "x": x, "y": y }] }).to_string()
+}
+
+#[test]
+fn pins_in_a_store_are_renewed_as_secrets_are() {
+    let file = "[sources.bank]\npreset = \"plaid\"\npinned = [\"ssm:/plaid\"]\n";
+    let stage = stage(file, &[("ssm:/plaid", text(&web_keys("older")))]);
+    let good = stage.signed("bank", "", "{}", NOW);
+    assert_eq!(stage.status(&good, NOW), 401, "a key that nobody pinned");
+    stage.put("ssm:/plaid", text(&web_keys("sample")));
+    assert_eq!(stage.status(&good, NOW + PAUSE), 200);
+}
+
 // Certificates.
 
 fn sns(more: &str, texts: &[(&str, Result<String, SecretProblem>)]) -> Stage {
@@ -362,11 +386,12 @@ fn what_is_wrong_without_a_key_has_nothing_fetched() {
 #[test]
 fn ten_thousand_new_addresses_have_one_fetched_in_each_pause_and_few_kept() {
     let stage = sns("", &[]);
+    // The address is not signed.
+    let mut any = message(&stage, ADDRESS);
+    let body = String::from_utf8(any.body).unwrap();
     for number in 0..10_000 {
         let address = ADDRESS.replace("-1.pem", &format!("-x{number}.pem"));
         stage.put(&address, text(CERTIFICATE));
-        let mut any = message(&stage, ADDRESS);
-        let body = String::from_utf8(any.body).unwrap();
         any.body = body.replace(ADDRESS, &address).into_bytes();
         stage.status(&any, NOW + number * 1000);
     }

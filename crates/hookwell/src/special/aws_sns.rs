@@ -101,10 +101,10 @@ pub fn is_service_url(url: &str) -> bool {
 /// Whether an address is where SNS keeps its certificates. Anything else on its host is no place for one: its API
 /// answers with texts that a caller chose.
 fn is_certificate_url(url: &str) -> bool {
-    path_at(url, is_host).is_some_and(|path| {
-        let is_pem = path.strip_suffix(".pem").is_some();
-        is_pem && path.starts_with("SimpleNotificationService-") && is_file_name(path)
-    })
+    path_at(url, is_host)
+        .and_then(|path| path.strip_prefix("SimpleNotificationService-"))
+        .and_then(|rest| rest.strip_suffix(".pem"))
+        .is_some_and(is_file_name)
 }
 
 /// `sns.REGION.amazonaws.com`. A region is two letters, words and a number: `sns.s3-us-west-2.amazonaws.com` has the
@@ -114,19 +114,18 @@ fn is_host(host: &str) -> bool {
         rest.strip_suffix(".amazonaws.com")
             .or_else(|| rest.strip_suffix(".amazonaws.com.cn"))
     });
-    let Some((words, number)) = region.and_then(|region| region.rsplit_once('-')) else {
-        return false;
-    };
-    let is_word =
-        |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
-    let mut words = words.split('-');
-    words
-        .next()
-        .is_some_and(|first| first.len() == 2 && is_word(first))
-        && words.clone().count() > 0
-        && words.all(is_word)
-        && number.len() == 1
-        && number.bytes().all(|byte| byte.is_ascii_digit())
+    let parts: Vec<&str> = region.unwrap_or_default().split('-').collect();
+    let letters =
+        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    match parts.as_slice() {
+        [country, words @ .., number] if !words.is_empty() => {
+            country.len() == 2
+                && letters(country)
+                && words.iter().copied().all(letters)
+                && matches!(number.as_bytes(), [b'0'..=b'9'])
+        }
+        _ => false,
+    }
 }
 
 pub(super) fn sign(
