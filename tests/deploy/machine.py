@@ -29,16 +29,16 @@ class Machine:
         self.url = f"https://localhost:{self.port}"
         self.process = None
 
-    def environment(self):
-        """For a tool that works on this machine. Nothing of the caller's AWS account is left in it."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_", "HOOKWELL_"))}
-        return kept | {
+    def enter(self):
+        """Has this process and the tools that it runs see this machine, and nothing of the caller's AWS account."""
+        for name in [name for name in os.environ if name.startswith(("AWS_", "SAM_", "HOOKWELL_"))]:
+            del os.environ[name]
+        os.environ |= {
             # Zig is found through the first python3 on the path, so it has to be the one that cargo-lambda came with.
             "PATH": f"{PYTHON}{os.pathsep}{os.environ['PATH']}",
             "NO_PROXY": "localhost,127.0.0.1",
             "AWS_ENDPOINT_URL": self.url,
             "AWS_CA_BUNDLE": str(self.ca),
-            "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",

@@ -8,6 +8,7 @@ Everything is below target/: the tools in target/tools, what this run builds and
 account is never asked: the tools see no credentials, profile or endpoint but those of this run."""
 
 import argparse
+import os
 import signal
 import sys
 
@@ -43,8 +44,8 @@ def main(wanted):
     from stack import Stack
 
     TARGET.mkdir(parents=True, exist_ok=True)
-    steps, machine = Report(), Machine()
-    stack = Stack(machine)
+    steps, machine, stack = Report(), Machine(), Stack()
+    machine.enter()
     with steps.needed("sam validate, and with --lint"):
         stack.sam("validate")
         stack.sam("validate", "--lint")
@@ -92,16 +93,18 @@ def main(wanted):
             print(f"the last lines of {machine.log}, which is whole there:")
             print(machine.last_words())
         if kept:
-            print_exports(stack, machine)
+            print_exports(machine)
         else:
             machine.stop()
 
 
-def print_exports(stack, machine):
+def print_exports(machine):
     """How to go on with a machine that was kept."""
+    from stack import TOOL
+
     names = ["AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
-    for name in [*names, "HOOKWELL_EVENTS_TABLE", "HOOKWELL_DOCUMENTS_TABLE"]:
-        print(f"export {name}={stack.environment[name]}")
+    for name in [*names, *TOOL]:
+        print(f"export {name}={os.environ[name]}")
     print(f"end it with: kill -- -{machine.process.pid}")
 
 

@@ -25,33 +25,28 @@ PARAMETERS = {
     "MetricMathAlarms": "false",
 }
 
+# Where the command-line tool looks, and the outputs that say so.
+TOOL = {
+    "HOOKWELL_EVENTS_TABLE": "EventsTableName",
+    "HOOKWELL_DOCUMENTS_TABLE": "DocumentsTableName",
+    "HOOKWELL_QUEUE_URL": "QueueUrl",
+}
+
 
 class Stack:
-    """One stack on one machine."""
+    """The stack on the machine of the environment."""
 
     # As in samconfig.toml.
     name = "hookwell"
 
-    def __init__(self, machine):
-        self.environment = machine.environment()
-        session = boto3.Session(region_name=self.environment["AWS_REGION"])
-        self._session = session
-        self._machine = machine
-
     def client(self, service):
         """A client of a service of the machine."""
-        return self._session.client(
-            service,
-            endpoint_url=self._machine.url,
-            verify=str(self._machine.ca),
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
+        return boto3.client(service)
 
     def run(self, *command):
         """Runs a tool at the root of the repository and returns what it printed; its whole output when it fails."""
         done = subprocess.run(
-            list(map(str, command)), cwd=ROOT, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            list(map(str, command)), cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(map(str, command))} exited with {done.returncode}:\n{done.stdout}")
@@ -89,8 +84,8 @@ class Stack:
         )
         outputs = self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]["Outputs"]
         self.outputs = {output["OutputKey"]: output["OutputValue"] for output in outputs}
-        self.environment["HOOKWELL_EVENTS_TABLE"] = self.outputs["EventsTableName"]
-        self.environment["HOOKWELL_DOCUMENTS_TABLE"] = self.outputs["DocumentsTableName"]
+        for name, output in TOOL.items():
+            os.environ[name] = self.outputs[output]
         self._give_the_mapping_a_number()
 
     def _give_the_mapping_a_number(self):
