@@ -382,6 +382,22 @@ fn what_is_no_template_is_refused_with_its_line() {
     }
 }
 
+#[test]
+fn the_operations_page_says_what_to_do_for_every_alarm() {
+    let page = include_str!("../../../docs/operations.md");
+    let alarms: Vec<_> = TEMPLATE
+        .split("\n    Type: AWS::CloudWatch::Alarm\n")
+        .filter_map(|before| before.lines().last()?.trim().strip_suffix(':'))
+        .collect();
+    assert!(alarms.len() > 10, "{alarms:?}");
+    for alarm in alarms.iter().filter(|name| **name != "Value") {
+        let row = page
+            .lines()
+            .any(|line| line.starts_with('|') && line.contains(&format!("`{alarm}`")));
+        assert!(row, "docs/operations.md has no row for {alarm}");
+    }
+}
+
 /// The limits of SQS make a rule on these sums needless: no template can break them.
 #[test]
 fn records_and_tombstones_outlive_whatever_a_template_can_set() {
