@@ -10,8 +10,9 @@ use super::node::{Node, Value};
 /// Values of the parameters that conditions compare; `None` is a value that equals none of those in the template.
 pub(super) type Choice = BTreeMap<String, Option<String>>;
 
-/// The most choices that are looked at. Those nearest to the defaults come first.
-const MAX_CHOICES: usize = 1000;
+/// How many parameters may differ from their defaults at once. Every combination would double with each parameter;
+/// a mistake that needs three together is not found.
+const MAX_CHANGES: usize = 2;
 
 /// How deep conditions may name each other; CloudFormation refuses a circle.
 const MAX_DEPTH: usize = 32;
@@ -26,13 +27,13 @@ pub(super) struct Resource {
     pub(super) node: Node,
 }
 
-/// Every combination of parameter values that conditions can tell apart, the defaults first.
+/// Every value of the parameters that conditions can tell apart, alone and in pairs, the defaults first.
 pub(super) fn choices(template: &Node) -> Vec<Choice> {
     let mut compared = BTreeMap::new();
     if let Some(conditions) = template.get("Conditions") {
         comparisons(conditions, &mut compared);
     }
-    let mut choices = vec![Choice::new()];
+    let mut choices = vec![(0, Choice::new())];
     for (name, literals) in compared {
         let parameter = template.get("Parameters").and_then(|all| all.get(&name));
         let allowed = parameter.and_then(|one| one.get("AllowedValues"));
@@ -50,21 +51,19 @@ pub(super) fn choices(template: &Node) -> Vec<Choice> {
         }
         let mut seen = BTreeSet::new();
         values.retain(|value| seen.insert(value.clone()));
-        let with = |choice: &Choice, value: &Option<String>| {
+        let with = |(changes, choice): &(usize, Choice), index, value: &Option<String>| {
             let mut choice = choice.clone();
             choice.insert(name.clone(), value.clone());
-            choice
+            (changes + usize::from(index > 0), choice)
         };
+        let values = values.iter().enumerate();
         choices = values
-            .iter()
-            .flat_map(|value| choices.iter().map(move |choice| with(choice, value)))
-            .take(MAX_CHOICES)
+            .flat_map(|(index, value)| choices.iter().map(move |one| with(one, index, value)))
+            .filter(|(changes, _)| *changes <= MAX_CHANGES)
             .collect();
     }
-    if let Some(first) = choices.first().cloned() {
-        choices.sort_by_key(|choice| changes(&first, choice).count());
-    }
-    choices
+    choices.sort_by_key(|(changes, _)| *changes);
+    choices.into_iter().map(|(_, choice)| choice).collect()
 }
 
 /// The parameters in which two choices differ, with the second one's values.

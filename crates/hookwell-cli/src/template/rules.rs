@@ -30,7 +30,7 @@ macro_rules! rules {
 rules! {
     "wiring" functions::wiring, "nothing here receives webhooks, queues and processes them, so no other rule can see a mistake";
     "ingest-timeout" functions::ingest_timeout, "a function that hangs still runs when the sender has given up";
-    "log-retention" functions::log_retention, "Lambda makes the log group itself and keeps it, and pays for it, for ever";
+    "log-retention" functions::log_retention, "Lambda makes the log group itself and keeps every line for ever, at your cost";
     "partial-batch" queues::partial_batch, "Lambda ignores which messages failed and deletes them all: events are lost";
     "maximum-concurrency" queues::maximum_concurrency, "a full queue takes the whole account's concurrency, ingest's share with it";
     "reserved-concurrency" queues::reserved_concurrency, "each throttled batch counts as a receive, and healthy messages end in the dead-letter queue";

@@ -111,9 +111,10 @@ fn allowed(statement: &Place<'_>, report: &mut Report) {
 
 /// `*`, and an ARN whose resource is `*` or all of one kind, as in `table/*`.
 fn names_everything(resource: &str) -> bool {
-    let part = resource.splitn(6, ':').last().unwrap_or(resource);
-    let name = part.rsplit(['/', ':']).next().unwrap_or(part);
-    name == "*" && part.matches(['/', ':']).count() <= 1 && !part.contains("${")
+    // The colons of ${AWS::Region} part nothing.
+    let resource = resource.replace("AWS::", "");
+    let part = resource.splitn(6, ':').last().unwrap_or(&resource);
+    part == "*" || matches!(part.split_once(['/', ':']), Some((_, "*")))
 }
 
 /// The managed policies that AWS calls full access.
