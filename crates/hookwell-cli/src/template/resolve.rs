@@ -112,10 +112,10 @@ pub(super) fn deployment(template: &Node, choice: &Choice) -> Vec<Resource> {
     let globals = globals.and_then(|node| resolver.resolve(node));
     let resources = template.get("Resources").map_or(&[][..], Node::entries);
     let resources = resources.iter().filter_map(|(id, node)| {
-        let mut resolved = resolver.resolve(node)?;
-        let kind = resolved.get("Type").and_then(Node::text)?.to_owned();
+        let mut deployed = resolver.resolve(node)?;
+        let kind = deployed.get("Type").and_then(Node::text)?.to_owned();
         if let ("AWS::Serverless::Function", Some(globals), Value::Map(entries)) =
-            (kind.as_str(), &globals, &mut resolved.value)
+            (kind.as_str(), &globals, &mut deployed.value)
         {
             for (name, properties) in entries {
                 if name == "Properties" {
@@ -128,7 +128,7 @@ pub(super) fn deployment(template: &Node, choice: &Choice) -> Vec<Resource> {
             id: id.clone(),
             kind,
             exists: condition.is_none_or(|name| resolver.holds(name, 0)),
-            node: resolved,
+            node: deployed,
         })
     });
     resources.collect()
@@ -264,10 +264,10 @@ impl Resolver<'_> {
                 return value(name);
             }
             result.push_str(before);
-            result.push_str(&match name.strip_prefix('!') {
-                Some(literal) => format!("${{{literal}}}"),
-                None => spelled(&value(name)),
-            });
+            match name.strip_prefix('!') {
+                Some(literal) => result.extend(["${", literal, "}"]),
+                None => result.push_str(&spelled(&value(name))),
+            }
             rest = after;
         }
         result.push_str(rest);

@@ -19,6 +19,7 @@ pub(crate) fn without(id: &str) -> String {
 }
 
 /// The rule, the path, and a template with one mistake.
+#[allow(clippy::too_many_lines)] // a table
 pub(crate) fn mistakes() -> Vec<(&'static str, &'static str, String)> {
     let permission = "InvokedViaFunctionUrl: true";
     vec![
