@@ -38,6 +38,7 @@ def main(wanted):
     """Runs the steps; returns the exit code."""
     import flow
     import privileges
+    import stores
     from machine import TARGET, Machine
     from report import Report
     from sender import SECRET, Sender
@@ -80,6 +81,9 @@ def main(wanted):
             flow.rush(stack, list(senders.values()))
         with steps.step("hookwell events and documents show the same"):
             flow.command_line(stack, url)
+        with steps.step("a secret that is changed in its store counts at once"):
+            stores.use(stack)
+            stores.rotate(stack, url)
         if wanted.least_privilege:
             privileges.check(stack, url, steps)
         if kept := wanted.keep:

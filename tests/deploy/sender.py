@@ -1,4 +1,4 @@
-"""A sender: signs events as the sources of functions/ingest/sources.toml do, and posts them."""
+"""A sender: signs events as the sources of functions/ingest/sources.toml and stores.toml do, and posts them."""
 
 import hashlib
 import hmac
@@ -25,7 +25,7 @@ class Sender:
         """Sends an event once; returns the status and the answer, from JSON where it is JSON."""
         body = json.dumps(event).encode()
         signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-        header = {"resource": "X-Webhook-Signature", "generic": "x-signature"}[source]
+        header = "x-signature" if source == "generic" else "X-Webhook-Signature"
         sent = {"Host": self._url.netloc, "Content-Type": "application/json", header: signature, **dict(headers)}
         connection = http.client.HTTPSConnection("localhost", self._machine.port, timeout=60, context=self._trust)
         try:

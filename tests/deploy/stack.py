@@ -21,6 +21,7 @@ PARAMETERS = {
     "Endpoint": "both",
     "Tracing": "Active",
     "LogLevel": "debug",
+    "SecretPrefix": "hookwell/",
     # MiniStack refuses a stack with an alarm over several metrics.
     "MetricMathAlarms": "false",
 }
