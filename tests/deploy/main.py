@@ -44,6 +44,8 @@ def main(wanted):
     from sender import SECRET, Sender
     from stack import Stack
 
+    # So that a run that is told to end cleans up as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     TARGET.mkdir(parents=True, exist_ok=True)
     steps, machine, stack = Report(), Machine(), Stack()
     machine.enter()
@@ -113,7 +115,4 @@ def print_exports(machine):
 
 
 if __name__ == "__main__":
-    wanted = arguments()
-    # So that a run that is told to end cleans up as well.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    sys.exit(main(wanted))
+    sys.exit(main(arguments()))
