@@ -80,7 +80,7 @@ def main(wanted):
         with steps.step("the metric filters see what ingest logs"):
             flow.alarms_see(stack)
         with steps.step("200 posts, 20 at a time, over both"):
-            flow.rush(stack, list(senders.values()))
+            print(f"     {flow.rush(stack, list(senders.values()))} of them had to be repeated after a 503")
         with steps.step("hookwell events and documents show the same"):
             flow.command_line(stack, url)
         with steps.step("a secret that is changed in its store counts at once"):

@@ -9,6 +9,8 @@ import secrets
 import time
 import urllib.parse
 
+from report import Failed, expect
+
 SECRET = secrets.token_hex(16)
 _count = itertools.count(1)
 
@@ -35,6 +37,16 @@ class Sender:
             return answer.status, json.loads(text) if text.startswith("{") else text
         finally:
             connection.close()
+
+    def deliver(self, event):
+        """Sends an event until it is acknowledged, as a sender does; returns how often it was told to come back."""
+        for tried in range(5):
+            status, answer = self.post(event)
+            if status != 503:
+                expect(status, 200, f"the answer to {event['id']}")
+                return tried
+            time.sleep(1)
+        raise Failed(f"{event['id']} was told to come back 5 times: {answer}")
 
 
 def event(operation, document, second=0, **state):
