@@ -119,4 +119,4 @@ class Stack:
 
     def hookwell(self, *arguments):
         """What the command-line tool says about this stack."""
-        return self.run(os.environ.get("HOOKWELL", "target/debug/hookwell"), *arguments)
+        return self.run(os.environ["HOOKWELL"], *arguments)
