@@ -1,7 +1,8 @@
 """Least privilege: with any one action of the two roles taken away, something fails.
 
 The machine enforces the policies of the functions' own calls. What AWS does in a role's name outside of the function
-it does not check; those actions are named in `UNSEEN` and must be in the template exactly so.
+it does not check; those actions are named in `UNSEEN` and must be in the template exactly so. kms:Decrypt comes only with SecretKeyArn,
+which this test does not give.
 """
 
 import json
