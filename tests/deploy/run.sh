@@ -13,6 +13,12 @@ if ! python3 -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/
 fi
 case " $* " in *' --help '* | *' -h '*) exec python3 -B "$tests/main.py" "$@" ;; esac
 
+export HOOKWELL="${HOOKWELL:-$PWD/target/debug/hookwell}"
+if [ ! -x "$HOOKWELL" ]; then
+  printf 'no binary at %s: cargo build -p hookwell-cli, or set HOOKWELL\n' "$HOOKWELL"
+  exit 1
+fi
+
 # Installs again only when the list changed. --no-deps: the list is whole, and MiniStack asks for an older botocore than SAM.
 if ! cmp -s "$tests/requirements.txt" "$python/installed.txt"; then
   printf 'installing SAM, cargo-lambda and MiniStack below target/tools\n'

@@ -1,4 +1,4 @@
-"""A sender: signs events as the sources of functions/ingest/sources.toml do, and posts them."""
+"""A sender: signs events as the sources of functions/ingest/sources.toml and stores.toml do, and posts them."""
 
 import hashlib
 import hmac
@@ -8,6 +8,8 @@ import json
 import secrets
 import time
 import urllib.parse
+
+from report import Failed, expect
 
 SECRET = secrets.token_hex(16)
 _count = itertools.count(1)
@@ -25,7 +27,7 @@ class Sender:
         """Sends an event once; returns the status and the answer, from JSON where it is JSON."""
         body = json.dumps(event).encode()
         signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-        header = {"resource": "X-Webhook-Signature", "generic": "x-signature"}[source]
+        header = "x-signature" if source == "generic" else "X-Webhook-Signature"
         sent = {"Host": self._url.netloc, "Content-Type": "application/json", header: signature, **dict(headers)}
         connection = http.client.HTTPSConnection("localhost", self._machine.port, timeout=60, context=self._trust)
         try:
@@ -35,6 +37,16 @@ class Sender:
             return answer.status, json.loads(text) if text.startswith("{") else text
         finally:
             connection.close()
+
+    def deliver(self, event):
+        """Sends an event until it is acknowledged, as a sender does; returns how often it was told to come back."""
+        for tried in range(5):
+            status, answer = self.post(event)
+            if status != 503:
+                expect(status, 200, f"the answer to {event['id']}")
+                return tried
+            time.sleep(1)
+        raise Failed(f"{event['id']} was told to come back 5 times: {answer}")
 
 
 def event(operation, document, second=0, **state):

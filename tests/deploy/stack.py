@@ -21,6 +21,7 @@ PARAMETERS = {
     "Endpoint": "both",
     "Tracing": "Active",
     "LogLevel": "debug",
+    "SecretPrefix": "hookwell/",
     # MiniStack refuses a stack with an alarm over several metrics.
     "MetricMathAlarms": "false",
 }
@@ -118,4 +119,4 @@ class Stack:
 
     def hookwell(self, *arguments):
         """What the command-line tool says about this stack."""
-        return self.run(os.environ.get("HOOKWELL", "target/debug/hookwell"), *arguments)
+        return self.run(os.environ["HOOKWELL"], *arguments)
