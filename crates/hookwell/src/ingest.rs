@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use http::Method;
 use http::header::CONTENT_ENCODING;
 
@@ -14,10 +14,10 @@ use crate::delivery::Delivery;
 use crate::event::Event;
 use crate::handshake::Check;
 use crate::ledger::{Ledger, Remembered, Status};
-use crate::queue::Queue;
+use crate::queue::{Queue, QueueError};
 use crate::reply::{Receipt, Reply};
 use crate::secret::SecretRef;
-use crate::source::{Keys, NotReady, OnInvalid, SecretProblem, Source, Verified};
+use crate::source::{Keys, NotReady, OnInvalid, SecretProblem, Sending, Source, Verified};
 use crate::time::Millis;
 use crate::verify::Refusal;
 
@@ -120,7 +120,7 @@ pub async fn receive<L: Ledger, Q: Queue>(
         Ok(events) => events,
         Err(refused) => return *refused,
     };
-    let end = remember_and_send(ledger, queue, events, now).await;
+    let end = remember_and_send(source.send, ledger, queue, events, now).await;
     Received {
         reason: end.reason,
         dedup_unavailable: end.dedup_unavailable,
@@ -284,33 +284,73 @@ struct Sent {
 }
 
 async fn remember_and_send<L: Ledger, Q: Queue>(
+    sending: Sending,
     ledger: &L,
     queue: &Q,
     events: Vec<Event>,
     now: Millis,
 ) -> Sent {
-    let mut reason = None;
-    let mut dedup_unavailable = false;
+    let all: Vec<&Event> = events.iter().collect();
+    let (known, to_send, sent) = match sending {
+        Sending::AfterPut => {
+            let known = remember(ledger, &events, now).await;
+            let unfinished = all.into_iter().zip(&known.unfinished);
+            let to_send: Vec<_> = unfinished
+                .filter_map(|(event, unfinished)| unfinished.then_some(event))
+                .collect();
+            let sent = send(queue, &to_send).await;
+            (known, to_send, sent)
+        }
+        Sending::WithPut => {
+            let (known, sent) = join(remember(ledger, &events, now), send(queue, &all)).await;
+            (known, all, sent)
+        }
+    };
+    let unreadable = to_send.iter().find_map(|event| event.invalid.clone());
+    let (receipt, reason) = match (sent, unreadable) {
+        (Ok(()), _) if to_send.is_empty() => (Receipt::Duplicate, known.reason),
+        (Ok(()), Some(unreadable)) => (Receipt::Quarantined, Some(unreadable)),
+        (Ok(()), None) => (Receipt::Received, known.reason),
+        (Err(why), _) => (Receipt::Unavailable, Some(why.to_string())),
+    };
+    Sent {
+        receipt,
+        reason,
+        dedup_unavailable: known.dedup_unavailable,
+        events,
+    }
+}
+
+/// What the table says of some events.
+#[derive(Default)]
+struct Known {
+    /// For each event, whether it must be sent.
+    unfinished: Vec<bool>,
+    reason: Option<String>,
+    dedup_unavailable: bool,
+}
+
+async fn remember<L: Ledger>(ledger: &L, events: &[Event], now: Millis) -> Known {
+    let mut all = Known::default();
     let mut is_away = false;
-    let mut unfinished = Vec::with_capacity(events.len());
     for some in events.chunks(PUTS) {
         // A table that answered none of so many is away; asking on would only keep the sender waiting.
         if is_away {
-            unfinished.extend(some.iter().map(|_| true));
+            all.unfinished.extend(some.iter().map(|_| true));
             continue;
         }
         let known = join_all(some.iter().map(|event| ledger.remember(event, now))).await;
         is_away = known.iter().all(Result::is_err);
-        dedup_unavailable |= known.iter().any(Result::is_err);
+        all.dedup_unavailable |= known.iter().any(Result::is_err);
         for known in known {
-            unfinished.push(match known {
+            all.unfinished.push(match known {
                 Ok(Remembered::Known {
                     status: Status::Done | Status::Quarantined,
                     same_body,
                     ..
                 }) => {
                     if !same_body {
-                        reason = Some("the same id came with another body".to_owned());
+                        all.reason = Some("the same id came with another body".to_owned());
                     }
                     false
                 }
@@ -318,33 +358,19 @@ async fn remember_and_send<L: Ledger, Q: Queue>(
                 Ok(Remembered::New | Remembered::Known { .. }) => true,
                 // The table only helps; the queue is what counts.
                 Err(why) => {
-                    reason = Some(why.to_string());
+                    all.reason = Some(why.to_string());
                     true
                 }
             });
         }
     }
-    let to_send: Vec<&Event> = events
-        .iter()
-        .zip(&unfinished)
-        .filter_map(|(event, unfinished)| unfinished.then_some(event))
-        .collect();
-    let sent = match to_send.as_slice() {
+    all
+}
+
+async fn send<Q: Queue>(queue: &Q, events: &[&Event]) -> Result<(), QueueError> {
+    match events {
         [] => Ok(()),
         [one] => queue.send(one).await,
         all => queue.send_all(all).await,
-    };
-    let unreadable = to_send.iter().find_map(|event| event.invalid.clone());
-    let (receipt, reason) = match (sent, unreadable) {
-        (Ok(()), _) if to_send.is_empty() => (Receipt::Duplicate, reason),
-        (Ok(()), Some(unreadable)) => (Receipt::Quarantined, Some(unreadable)),
-        (Ok(()), None) => (Receipt::Received, reason),
-        (Err(why), _) => (Receipt::Unavailable, Some(why.to_string())),
-    };
-    Sent {
-        receipt,
-        reason,
-        events,
-        dedup_unavailable,
     }
 }
