@@ -11,10 +11,21 @@ use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::http::{
-    HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
+    HttpConnector as _, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+    http_client_fn,
 };
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::byte_stream::ByteStream;
 
 use crate::settings::{Environment, NotSet, required};
+
+/// Who computes for TLS.
+#[cfg(feature = "fips")]
+const CRYPTO: CryptoMode = CryptoMode::AwsLcFips;
+#[cfg(all(feature = "aws-lc", not(feature = "fips")))]
+const CRYPTO: CryptoMode = CryptoMode::AwsLc;
+#[cfg(not(any(feature = "aws-lc", feature = "fips")))]
+const CRYPTO: CryptoMode = CryptoMode::Ring;
 
 /// How long one call may take. The SDK itself waits for an answer without end.
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +75,7 @@ impl Limits {
 /// Where AWS is and who we are there.
 #[derive(Debug, Clone)]
 pub struct Connection {
-    http: SharedHttpClient,
+    connector: SharedHttpConnector,
     credentials: SharedCredentialsProvider,
     region: Region,
     dynamodb_endpoint: Option<String>,
@@ -107,7 +118,7 @@ impl Connection {
         );
         let region = env("AWS_REGION").or_else(|| env("AWS_DEFAULT_REGION"));
         Ok(Self {
-            http: http_client(env)?,
+            connector: connector(env)?,
             credentials: SharedCredentialsProvider::new(credentials),
             region: Region::new(region.ok_or(NotSet("AWS_REGION"))?),
             dynamodb_endpoint: endpoint(env, "AWS_ENDPOINT_URL_DYNAMODB"),
@@ -136,13 +147,13 @@ impl Connection {
     /// When there are none.
     #[cfg(feature = "default-chain")]
     pub async fn from_default_chain(env: Environment<'_>) -> Result<Self, ConnectionError> {
-        let http = http_client(env)?;
+        let connector = connector(env)?;
         let config = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http.clone())
+            .http_client(http_client(&connector))
             .load()
             .await;
         Ok(Self {
-            http,
+            connector,
             credentials: config
                 .credentials_provider()
                 .ok_or(ConnectionError::NoCredentials)?,
@@ -157,7 +168,7 @@ impl Connection {
     pub fn dynamodb(&self, limits: Limits) -> aws_sdk_dynamodb::Client {
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .http_client(self.http.clone())
+            .http_client(http_client(&self.connector))
             .credentials_provider(self.credentials.clone())
             .region(self.region.clone())
             .sleep_impl(TokioSleep::new())
@@ -173,7 +184,7 @@ impl Connection {
     pub fn sqs(&self, limits: Limits) -> aws_sdk_sqs::Client {
         let mut config = aws_sdk_sqs::Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .http_client(self.http.clone())
+            .http_client(http_client(&self.connector))
             .credentials_provider(self.credentials.clone())
             .region(self.region.clone())
             .sleep_impl(TokioSleep::new())
@@ -182,6 +193,26 @@ impl Connection {
         config.set_endpoint_url(self.sqs_endpoint.clone());
         aws_sdk_sqs::Client::from_conf(config.build())
     }
+
+    /// Opens a connection to the queues, so that its handshake runs beside the first put and not after it: unsigned,
+    /// and whatever the answer is, the connection stays. `queue_url` tells the host where no endpoint is set.
+    pub async fn open_sqs(&self, queue_url: &str) {
+        let host = queue_url.splitn(4, '/').take(3).collect::<Vec<_>>();
+        let endpoint = self.sqs_endpoint.clone().unwrap_or_else(|| host.join("/"));
+        let Ok(ping) = HttpRequest::get(format!("{endpoint}/ping")) else {
+            return;
+        };
+        // Read to its end, or the connection could not be used again. A failure is the first send's to report.
+        if let Ok(answer) = self.connector.call(ping).await {
+            let _ = ByteStream::new(answer.into_body()).collect().await;
+        }
+    }
+}
+
+/// Every client over the same connector, and so over the same connections.
+fn http_client(connector: &SharedHttpConnector) -> SharedHttpClient {
+    let connector = connector.clone();
+    http_client_fn(move |_, _| connector.clone())
 }
 
 fn endpoint(env: Environment<'_>, of_service: &str) -> Option<String> {
@@ -189,7 +220,7 @@ fn endpoint(env: Environment<'_>, of_service: &str) -> Option<String> {
 }
 
 /// One connector for all clients: each would otherwise load the root certificates three times.
-fn http_client(env: Environment<'_>) -> Result<SharedHttpClient, ConnectionError> {
+fn connector(env: Environment<'_>) -> Result<SharedHttpConnector, ConnectionError> {
     let roots = match env("AWS_CA_BUNDLE") {
         Some(path) => TrustStore::empty()
             .with_pem_certificate(std::fs::read(path).map_err(ConnectionError::CaBundle)?),
@@ -201,13 +232,12 @@ fn http_client(env: Environment<'_>) -> Result<SharedHttpClient, ConnectionError
         .read_timeout(Duration::from_secs(30))
         .build();
     let connector = Connector::builder()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_provider(Provider::Rustls(CRYPTO))
         .tls_context(tls.map_err(|_| ConnectionError::Tls)?)
         .connector_settings(settings)
         .sleep_impl(TokioSleep::new())
         .build();
-    let connector = SharedHttpConnector::new(connector);
-    Ok(http_client_fn(move |_, _| connector.clone()))
+    Ok(SharedHttpConnector::new(connector))
 }
 
 /// What went wrong, in a word or two that are safe to log.

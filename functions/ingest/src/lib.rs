@@ -46,7 +46,7 @@ pub struct Ingest<L, Q> {
 
 impl Ingest<EventsTable, SqsQueue> {
     /// The function as Lambda runs it: `HOOKWELL_EVENTS_TABLE` and `HOOKWELL_QUEUE_URL` name where to write, and
-    /// `HOOKWELL_SOURCES_FILE` may replace the embedded sources.
+    /// `HOOKWELL_SOURCES_FILE` may replace the embedded sources. Inside a runtime, because it opens a connection.
     ///
     /// # Errors
     /// When a setting is missing or the sources file has mistakes.
@@ -56,11 +56,12 @@ impl Ingest<EventsTable, SqsQueue> {
             connection.dynamodb(Limits::INGEST_PUT),
             required(env, "HOOKWELL_EVENTS_TABLE")?,
         );
-        let queue = SqsQueue::new(
-            connection.sqs(Limits::INGEST_SEND),
-            required(env, "HOOKWELL_QUEUE_URL")?,
-        );
-        Ok(Self::new(sources(env)?, ledger, queue))
+        let queue_url = required(env, "HOOKWELL_QUEUE_URL")?;
+        let queue = SqsQueue::new(connection.sqs(Limits::INGEST_SEND), queue_url.clone());
+        let sources = sources(env)?;
+        // Beside the first question for work, and nobody waits for it.
+        tokio::spawn(async move { connection.open_sqs(&queue_url).await });
+        Ok(Self::new(sources, ledger, queue))
     }
 }
 
