@@ -11,10 +11,21 @@ use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::http::{
-    HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
+    HttpConnector as _, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+    http_client_fn,
 };
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::byte_stream::ByteStream;
 
 use crate::settings::{Environment, NotSet, required};
+
+/// Who computes for TLS.
+#[cfg(feature = "fips")]
+const CRYPTO: CryptoMode = CryptoMode::AwsLcFips;
+#[cfg(all(feature = "aws-lc", not(feature = "fips")))]
+const CRYPTO: CryptoMode = CryptoMode::AwsLc;
+#[cfg(not(any(feature = "aws-lc", feature = "fips")))]
+const CRYPTO: CryptoMode = CryptoMode::Ring;
 
 /// How long one call may take. The SDK itself waits for an answer without end.
 #[derive(Debug, Clone, Copy)]
@@ -98,7 +109,7 @@ macro_rules! client {
     ($sdk:ident, $connection:ident, $limits:ident, $endpoint:ident) => {{
         let mut config = $sdk::Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .http_client(client_of($connection.connector.clone()))
+            .http_client(http_client(&$connection.connector))
             .credentials_provider($connection.credentials.clone())
             .region($connection.region.clone())
             .sleep_impl(TokioSleep::new())
@@ -175,7 +186,7 @@ impl Connection {
     pub async fn from_default_chain(env: Environment<'_>) -> Result<Self, ConnectionError> {
         let connector = connector(env)?;
         let config = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(client_of(connector.clone()))
+            .http_client(http_client(&connector))
             .load()
             .await;
         Ok(Self {
@@ -214,6 +225,26 @@ impl Connection {
     pub(crate) fn connector(&self) -> &SharedHttpConnector {
         &self.connector
     }
+
+    /// Opens a connection to the queues, so that its handshake runs beside the first put and not after it: unsigned,
+    /// and whatever the answer is, the connection stays. `queue_url` tells the host where no endpoint is set.
+    pub async fn open_sqs(&self, queue_url: &str) {
+        let host = queue_url.splitn(4, '/').take(3).collect::<Vec<_>>();
+        let endpoint = self.endpoints.sqs.clone().unwrap_or_else(|| host.join("/"));
+        let Ok(ping) = HttpRequest::get(format!("{endpoint}/ping")) else {
+            return;
+        };
+        // Read to its end, or the connection could not be used again. A failure is the first send's to report.
+        if let Ok(answer) = self.connector.call(ping).await {
+            let _ = ByteStream::new(answer.into_body()).collect().await;
+        }
+    }
+}
+
+/// Every client over the same connector, and so over the same connections.
+fn http_client(connector: &SharedHttpConnector) -> SharedHttpClient {
+    let connector = connector.clone();
+    http_client_fn(move |_, _| connector.clone())
 }
 
 /// One connector for all clients: each would otherwise load the root certificates three times.
@@ -229,16 +260,12 @@ fn connector(env: Environment<'_>) -> Result<SharedHttpConnector, ConnectionErro
         .read_timeout(Duration::from_secs(30))
         .build();
     let connector = Connector::builder()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_provider(Provider::Rustls(CRYPTO))
         .tls_context(tls.map_err(|_| ConnectionError::Tls)?)
         .connector_settings(settings)
         .sleep_impl(TokioSleep::new())
         .build();
     Ok(SharedHttpConnector::new(connector))
-}
-
-fn client_of(connector: SharedHttpConnector) -> SharedHttpClient {
-    http_client_fn(move |_, _| connector.clone())
 }
 
 /// What went wrong, in a word or two that are safe to log.

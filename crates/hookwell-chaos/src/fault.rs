@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
-use crate::http::Message;
 use crate::rng::Rng;
+use hookwell_sandbox::http::Message;
 
 /// A call that a function makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

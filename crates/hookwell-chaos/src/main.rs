@@ -15,11 +15,11 @@ mod run;
 mod sandbox;
 mod senders;
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::path::PathBuf;
+use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
+use hookwell_sandbox::binaries;
 
 /// Runs the real functions under faults and kills, and checks that what was acknowledged was applied, once.
 #[derive(Debug, Clone, Parser)]
@@ -56,7 +56,9 @@ pub(crate) struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let done = binaries(arguments.binaries.as_deref())
+    let builds: [&[&str]; 1] = [&["-p", "ingest", "-p", "process"]];
+    let names = ["ingest", "process"];
+    let done = binaries::folder(arguments.binaries.as_deref(), &builds, &names)
         .and_then(|binaries| run::run(&arguments, &binaries));
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -66,38 +68,4 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
-}
-
-/// Where the binaries are. Under cargo they are built first, so that they are of this source.
-fn binaries(given: Option<&Path>) -> Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    let folder = given
-        .or_else(|| own.parent())
-        .context("no folder")?
-        .to_owned();
-    let are_there = || ["ingest", "process"].map(|name| folder.join(name).is_file()) == [true; 2];
-    let cargo = std::env::var_os("CARGO");
-    if given.is_none() && (cargo.is_some() || !are_there()) {
-        eprintln!("building ingest and process");
-        let target = folder.parent().context("no target folder")?;
-        let mut build = Command::new(cargo.unwrap_or_else(|| "cargo".into()));
-        build.args([
-            "build",
-            "--quiet",
-            "--release",
-            "-p",
-            "ingest",
-            "-p",
-            "process",
-        ]);
-        build.arg("--manifest-path");
-        build.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml"));
-        let status = build.arg("--target-dir").arg(target).status()?;
-        ensure!(status.success(), "the functions do not build");
-        if folder.file_name().is_some_and(|name| name != "release") {
-            return Ok(target.join("release"));
-        }
-    }
-    ensure!(are_there(), "no ingest and process in {}", folder.display());
-    Ok(folder)
 }

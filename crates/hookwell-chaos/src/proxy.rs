@@ -4,15 +4,16 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::Result;
+use hookwell_sandbox::http::Message;
+use hookwell_sandbox::runtime::{self, Call};
 use serde_json::Value;
-use tokio::io::BufReader;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::fault::{Faults, Kind, Site, When, answer};
-use crate::http::{self, Message, Stream};
+use crate::http::Stream;
 use crate::journal::Journal;
 use crate::kills::Kills;
 use crate::sandbox::{Function, Pool};
@@ -100,8 +101,7 @@ impl Caller {
 pub(crate) async fn serve(listener: TcpListener, world: Arc<World>) {
     loop {
         if let Ok((stream, _)) = listener.accept().await {
-            let _ = stream.set_nodelay(true);
-            tokio::spawn(converse(BufReader::new(stream), world.clone()));
+            tokio::spawn(converse(Stream::new(stream), world.clone()));
         }
     }
 }
@@ -116,26 +116,26 @@ enum Then {
 async fn converse(mut stream: Stream, world: Arc<World>) {
     // The functions speak to both services over the same connection, as they are at the same address here.
     let (mut dynamodb, mut sqs) = (None, None);
-    while let Ok(Some(request)) = http::read(&mut stream).await {
+    while let Ok(Some(request)) = stream.read().await {
         let path = request.path().to_owned();
         let Some((caller, rest)) = Caller::of(&path) else {
             return;
         };
         let then = match caller.service {
-            Service::Runtime => runtime(&world, caller, rest, request, &mut stream).await,
+            Service::Runtime => invocation(&world, caller, rest, request, &mut stream).await,
             Service::DynamoDb => storage(&world, caller, request, &mut stream, &mut dynamodb).await,
             Service::Sqs => storage(&world, caller, request, &mut stream, &mut sqs).await,
         };
         match then {
             Ok(Then::Keep) => {}
-            Ok(Then::Reset) => return http::reset(stream),
+            Ok(Then::Reset) => return stream.reset(),
             Ok(Then::Close) | Err(_) => return,
         }
     }
 }
 
-/// The Lambda Runtime API ("Using the Lambda runtime API for custom runtimes", developer guide).
-async fn runtime(
+/// One call of the Lambda Runtime API.
+async fn invocation(
     world: &World,
     caller: Caller,
     rest: &str,
@@ -143,37 +143,29 @@ async fn runtime(
     stream: &mut Stream,
 ) -> io::Result<Then> {
     let pool = world.pool(caller.function);
-    let rest = rest.trim_start_matches("2018-06-01/runtime/");
-    if rest == "invocation/next" {
-        let Some(handed) = pool.next(caller.sandbox, caller.generation).await else {
-            return Ok(Then::Close);
-        };
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let deadline = now.saturating_add(handed.timeout).as_millis().to_string();
-        let name = caller.function.name();
-        let arn = format!("arn:aws:lambda:us-east-1:000000000000:function:{name}");
-        let event = Message::answer("200 OK", handed.payload)
-            .with("lambda-runtime-aws-request-id", &handed.id)
-            .with("lambda-runtime-deadline-ms", &deadline)
-            .with("lambda-runtime-invoked-function-arn", &arn);
-        http::write(stream, &event.bytes()).await?;
-        return Ok(Then::Keep);
-    }
-    let mut parts = rest.trim_start_matches("invocation/").split('/');
-    let (id, what) = (parts.next().unwrap_or_default(), parts.next());
+    let (id, answer) = match Call::of(rest) {
+        Some(Call::Next) => {
+            let Some(handed) = pool.next(caller.sandbox, caller.generation).await else {
+                return Ok(Then::Close);
+            };
+            let name = caller.function.name();
+            let event = runtime::invocation(name, &handed.id, handed.timeout, handed.payload);
+            stream.write(&event.bytes()).await?;
+            return Ok(Then::Keep);
+        }
+        Some(Call::Response { id }) => (id, Some(request.body)),
+        Some(Call::Error { id }) => (id.unwrap_or_default(), None),
+        None => return Ok(Then::Close),
+    };
     let kill = || pool.kill(caller.sandbox, Some(caller.generation));
     if world.kills.trip(Site::Answer, When::Before, kill) {
         return Ok(Then::Close);
     }
-    let body = (what == Some("response")).then_some(request.body);
-    pool.answered(caller.sandbox, id, body);
+    pool.answered(caller.sandbox, id, answer);
     if world.kills.trip(Site::Answer, When::After, kill) {
         return Ok(Then::Close);
     }
-    let taken = Message::answer("202 Accepted", r#"{"status":"OK"}"#);
-    http::write(stream, &taken.bytes()).await?;
+    stream.write(&runtime::accepted().bytes()).await?;
     Ok(Then::Keep)
 }
 
@@ -225,25 +217,25 @@ async fn harm(
 ) -> io::Result<Then> {
     let bytes = true_answer.as_ref().map(Message::bytes).unwrap_or_default();
     match kind {
-        None => http::write(stream, &bytes).await?,
+        None => stream.write(&bytes).await?,
         Some(Kind::Slow) => {
             tokio::time::sleep(Duration::from_millis(world.faults.lateness())).await;
-            http::write(stream, &bytes).await?;
+            stream.write(&bytes).await?;
         }
         Some(Kind::Truncate) => {
             let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
-            http::write(stream, half).await?;
+            stream.write(half).await?;
             return Ok(Then::Close);
         }
         Some(Kind::Reset) => return Ok(Then::Reset),
         Some(Kind::Close) => return Ok(Then::Close),
         Some(Kind::Silence) => {
-            http::outlast(stream).await;
+            stream.outlast().await;
             return Ok(Then::Close);
         }
         Some(kind) => {
             if let Some(instead) = answer(kind, is_sqs, world.faults.total()) {
-                http::write(stream, &instead.bytes()).await?;
+                stream.write(&instead.bytes()).await?;
             }
         }
     }
@@ -276,12 +268,10 @@ async fn forward(
     let mut connection = if let Some(connection) = upstream.take() {
         connection
     } else {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        BufReader::new(stream)
+        Stream::new(TcpStream::connect(address).await?)
     };
-    http::write(&mut connection, &request.bytes()).await?;
-    let answer = http::read(&mut connection).await?;
+    connection.write(&request.bytes()).await?;
+    let answer = connection.read().await?;
     *upstream = Some(connection);
     answer.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use hookwell_sandbox::runtime;
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 
 use crate::fault::lock;
@@ -141,14 +142,9 @@ impl Pool {
         Command::new(binary)
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (name, value)))
-            .env("AWS_LAMBDA_RUNTIME_API", at("runtime"))
+            .envs(runtime::environment(name, &at("runtime"), 256))
             .env("AWS_ENDPOINT_URL_DYNAMODB", at("dynamodb"))
             .env("AWS_ENDPOINT_URL_SQS", at("sqs"))
-            .env("AWS_LAMBDA_FUNCTION_NAME", name)
-            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
-            .env("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{name}"))
-            .env("AWS_LAMBDA_LOG_STREAM_NAME", number.to_string())
             .stdin(Stdio::null())
             .stdout(output(logs)?)
             .stderr(output(logs)?)

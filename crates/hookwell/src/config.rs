@@ -14,7 +14,7 @@ use crate::json::Pointer;
 use crate::pattern::Pattern;
 use crate::recipe::{Algorithm, Part};
 use crate::secret::{MIN_BYTES, SecretRef};
-use crate::source::{Dedupe, Locator, Mapping, OnInvalid, Scheme, Source};
+use crate::source::{Dedupe, Locator, Mapping, OnInvalid, Scheme, Sending, Source};
 
 /// The largest body a source takes unless it says otherwise, in bytes.
 pub const DEFAULT_BODY_BYTES: usize = 256 * 1024;
@@ -160,6 +160,13 @@ fn source(name: &str, mut fields: Fields<'_>, problems: &Problems) -> Option<Sou
             ("quarantine", OnInvalid::Quarantine),
         ],
     );
+    let send = fields.choice(
+        "send",
+        &[
+            ("after-put", Sending::AfterPut),
+            ("with-put", Sending::WithPut),
+        ],
+    );
     let types = fields.texts("types").unwrap_or_default();
     let types = types
         .iter()
@@ -192,6 +199,7 @@ fn source(name: &str, mut fields: Fields<'_>, problems: &Problems) -> Option<Sou
         public_url,
         max_body_bytes,
         on_invalid: on_invalid.unwrap_or(OnInvalid::Reject),
+        send: send.unwrap_or(Sending::AfterPut),
         types,
         dedupe,
         mapping,

@@ -4,7 +4,7 @@
 //! Answering 200 because the record *exists* loses events: a crash or an error between the put and the send leaves a
 //! record of something that was never queued.
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use http::Method;
 use http::header::CONTENT_ENCODING;
 
@@ -12,9 +12,9 @@ use crate::delivery::Delivery;
 use crate::event::Event;
 use crate::handshake::Check;
 use crate::ledger::{Ledger, Remembered, Status};
-use crate::queue::Queue;
+use crate::queue::{Queue, QueueError};
 use crate::reply::{Receipt, Reply};
-use crate::source::{NotReady, OnInvalid, Source, Verified};
+use crate::source::{NotReady, OnInvalid, Sending, Source, Verified};
 pub use crate::sources::{Sources, Wanted};
 use crate::time::Millis;
 use crate::verify::Refusal;
@@ -105,7 +105,7 @@ pub async fn receive<L: Ledger, Q: Queue>(
     };
     // The fetch had the time of the put, and the sender's time is up with the send. Sending what may be finished
     // already costs a message; process tells.
-    let end = remember_and_send(ledger, queue, events, has_waited, now).await;
+    let end = remember_and_send(source.send, ledger, queue, events, has_waited, now).await;
     Received {
         reason: end.reason,
         dedup_unavailable: end.dedup_unavailable,
@@ -280,35 +280,83 @@ struct Sent {
 }
 
 async fn remember_and_send<L: Ledger, Q: Queue>(
+    sending: Sending,
     ledger: &L,
     queue: &Q,
     events: Vec<Event>,
     without_table: bool,
     now: Millis,
 ) -> Sent {
-    let mut reason =
-        without_table.then(|| "keys were fetched in the time of the record".to_owned());
-    let mut dedup_unavailable = false;
+    let all: Vec<&Event> = events.iter().collect();
+    let (known, to_send, sent) = match sending {
+        Sending::AfterPut => {
+            let known = remember(ledger, &events, without_table, now).await;
+            let unfinished = all.into_iter().zip(&known.unfinished);
+            let to_send: Vec<_> = unfinished
+                .filter_map(|(event, unfinished)| unfinished.then_some(event))
+                .collect();
+            let sent = send(queue, &to_send).await;
+            (known, to_send, sent)
+        }
+        Sending::WithPut => {
+            let (known, sent) = join(remember(ledger, &events, without_table, now), send(queue, &all)).await;
+            (known, all, sent)
+        }
+    };
+    let unreadable = to_send.iter().find_map(|event| event.invalid.clone());
+    let (receipt, reason) = match (sent, unreadable) {
+        (Ok(()), _) if to_send.is_empty() => (Receipt::Duplicate, known.reason),
+        (Ok(()), Some(unreadable)) => (Receipt::Quarantined, Some(unreadable)),
+        (Ok(()), None) => (Receipt::Received, known.reason),
+        (Err(why), _) => (Receipt::Unavailable, Some(why.to_string())),
+    };
+    Sent {
+        receipt,
+        reason,
+        dedup_unavailable: known.dedup_unavailable,
+        events,
+    }
+}
+
+/// What the table says of some events.
+#[derive(Default)]
+struct Known {
+    /// For each event, whether it must be sent.
+    unfinished: Vec<bool>,
+    reason: Option<String>,
+    dedup_unavailable: bool,
+}
+
+async fn remember<L: Ledger>(
+    ledger: &L,
+    events: &[Event],
+    without_table: bool,
+    now: Millis,
+) -> Known {
+    let mut all = Known {
+        reason: without_table.then(|| "keys were fetched in the time of the record".to_owned()),
+        dedup_unavailable: without_table,
+        ..Known::default()
+    };
     let mut is_away = without_table;
-    let mut unfinished = Vec::with_capacity(events.len());
     for some in events.chunks(PUTS) {
         // A table that answered none of so many is away; asking on would only keep the sender waiting.
         if is_away {
-            unfinished.extend(some.iter().map(|_| true));
+            all.unfinished.extend(some.iter().map(|_| true));
             continue;
         }
         let known = join_all(some.iter().map(|event| ledger.remember(event, now))).await;
         is_away = known.iter().all(Result::is_err);
-        dedup_unavailable |= known.iter().any(Result::is_err);
+        all.dedup_unavailable |= known.iter().any(Result::is_err);
         for known in known {
-            unfinished.push(match known {
+            all.unfinished.push(match known {
                 Ok(Remembered::Known {
                     status: Status::Done | Status::Quarantined,
                     same_body,
                     ..
                 }) => {
                     if !same_body {
-                        reason = Some("the same id came with another body".to_owned());
+                        all.reason = Some("the same id came with another body".to_owned());
                     }
                     false
                 }
@@ -316,33 +364,19 @@ async fn remember_and_send<L: Ledger, Q: Queue>(
                 Ok(Remembered::New | Remembered::Known { .. }) => true,
                 // The table only helps; the queue is what counts.
                 Err(why) => {
-                    reason = Some(why.to_string());
+                    all.reason = Some(why.to_string());
                     true
                 }
             });
         }
     }
-    let to_send: Vec<&Event> = events
-        .iter()
-        .zip(&unfinished)
-        .filter_map(|(event, unfinished)| unfinished.then_some(event))
-        .collect();
-    let sent = match to_send.as_slice() {
+    all
+}
+
+async fn send<Q: Queue>(queue: &Q, events: &[&Event]) -> Result<(), QueueError> {
+    match events {
         [] => Ok(()),
         [one] => queue.send(one).await,
         all => queue.send_all(all).await,
-    };
-    let unreadable = to_send.iter().find_map(|event| event.invalid.clone());
-    let (receipt, reason) = match (sent, unreadable) {
-        (Ok(()), _) if to_send.is_empty() => (Receipt::Duplicate, reason),
-        (Ok(()), Some(unreadable)) => (Receipt::Quarantined, Some(unreadable)),
-        (Ok(()), None) => (Receipt::Received, reason),
-        (Err(why), _) => (Receipt::Unavailable, Some(why.to_string())),
-    };
-    Sent {
-        receipt,
-        reason,
-        events,
-        dedup_unavailable,
     }
 }

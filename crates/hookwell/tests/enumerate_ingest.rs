@@ -38,6 +38,8 @@ const MINUTE: i64 = 60_000;
 enum Design {
     /// The code of this crate.
     Ours,
+    /// The same with `send = "with-put"`.
+    OursWithPut,
     /// The id exists: 200.
     ExistsIsEnough,
     /// The id exists: 200; but the record is deleted when the send fails.
@@ -121,7 +123,7 @@ impl World<'_> {
         delivery: &Delivery,
         now: i64,
     ) -> Option<bool> {
-        if design == Design::Ours {
+        if matches!(design, Design::Ours | Design::OursWithPut) {
             let received = receive(sources, self, self, delivery, now).now_or_never()?;
             return Some(matches!(
                 received.receipt,
@@ -144,7 +146,7 @@ impl World<'_> {
         let exists = matches!(put, Some(Some(_)));
         let in_progress = matches!(put, Some(Some(false)));
         match design {
-            Design::Ours => unreachable!("is not a rival"),
+            Design::Ours | Design::OursWithPut => unreachable!("is not a rival"),
             Design::ExistsIsEnough | Design::DeleteOnError if exists => return true,
             Design::InProgressIsEnough if in_progress => return true,
             Design::AnswerBeforeSend if put.is_some() => {
@@ -193,7 +195,7 @@ impl World<'_> {
 }
 
 fn event(delivery: &Delivery, now: i64) -> Event {
-    let sources = sources();
+    let sources = sources(Design::Ours);
     let (source, keys) = sources.get("plain").unwrap();
     source
         .verify((*keys).as_ref().unwrap(), delivery, now)
@@ -204,10 +206,16 @@ fn event(delivery: &Delivery, now: i64) -> Event {
 }
 
 /// A source with ids and nothing to sign, so that millions of paths do not compute millions of signatures.
-fn sources() -> Sources {
+fn sources(design: Design) -> Sources {
+    let send = if design == Design::OursWithPut {
+        "with-put"
+    } else {
+        "after-put"
+    };
     let text = "[sources.plain]\npreset = \"plain\"\nallow_ips = [\"::/0\", \"0.0.0.0/0\"]\nevent.id = \"body:/id\"\nevent.time = \"body:/at\"\n";
+    let text = format!("{text}send = \"{send}\"\n");
     let none = hookwell::source::SecretProblem::NotSet;
-    Sources::new(config::parse(text).unwrap(), |_| Err(none.clone()))
+    Sources::new(config::parse(&text).unwrap(), |_| Err(none.clone()))
 }
 
 /// An event with a time of its own, or without.
@@ -245,7 +253,7 @@ struct Found {
 }
 
 fn enumerate(design: Design, timed: bool, tries: i64, faults: usize) -> Found {
-    let (sources, delivery) = (sources(), delivery(timed));
+    let (sources, delivery) = (sources(design), delivery(timed));
     let mut found = Found::default();
     found.paths = every_path(faults, |script| {
         let world = World {
@@ -290,13 +298,15 @@ fn enumerate(design: Design, timed: bool, tries: i64, faults: usize) -> Found {
 
 #[test]
 fn no_path_of_ingest_loses_or_doubles_an_acknowledged_event() {
-    for (tries, faults) in [(1, 3), (2, 3), (3, 3), (5, 2)] {
-        for timed in [true, false] {
-            let found = enumerate(Design::Ours, timed, tries, faults);
-            assert_eq!((found.lost, found.doubled), (0, 0));
-            let one_for_every_try = usize::try_from(tries).unwrap();
-            let gives_up = (faults >= one_for_every_try).then_some(one_for_every_try);
-            assert_eq!(found.fewest_to_give_up, gives_up);
+    for design in [Design::Ours, Design::OursWithPut] {
+        for (tries, faults) in [(1, 3), (2, 3), (3, 3), (5, 2)] {
+            for timed in [true, false] {
+                let found = enumerate(design, timed, tries, faults);
+                assert_eq!((found.lost, found.doubled), (0, 0));
+                let one_for_every_try = usize::try_from(tries).unwrap();
+                let gives_up = (faults >= one_for_every_try).then_some(one_for_every_try);
+                assert_eq!(found.fewest_to_give_up, gives_up);
+            }
         }
     }
 }
@@ -304,16 +314,18 @@ fn no_path_of_ingest_loses_or_doubles_an_acknowledged_event() {
 #[test]
 #[ignore = "takes minutes: run in release"]
 fn no_path_of_ingest_with_five_faults_in_five_tries_loses_or_doubles() {
-    let found = enumerate(Design::Ours, true, 5, 5);
-    assert_eq!(
-        (found.lost, found.doubled, found.fewest_to_give_up),
-        (0, 0, Some(5))
-    );
-    let found = enumerate(Design::Ours, false, 5, 4);
-    assert_eq!(
-        (found.lost, found.doubled, found.fewest_to_give_up),
-        (0, 0, None)
-    );
+    for design in [Design::Ours, Design::OursWithPut] {
+        let found = enumerate(design, true, 5, 5);
+        assert_eq!(
+            (found.lost, found.doubled, found.fewest_to_give_up),
+            (0, 0, Some(5))
+        );
+        let found = enumerate(design, false, 5, 4);
+        assert_eq!(
+            (found.lost, found.doubled, found.fewest_to_give_up),
+            (0, 0, None)
+        );
+    }
 }
 
 #[test]

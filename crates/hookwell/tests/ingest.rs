@@ -38,6 +38,11 @@ const SOURCES: &str = r#"
     on_invalid = "quarantine"
     types = ["resource.*"]
 
+    [sources.hurries]
+    preset = "resource"
+    secrets = ["env:NEW"]
+    send = "with-put"
+
     [sources.broken]
     preset = "resource"
     secrets = ["env:UNSET"]
@@ -324,6 +329,43 @@ fn a_pending_event_is_sent_again() {
         2,
         "each answer of 200 had a send of its own"
     );
+}
+
+#[test]
+fn with_put_only_the_send_decides_about_the_answer() {
+    let setup = setup();
+    let delivery = signed("hurries", BODY.as_bytes());
+    setup.queue_down.store(true, Ordering::Relaxed);
+    assert_eq!(setup.receive(&delivery).receipt, Receipt::Unavailable);
+    assert_eq!((setup.ledger.len(), setup.queue.len()), (1, 0));
+
+    setup.queue_down.store(false, Ordering::Relaxed);
+    let received = setup.receive(&delivery);
+    assert_eq!(received.receipt, Receipt::Received);
+    assert_eq!(setup.queue.len(), 1);
+
+    setup.table_down.store(true, Ordering::Relaxed);
+    let received = setup.receive(&delivery);
+    assert_eq!(received.receipt, Receipt::Received);
+    assert!(received.dedup_unavailable);
+    assert_eq!(setup.queue.len(), 2);
+}
+
+#[test]
+fn with_put_a_finished_event_is_queued_again_and_acknowledged() {
+    let setup = setup();
+    let delivery = signed("hurries", BODY.as_bytes());
+    let event = setup.receive(&delivery).events.remove(0);
+    let end = End {
+        outcome: Outcome::Applied,
+        reason: None,
+        at: NOW,
+        owner: None,
+    };
+    let finished = setup.ledger.finish(&event, &end).now_or_never().unwrap();
+    assert_eq!(finished, Ok(Finish::Recorded));
+    assert_eq!(setup.receive(&delivery).receipt, Receipt::Received);
+    assert_eq!(setup.queue.len(), 2);
 }
 
 #[test]

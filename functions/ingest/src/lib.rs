@@ -47,7 +47,7 @@ pub struct Ingest<L, Q> {
 
 impl Ingest<EventsTable, SqsQueue> {
     /// The function as Lambda runs it: `HOOKWELL_EVENTS_TABLE` and `HOOKWELL_QUEUE_URL` name where to write, and
-    /// `HOOKWELL_SOURCES_FILE` may replace the embedded sources.
+    /// `HOOKWELL_SOURCES_FILE` may replace the embedded sources. Inside a runtime, because it opens a connection.
     ///
     /// # Errors
     /// When a setting is missing or the sources file has mistakes.
@@ -57,11 +57,12 @@ impl Ingest<EventsTable, SqsQueue> {
             connection.dynamodb(Limits::INGEST_PUT),
             required(env, "HOOKWELL_EVENTS_TABLE")?,
         );
-        let queue = SqsQueue::new(
-            connection.sqs(Limits::INGEST_SEND),
-            required(env, "HOOKWELL_QUEUE_URL")?,
-        );
+        let queue_url = required(env, "HOOKWELL_QUEUE_URL")?;
+        let queue = SqsQueue::new(connection.sqs(Limits::INGEST_SEND), queue_url.clone());
         let sources = config(env)?;
+        // Beside the first question for work, and nobody waits for it.
+        let to_queue = connection.clone();
+        tokio::spawn(async move { to_queue.open_sqs(&queue_url).await });
         let sources = Sources::fetched(sources, &stores::fetch(env, connection), now()).await;
         for (source, keys) in sources.iter() {
             if let Err(why) = &*keys {

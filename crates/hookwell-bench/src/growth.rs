@@ -1,0 +1,139 @@
+//! How the cost of Hookwell grows with what it is given.
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use crate::figures::{median, millis};
+use crate::measure::block;
+use crate::progress::Progress;
+use crate::sandbox::Sandbox;
+use crate::stub::Latency;
+use crate::table::markdown;
+use crate::target::{Function, OURS, Setting, Target};
+use crate::traffic;
+
+/// The body, in KiB; the largest is the most that a source may take.
+const BODIES: [usize; 5] = [1, 16, 64, 256, 700];
+/// The sources in the file.
+const SOURCES: [usize; 4] = [1, 10, 100, 1_000];
+/// The messages in a batch; Lambda gives at most 10,000 of a standard queue.
+const BATCHES: [usize; 4] = [1, 10, 100, 1_000];
+
+/// Starts, and requests after each.
+const STARTS: usize = 7;
+const REQUESTS: usize = 40;
+
+/// What one size costs.
+#[derive(Debug, Serialize)]
+pub(crate) struct Grown {
+    /// What grows, with its size.
+    what: String,
+    /// Spawn to the first question for work.
+    init_ms: f64,
+    /// The median request or batch, the services answering at once.
+    p50_ms: f64,
+    /// The CPU of each.
+    cpu_us: f64,
+    /// The most memory.
+    memory_mib: f64,
+}
+
+/// Measures every size.
+pub(crate) fn measure(targets: &[Target], setting: &Setting) -> Result<Vec<Grown>> {
+    setting.stub.set(Latency::NONE);
+    let of = |function| {
+        let mut targets = targets.iter();
+        targets
+            .find(|target| target.name == OURS && target.function == function)
+            .context("no hookwell")
+    };
+    let (ingest, process) = (of(Function::Ingest)?, of(Function::Process)?);
+    let mut sizes = Vec::new();
+    for kib in BODIES {
+        let body = traffic::body(kib.saturating_mul(1024));
+        let event = traffic::delivery("source-0", &body, true)?;
+        sizes.push((
+            format!("body of {kib} KiB"),
+            with_sources(ingest, setting, 1)?,
+            event,
+        ));
+    }
+    for count in SOURCES {
+        let last = format!("source-{}", count.saturating_sub(1));
+        let event = traffic::delivery(&last, &traffic::body(1024), true)?;
+        let name = format!("file of {count} sources");
+        sizes.push((name, with_sources(ingest, setting, count)?, event));
+    }
+    for messages in BATCHES {
+        let name = format!("batch of {messages}");
+        sizes.push((name, process.clone(), traffic::batch(messages)?));
+    }
+    let progress = Progress::new("how cost grows", sizes.len());
+    sizes
+        .iter()
+        .map(|(what, target, event)| {
+            let grown = one(what, target, setting, event).with_context(|| what.clone())?;
+            progress.step(what);
+            Ok(grown)
+        })
+        .collect()
+}
+
+/// Ingest with a file of so many sources.
+fn with_sources(ingest: &Target, setting: &Setting, count: usize) -> Result<Target> {
+    let path = setting.folder.join(format!("sources-{count}.toml"));
+    let source = |number: usize| {
+        format!(
+            "[sources.source-{number}]\npreset = \"resource\"\nsecrets = [\"env:HOOKWELL_SECRET_RESOURCE\"]\nmax_body_bytes = 716800\n"
+        )
+    };
+    std::fs::write(&path, (0..count).map(source).collect::<String>())?;
+    Ok(Target {
+        sources: Some(path),
+        ..ingest.clone()
+    })
+}
+
+fn one(what: &str, target: &Target, setting: &Setting, event: &[u8]) -> Result<Grown> {
+    let (mut init, mut p50, mut cpu, mut memory) = (vec![], vec![], vec![], vec![]);
+    for _ in 0..STARTS {
+        let mut sandbox = Sandbox::start(target, setting, event.to_vec(), None)?;
+        init.push(millis(sandbox.ready()?.0));
+        sandbox.answered()?;
+        let [median, _, _, micros] = block(&mut sandbox, event, REQUESTS)?;
+        p50.push(median);
+        cpu.push(micros);
+        memory.push(f64::from(sandbox.peak_memory()?) / 1024.0);
+    }
+    Ok(Grown {
+        what: what.to_owned(),
+        init_ms: median(&init),
+        p50_ms: median(&p50),
+        cpu_us: median(&cpu),
+        memory_mib: median(&memory),
+    })
+}
+
+/// All sizes as a table; nothing when none was measured.
+pub(crate) fn table(growth: &[Grown]) -> String {
+    if growth.is_empty() {
+        return String::new();
+    }
+    let head = ["init ms", "p50 ms", "CPU us", "MiB"].map(str::to_owned);
+    let rows: Vec<_> = growth
+        .iter()
+        .map(|one| {
+            let cells = vec![
+                format!("{:.2}", one.init_ms),
+                format!("{:.3}", one.p50_ms),
+                format!("{:.0}", one.cpu_us),
+                format!("{:.1}", one.memory_mib),
+            ];
+            (one.what.clone(), cells)
+        })
+        .collect();
+    format!(
+        "\nhow cost grows; the services answer at once\n\n{}",
+        markdown("size", &head, &rows)
+    )
+}

@@ -1,0 +1,298 @@
+//! How targets are measured: one after the other in each round, round after round, so that whatever else the machine
+//! does meets all of them alike.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use crate::figures::{Row, Rows, median, millis, percentile, sizes};
+use crate::progress::Progress;
+use crate::sandbox::{Answered, Sandbox};
+use crate::stub::{Calls, Latency};
+use crate::target::{Function, HELLO, Setting, Target};
+use crate::traffic;
+
+/// How often everything is done.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Effort {
+    /// Starts of each target, for each latency.
+    pub(crate) starts: usize,
+    /// Rounds of warm requests.
+    pub(crate) rounds: usize,
+    /// Requests of a round, with answers at once; a tenth as many batches.
+    pub(crate) requests: usize,
+    /// The same with answers after some milliseconds.
+    pub(crate) slow_requests: usize,
+    /// Starts with the share of a small function.
+    pub(crate) small_starts: usize,
+}
+
+impl Effort {
+    /// What the figures of docs/performance.md are made with.
+    pub(crate) const FULL: Self = Self {
+        starts: 21,
+        rounds: 5,
+        requests: 500,
+        slow_requests: 120,
+        small_starts: 7,
+    };
+    /// Enough to see what is wrong.
+    pub(crate) const QUICK: Self = Self {
+        starts: 7,
+        rounds: 3,
+        requests: 100,
+        slow_requests: 30,
+        small_starts: 3,
+    };
+}
+
+/// The size of a small function, in MB.
+const SMALL: u32 = 128;
+
+/// Warm requests of a small function after each of its starts.
+const SMALL_REQUESTS: usize = 10;
+
+/// The body of the request, in bytes.
+const BODY: usize = 1024;
+
+/// The messages of a batch.
+const BATCH: usize = 10;
+
+/// Events that all targets are given.
+#[derive(Debug)]
+struct Events {
+    good: Vec<u8>,
+    forged: Vec<u8>,
+    batch: Vec<u8>,
+}
+
+impl Events {
+    fn good(&self, function: Function) -> Vec<u8> {
+        match function {
+            Function::Ingest => self.good.clone(),
+            Function::Process => self.batch.clone(),
+        }
+    }
+}
+
+/// All values of one figure of one target.
+type Values = BTreeMap<(usize, &'static str), Vec<f64>>;
+
+/// Measures all targets.
+pub(crate) fn all(targets: &[Target], setting: &Setting, effort: Effort) -> Result<Rows> {
+    let body = traffic::body(BODY);
+    let events = Events {
+        good: traffic::delivery("resource", &body, true)?,
+        forged: traffic::delivery("resource", &body, false)?,
+        batch: traffic::batch(BATCH)?,
+    };
+    let mut values = Values::new();
+    let progress = Progress::new("checks", targets.len());
+    for target in targets {
+        check(target, setting, &events).with_context(|| target.name.to_owned())?;
+        progress.step(target.name);
+    }
+    let starts = effort.starts.saturating_mul(targets.len());
+    for (latency, figures) in [
+        (Latency::NONE, ["init_ms", "cold_ms", "first_cpu_ms"]),
+        (Latency::REGION, ["", "cold_4ms_ms", ""]),
+    ] {
+        setting.stub.set(latency);
+        let progress = Progress::new(&format!("starts at {latency}"), starts);
+        for _ in 0..effort.starts {
+            for (index, target) in targets.iter().enumerate() {
+                let measured = start(target, setting, &events, None)?.0;
+                for (figure, value) in figures.into_iter().zip(measured) {
+                    values.entry((index, figure)).or_default().push(value);
+                }
+                progress.step(target.name);
+            }
+        }
+    }
+    small(targets, setting, effort, &events, &mut values)?;
+    warm(targets, setting, effort, &events, &mut values)?;
+    let mut rows = Rows::default();
+    for (index, target) in targets.iter().enumerate() {
+        let own = values
+            .iter()
+            .filter(|((of, name), _)| *of == index && !name.is_empty());
+        let mut figures: BTreeMap<_, _> =
+            own.map(|((_, name), all)| (*name, median(all))).collect();
+        let (raw, zip) = sizes(&target.artifact)?;
+        figures.extend([("raw_mib", raw), ("zip_mib", zip)]);
+        rows.0.push(Row {
+            function: target.function.name(),
+            target: target.name,
+            figures,
+        });
+    }
+    Ok(rows)
+}
+
+/// A good event is answered as it should be and makes exactly the calls it must; a forged one makes none. Whoever does
+/// less than the others would only look faster.
+fn check(target: &Target, setting: &Setting, events: &Events) -> Result<()> {
+    setting.stub.set(Latency::NONE);
+    setting.stub.calls();
+    let mut sandbox = Sandbox::start(target, setting, events.good(target.function), None)?;
+    sandbox.ready()?;
+    // Twice: what is done once at the start must not hide what every event does.
+    for number in 0..2 {
+        let answer = if number == 0 {
+            sandbox.answered()?
+        } else {
+            one(&mut sandbox, events.good(target.function))?
+        };
+        let calls = setting.stub.calls();
+        ensure!(
+            calls == target.calls,
+            "calls {calls:?}, not {:?}",
+            target.calls
+        );
+        let answer: Value = serde_json::from_slice(&answer.body)?;
+        let expected = match target.function {
+            _ if target.name == HELLO => continue,
+            Function::Ingest => ("statusCode", Value::from(200)),
+            Function::Process => ("batchItemFailures", Value::Array(Vec::new())),
+        };
+        ensure!(
+            answer.get(expected.0) == Some(&expected.1),
+            "answered {answer}"
+        );
+    }
+    if target.function == Function::Ingest && target.name != HELLO {
+        let answer: Value =
+            serde_json::from_slice(&one(&mut sandbox, events.forged.clone())?.body)?;
+        ensure!(
+            answer.get("statusCode") == Some(&401.into()),
+            "forged: {answer}"
+        );
+        let calls = setting.stub.calls();
+        ensure!(calls == Calls::new(), "forged: calls {calls:?}");
+    }
+    Ok(())
+}
+
+fn one(sandbox: &mut Sandbox, event: Vec<u8>) -> Result<Answered> {
+    sandbox.run([event])?.pop().context("no answer")
+}
+
+/// Starts a target: its init, the time to its first answer, and the CPU of the first event, in milliseconds.
+fn start(
+    target: &Target,
+    setting: &Setting,
+    events: &Events,
+    memory: Option<u32>,
+) -> Result<([f64; 3], Sandbox)> {
+    let mut sandbox = Sandbox::start(target, setting, events.good(target.function), memory)?;
+    let (init, init_cpu) = sandbox.ready()?;
+    let answered = sandbox.answered()?;
+    let total = sandbox.since_start(answered.at);
+    let first = answered.cpu.saturating_sub(init_cpu);
+    Ok(([init, total, first].map(millis), sandbox))
+}
+
+/// Starts, and requests after them, with the share of a CPU that a small function has.
+fn small(
+    targets: &[Target],
+    setting: &Setting,
+    effort: Effort,
+    events: &Events,
+    values: &mut Values,
+) -> Result<()> {
+    setting.stub.set(Latency::REGION);
+    let steps = effort.small_starts.saturating_mul(targets.len());
+    let progress = Progress::new(&format!("starts with {SMALL} MB"), steps);
+    for _ in 0..effort.small_starts {
+        for (index, target) in targets.iter().enumerate() {
+            let ([_, total, _], mut sandbox) = start(target, setting, events, Some(SMALL))?;
+            let answers = sandbox.run(vec![events.good(target.function); SMALL_REQUESTS])?;
+            let took: Vec<f64> = answers.iter().map(|answer| millis(answer.took)).collect();
+            let measured = [
+                ("cold_128_ms", total),
+                ("p50_128_ms", median(&took)),
+                ("p99_128_ms", percentile(&took, 99)),
+            ];
+            for (figure, value) in measured {
+                values.entry((index, figure)).or_default().push(value);
+            }
+            progress.step(target.name);
+        }
+    }
+    Ok(())
+}
+
+/// Rounds of requests to one sandbox of each target.
+fn warm(
+    targets: &[Target],
+    setting: &Setting,
+    effort: Effort,
+    events: &Events,
+    values: &mut Values,
+) -> Result<()> {
+    setting.stub.set(Latency::NONE);
+    let mut sandboxes = Vec::new();
+    for target in targets {
+        sandboxes.push(start(target, setting, events, None)?.1);
+    }
+    let steps = effort
+        .rounds
+        .saturating_mul(targets.len())
+        .saturating_mul(2);
+    let progress = Progress::new("warm requests", steps);
+    for (latency, requests, figures) in [
+        (
+            Latency::NONE,
+            effort.requests,
+            ["p50_ms", "p99_ms", "per_second", "cpu_us"],
+        ),
+        (
+            Latency::REGION,
+            effort.slow_requests,
+            ["p50_4ms_ms", "p99_4ms_ms", "per_second_4ms", ""],
+        ),
+    ] {
+        setting.stub.set(latency);
+        // The first round fills caches and lets compilers do their work, and is not counted.
+        for round in 0..=effort.rounds {
+            for (index, (target, sandbox)) in targets.iter().zip(&mut sandboxes).enumerate() {
+                let requests = match target.function {
+                    Function::Ingest => requests,
+                    Function::Process => requests.div_ceil(10),
+                };
+                let measured = block(sandbox, &events.good(target.function), requests)
+                    .with_context(|| target.name.to_owned())?;
+                if round == 0 {
+                    continue;
+                }
+                for (figure, value) in figures.into_iter().zip(measured) {
+                    values.entry((index, figure)).or_default().push(value);
+                }
+                progress.step(target.name);
+            }
+        }
+    }
+    for (index, sandbox) in sandboxes.iter().enumerate() {
+        let mib = f64::from(sandbox.peak_memory()?) / 1024.0;
+        values.insert((index, "memory_mib"), vec![mib]);
+    }
+    Ok(())
+}
+
+/// Median and 99 % of some requests in milliseconds, how many a second, and the CPU of each in microseconds.
+pub(crate) fn block(sandbox: &mut Sandbox, event: &[u8], requests: usize) -> Result<[f64; 4]> {
+    let before = sandbox.cpu();
+    let answers = sandbox.run(vec![event.to_vec(); requests])?;
+    let count = f64::from(u32::try_from(requests)?);
+    let cpu = sandbox.cpu().saturating_sub(before).as_secs_f64() * 1e6 / count;
+    let took: Vec<f64> = answers.iter().map(|answer| millis(answer.took)).collect();
+    let all: Duration = answers.iter().map(|answer| answer.took).sum();
+    Ok([
+        median(&took),
+        percentile(&took, 99),
+        count / all.as_secs_f64(),
+        cpu,
+    ])
+}

@@ -1,0 +1,106 @@
+//! How often the functions call AWS for an event: each further call is a round trip on somebody's bill and in
+//! somebody's latency.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use axum::Router;
+use axum::extract::Request;
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use ingest::Ingest;
+use process::Process;
+use serde_json::{Value, json};
+
+/// What `hookwell dev` makes up for `env:HOOKWELL_SECRET_RESOURCE`.
+const SECRET: &str = "local_701c2e110a3d9d5be4479772b90b75ec";
+
+/// Both services, which take everything and count.
+struct Services {
+    url: String,
+    calls: Arc<Mutex<BTreeMap<String, usize>>>,
+}
+
+impl Services {
+    async fn start() -> Self {
+        let calls = Arc::new(Mutex::new(BTreeMap::new()));
+        let counting = calls.clone();
+        let answer = move |request: Request| {
+            let target = request.headers()["x-amz-target"].to_str().unwrap();
+            let operation = target.rsplit('.').next().unwrap().to_owned();
+            *counting.lock().unwrap().entry(operation).or_default() += 1;
+            let json = [("content-type", "application/x-amz-json-1.0")];
+            async move { (json, r#"{"MessageId":"1"}"#).into_response() }
+        };
+        let router = Router::new().route("/", post(answer));
+        let router = router.route("/ping", get(|| async { "healthy" }));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { url, calls }
+    }
+
+    fn environment(&self, name: &str) -> Option<String> {
+        let value = match name {
+            "AWS_ENDPOINT_URL_DYNAMODB" | "AWS_ENDPOINT_URL_SQS" => &self.url,
+            "AWS_REGION" => "us-east-1",
+            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => "none",
+            "HOOKWELL_SECRET_RESOURCE" => SECRET,
+            "HOOKWELL_EVENTS_TABLE" | "HOOKWELL_DOCUMENTS_TABLE" => "table",
+            "HOOKWELL_QUEUE_URL" => "http://local/1/queue",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    }
+
+    fn calls(&self) -> Value {
+        json!(std::mem::take(&mut *self.calls.lock().unwrap()))
+    }
+}
+
+fn sample(name: &str) -> Value {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events");
+    serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn ingest_makes_two_calls_for_an_event_and_none_for_a_forged_one() {
+    let services = Services::start().await;
+    let environment = |name: &str| services.environment(name);
+    let ingest = Ingest::from_environment(&environment).unwrap();
+    for (file, status, calls) in [
+        ("valid", 200, json!({ "PutItem": 1, "SendMessage": 1 })),
+        ("forged", 401, json!({})),
+    ] {
+        let event = sample(&format!("ingest-function-url-{file}.json")).to_string();
+        let answer = ingest.respond(&event, "1", ingest::now()).await;
+        assert_eq!(answer.status_code, status);
+        assert_eq!(services.calls(), calls, "{file}");
+    }
+}
+
+#[tokio::test]
+async fn process_makes_two_calls_for_each_event_of_a_batch() {
+    let services = Services::start().await;
+    let environment = |name: &str| services.environment(name);
+    let process = Process::from_environment(&environment).unwrap();
+    let record = &sample("process-create.json")["Records"][0];
+    let records: Vec<Value> = (0..10)
+        .map(|number| {
+            let mut event: Value = serde_json::from_str(record["body"].as_str().unwrap()).unwrap();
+            event["key"] = json!(format!("resource#{number}"));
+            event["document_id"] = json!(format!("res_{number}"));
+            let mut record = record.clone();
+            record["messageId"] = json!(number.to_string());
+            record["body"] = json!(event.to_string());
+            record
+        })
+        .collect();
+    let batch = serde_json::from_value(json!({ "Records": records })).unwrap();
+    let deadline = SystemTime::now() + Duration::from_secs(30);
+    let answer = process.respond(batch, deadline).await.unwrap();
+    assert!(answer.batch_item_failures.is_empty());
+    assert_eq!(services.calls(), json!({ "PutItem": 10, "UpdateItem": 10 }));
+}

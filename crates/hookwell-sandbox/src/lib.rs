@@ -1,0 +1,7 @@
+//! What surrounds a function on Lambda, for the tools that run the real binaries: where those are, their environment,
+//! the Runtime API, and the HTTP that they speak. No connection is opened here: one tool waits on threads, another on
+//! tasks.
+
+pub mod binaries;
+pub mod http;
+pub mod runtime;
