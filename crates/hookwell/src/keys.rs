@@ -63,8 +63,7 @@ impl Certificates {
     pub(crate) fn add(&mut self, url: &str, text: &str, now: Millis) -> Result<(), SecretError> {
         // Only the first: what else a page may hold is nobody's word.
         let only = text.trim_start().starts_with("-----BEGIN CERTIFICATE-----");
-        let keys = only.then(|| rsa_keys(text)).unwrap_or_default();
-        let key = keys.into_iter().next();
+        let key = only.then(|| rsa_keys(text).into_iter().next()).flatten();
         let certificate = Certificate {
             keys: vec![key.ok_or(SecretError::Encoding(PEM))?],
             fetched_at: now,
