@@ -7,10 +7,13 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType, TimeToLiveSpecification,
 };
 use aws_sdk_sqs::types::QueueAttributeName;
+use hookwell::event::Key;
+use hookwell::ledger::Status;
+use hookwell::time::Millis;
 use serde_json::{Number, Value};
 
 use crate::connection::{Connection, Limits, reason};
-use crate::ledger::text;
+use crate::ledger::{TTL_ATTRIBUTE, number, text};
 
 /// A call failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,7 +25,7 @@ pub struct AdminError {
     pub why: String,
 }
 
-fn failed(what: &str, why: impl Into<String>) -> AdminError {
+pub(crate) fn failed(what: &str, why: impl Into<String>) -> AdminError {
     AdminError {
         what: what.to_owned(),
         why: why.into(),
@@ -58,7 +61,7 @@ impl Admin {
         }
     }
 
-    /// Creates a table as the template does, key `pk` and TTL on `expires_at`, unless it is there.
+    /// Creates a table as the template does, key `pk` and TTL on [`TTL_ATTRIBUTE`], unless it is there.
     ///
     /// # Errors
     /// When DynamoDB refuses.
@@ -87,7 +90,7 @@ impl Admin {
         };
         let ttl = TimeToLiveSpecification::builder()
             .enabled(true)
-            .attribute_name("expires_at");
+            .attribute_name(TTL_ATTRIBUTE);
         let ttl = ttl.build().map_err(|_| failed(&what, "ttl"))?;
         let ttl = self
             .dynamodb
@@ -216,6 +219,38 @@ impl Admin {
             if start.is_none() {
                 return Ok(items);
             }
+        }
+    }
+
+    /// Opens the record of an event that had ended, so that it is taken up again: writes it `pending`, with who did so
+    /// and when. False when there was nothing to open, because it never ended or there is no record.
+    ///
+    /// # Errors
+    /// When DynamoDB refuses.
+    pub async fn reopen(
+        &self,
+        table: &str,
+        key: &Key,
+        from: Status,
+        by: &str,
+        now: Millis,
+    ) -> Result<bool, AdminError> {
+        let update = self
+            .dynamodb
+            .update_item()
+            .table_name(table)
+            .key("pk", text(key.as_str()))
+            .update_expression("SET #status = :pending, reopened_by = :by, reopened_at = :now")
+            .condition_expression("#status = :from")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":pending", text(Status::Pending.name()))
+            .expression_attribute_values(":from", text(from.name()))
+            .expression_attribute_values(":by", text(by))
+            .expression_attribute_values(":now", number(now));
+        match update.send().await {
+            Ok(_) => Ok(true),
+            Err(error) if reason(&error) == "ConditionalCheckFailedException" => Ok(false),
+            Err(error) => Err(failed("reopening a record", reason(&error))),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The built-in handler: documents in a DynamoDB table, key `pk`, TTL attribute `expires_at` (tombstones only).
+//! The built-in handler: documents in a DynamoDB table, key `pk`, TTL attribute [`TTL_ATTRIBUTE`] (tombstones only).
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -8,7 +8,7 @@ use hookwell::event::Event;
 use hookwell::handler::{HandleError, Handler, Outcome};
 
 use crate::connection::reason;
-use crate::ledger::{number, text};
+use crate::ledger::{TTL_ATTRIBUTE, number, text};
 
 /// The documents table.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ impl Handler for DocumentsTable {
             put = put.item("document", text(state));
         }
         if let Some(expires_at) = document.expires_at {
-            put = put.item("expires_at", number(expires_at));
+            put = put.item(TTL_ATTRIBUTE, number(expires_at));
         }
         let put = put
             .condition_expression("attribute_not_exists(pk) OR #version < :version")

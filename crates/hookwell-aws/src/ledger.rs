@@ -1,4 +1,4 @@
-//! The ledger in a DynamoDB table: key `pk`, TTL attribute `expires_at`.
+//! The ledger in a DynamoDB table: key `pk`, TTL attribute [`TTL_ATTRIBUTE`].
 
 use std::collections::HashMap;
 
@@ -13,6 +13,10 @@ use hookwell::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembere
 use hookwell::time::Millis;
 
 use crate::connection::reason;
+
+/// The attribute of both tables that says when DynamoDB may delete an item, in seconds since 1970. The template has to
+/// name the same one, and `hookwell check --template` compares.
+pub const TTL_ATTRIBUTE: &str = "expires_at";
 
 /// The events table.
 #[derive(Debug, Clone)]
@@ -49,7 +53,7 @@ impl EventsTable {
             .table_name(&self.table)
             .key("pk", text(event.key.as_str()))
             .update_expression(format!(
-                "SET {set}, {more}, {keep}, expires_at = :expires_at"
+                "SET {set}, {more}, {keep}, {TTL_ATTRIBUTE} = :expires_at"
             ))
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#type", "type")
@@ -99,9 +103,11 @@ impl Ledger for EventsTable {
             )
             .item("body_hash", text(&body_hash))
             .item("received_at", number(event.received_at))
-            .item("expires_at", number(event.expires_at))
+            .item(TTL_ATTRIBUTE, number(event.expires_at))
             // An expired record counts as absent: DynamoDB may delete it days late.
-            .condition_expression("attribute_not_exists(pk) OR expires_at < :now")
+            .condition_expression(format!(
+                "attribute_not_exists(pk) OR {TTL_ATTRIBUTE} < :now"
+            ))
             .expression_attribute_values(":now", number(now / 1000))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()

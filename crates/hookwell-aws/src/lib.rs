@@ -4,6 +4,8 @@
 #[cfg(feature = "tools")]
 pub mod admin;
 pub mod connection;
+#[cfg(feature = "tools")]
+pub mod dead_letters;
 pub mod documents;
 pub mod ledger;
 #[cfg(feature = "tools")]

@@ -12,7 +12,10 @@ use tokio::sync::OnceCell;
 
 use crate::connection::reason;
 
-/// How much of a reason goes into a message attribute, in characters.
+/// The message attribute of a dead letter that says why it was rejected.
+pub(crate) const REASON: &str = "reason";
+
+/// How much of a reason goes into it, in characters.
 const MAX_REASON: usize = 500;
 
 /// The queue.
@@ -184,7 +187,7 @@ impl Queue for SqsQueue {
             .send_message()
             .queue_url(url)
             .message_body(event.to_message());
-        let request = request.message_attributes("reason", attribute);
+        let request = request.message_attributes(REASON, attribute);
         request
             .send()
             .await

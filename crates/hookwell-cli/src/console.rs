@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _};
 
 use hookwell::time::to_rfc3339;
+use indicatif::ProgressBar;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
@@ -53,6 +54,11 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) {
     for row in rows {
         print(row.iter().map(String::as_str).collect());
     }
+}
+
+/// A bar on standard error for work on so many items; shown on a terminal only, and only when it takes a while.
+pub(crate) fn progress(items: usize) -> ProgressBar {
+    ProgressBar::new(u64::try_from(items).unwrap_or(u64::MAX))
 }
 
 /// Log lines for people: one per delivery (`<-`) and one per event (`->`), to standard error.

@@ -65,7 +65,11 @@ pub fn decide(sources: &Sources, line: &[u8], now: Millis) -> Value {
     print(delivery.source.as_deref(), &received)
 }
 
-fn delivery(line: &[u8]) -> Result<Delivery, (Option<String>, &'static str)> {
+/// Reads one line of input.
+///
+/// # Errors
+/// What is wrong with it, and the source that it names.
+pub fn delivery(line: &[u8]) -> Result<Delivery, (Option<String>, &'static str)> {
     let line: Line = serde_json::from_slice(line).map_err(|_| {
         let source = serde_json::from_slice::<Value>(line).ok();
         let source = source.and_then(|value| Some(value.get("source")?.as_str()?.to_owned()));

@@ -1,8 +1,10 @@
 //! The `hookwell` command-line tool, as a library for tests.
 
 pub mod decide;
+pub mod explain;
 pub mod local;
 pub mod request;
 pub mod secrets;
+pub mod template;
 pub mod test_keys;
 pub mod trigger;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check, dev, documents, events, send, sign, verify};
+use crate::commands::{check, dev, dlq, documents, events, send, sign, verify};
 
 /// A webhook receiver for your own AWS account.
 ///
@@ -36,6 +36,8 @@ enum Command {
     Events(events::Command),
     #[command(subcommand)]
     Documents(documents::Command),
+    #[command(subcommand)]
+    Dlq(dlq::Command),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Events(command) => events::run(&command),
         Command::Documents(command) => documents::run(&command),
+        Command::Dlq(command) => dlq::run(&command),
     };
     match result {
         Ok(code) => code,

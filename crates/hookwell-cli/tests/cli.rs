@@ -114,10 +114,37 @@ fn what_send_sends_can_be_looked_at() {
         event["pk"]
     );
 
+    for (filter, count) in [
+        (["--type", "*.updated"], 1),
+        (["--type", "other"], 0),
+        (["--document", "sample-1"], 3),
+        (["--since", "1h"], 3),
+        (["--since", "2d"], 3),
+        (["--since", "2999-01-01T00:00:00Z"], 0),
+        (["--outcome", "rejected"], 0),
+    ] {
+        let arguments = ["events", "list", "--json", &local, filter[0], filter[1]];
+        let listed = hookwell(&arguments);
+        assert!(listed.status.success(), "{listed:?}");
+        assert_eq!(text(&listed.stdout).lines().count(), count, "{filter:?}");
+    }
+    let wrong = hookwell(&["events", "list", "--outcome", "lost", &local]);
+    assert!(text(&wrong.stderr).contains("one of pending, applied, stale, ignored, rejected"));
+
     let shown = || hookwell(&["documents", "show", "sample-1", "--json", &local]);
     let deleted =
         || serde_json::from_slice::<Value>(&shown().stdout).is_ok_and(|it| it["deleted"] == true);
     while !deleted() {
+        std::thread::yield_now();
+    }
+    let counted = || hookwell(&["events", "stats", "--json", &local]);
+    let all_ended = || {
+        let counted: Value = serde_json::from_slice(&counted().stdout).unwrap();
+        let outcomes = counted["outcomes"].as_object().unwrap();
+        let ended = ["applied", "stale"].map(|name| outcomes.get(name).and_then(Value::as_u64));
+        ended.iter().flatten().sum::<u64>() == 3 && counted["p99_ms"].is_i64()
+    };
+    while !all_ended() {
         std::thread::yield_now();
     }
     let listed = hookwell(&["documents", "list", &local]);
@@ -232,4 +259,67 @@ fn sign_prints_every_shape() {
         let signed: Value = serde_json::from_slice(&signed.stdout).unwrap();
         assert!(signed.get(key).is_some(), "{shape}: {signed}");
     }
+}
+
+/// Waits until the dead-letter queue holds so many, and lists them.
+fn dead_letters(local: &str, count: usize) -> Vec<Value> {
+    loop {
+        let listed = hookwell(&["dlq", "list", "--json", local]);
+        assert!(listed.status.success(), "{listed:?}");
+        let lines = text(&listed.stdout);
+        let letters: Vec<Value> = lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        if letters.len() == count {
+            return letters;
+        }
+    }
+}
+
+#[test]
+fn a_rejected_event_can_be_looked_at_and_put_back() {
+    let dev = Dev::start();
+    let local = format!("--local={}", dev.url());
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(
+        file.path(),
+        r#"{"event":"asset.created","data":{"no":"id"}}"#,
+    )
+    .unwrap();
+    let data = file.path().to_str().unwrap();
+    for _ in 0..2 {
+        let sent = hookwell(&["send", "plain", "--data", data, "--to", dev.url()]);
+        assert!(sent.status.success(), "{sent:?}");
+    }
+    let letters = dead_letters(&local, 2);
+    assert_eq!(letters[0]["reason"], "the event names no document");
+    let id = letters[0]["event_id"].as_str().unwrap();
+
+    let shown = hookwell(&["dlq", "show", id, "--json", &local]);
+    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert!(shown["body"].as_str().unwrap().contains(r#"{"no":"id"}"#));
+
+    let unknown = hookwell(&["dlq", "redrive", "nobody", &local]);
+    assert!(text(&unknown.stderr).contains("there is no dead letter \"nobody\""));
+    let many = hookwell(&["dlq", "redrive", "--all", &local]);
+    assert!(text(&many.stderr).contains("this would put 2 events back into the queue: add --yes"));
+    dead_letters(&local, 2);
+
+    let redriven = hookwell(&["dlq", "redrive", id, "--json", &local]);
+    let redriven: Value = serde_json::from_slice(&redriven.stdout).unwrap();
+    assert_eq!(
+        (&redriven["redriven"], &redriven["reopened"]),
+        (&Value::Bool(true), &Value::Bool(true))
+    );
+    // Nothing changed about it, so it is rejected again; its record keeps who asked.
+    dead_letters(&local, 2);
+    let record = hookwell(&["events", "show", id, "--json", &local]);
+    let record: Value = serde_json::from_slice(&record.stdout).unwrap();
+    assert_eq!(record["status"], "quarantined");
+    assert!(record["reopened_at"].is_i64() && record["reopened_by"].is_string());
+    let all = hookwell(&["dlq", "redrive", "--all", "--yes", &local]);
+    assert_eq!(text(&all.stdout).trim(), "2 put back into the queue");
+    dead_letters(&local, 2);
+    assert!(dev.interrupt());
 }

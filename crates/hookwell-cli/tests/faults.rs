@@ -5,6 +5,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use hookwell_aws::dead_letters::DeadLetters;
 use hookwell_cli::local::{Endpoints, Functions, QueueSettings, Storage};
 use serde_json::json;
 use support::gate::Gate;
@@ -68,10 +69,10 @@ struct Gated {
 }
 
 impl Gated {
-    async fn start() -> Self {
+    async fn start(max_receive_count: u32) -> Self {
         let queue = QueueSettings {
             visibility_timeout: 10,
-            max_receive_count: 8,
+            max_receive_count,
         };
         let storage = Storage::start(0, None, queue).await.unwrap();
         let tables = Gate::start(&storage.endpoints.dynamodb_endpoint).await;
@@ -100,7 +101,7 @@ impl Gated {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_the_table_unreachable_an_event_is_acknowledged_and_applied_later() {
-    let gated = Gated::start().await;
+    let gated = Gated::start(8).await;
     let world = &gated.world;
     gated.tables.close();
     let (body, state) = body("resource", 1, "create", "d1", "one");
@@ -121,7 +122,7 @@ async fn with_the_table_unreachable_an_event_is_acknowledged_and_applied_later()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_the_queue_unreachable_the_sender_comes_back_and_its_retry_is_applied_once() {
-    let gated = Gated::start().await;
+    let gated = Gated::start(8).await;
     let world = &gated.world;
     gated.queues.close();
     let (body, state) = body("resource", 1, "create", "d1", "one");
@@ -152,5 +153,32 @@ async fn with_the_queue_unreachable_the_sender_comes_back_and_its_retry_is_appli
         (world.events().await.len(), world.dead_letters().await),
         (1, 0)
     );
+    gated.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_ran_out_of_tries_is_applied_once_it_is_put_back() {
+    let gated = Gated::start(2).await;
+    let world = &gated.world;
+    gated.tables.close();
+    let (body, state) = body("resource", 1, "create", "d1", "one");
+    assert_eq!(world.post("resource", &body).await.status, 200);
+    let started = Instant::now();
+    while world.dead_letters().await == 0 {
+        assert!(started.elapsed() < PATIENCE);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    gated.tables.open();
+    let connection = world.endpoints.connection().unwrap();
+    let queue = DeadLetters::of(&connection, &world.endpoints.queue_url);
+    let queue = queue.await.unwrap();
+    let letters = queue.receive().await.unwrap();
+    assert_eq!(letters[0].reason, None, "nobody rejected it");
+    queue.redrive(&letters[0]).await.unwrap();
+    world
+        .document_becomes("resource", "d1", state.as_ref())
+        .await;
+    world.drained().await;
+    assert_eq!(world.dead_letters().await, 0);
     gated.stop().await;
 }

@@ -62,8 +62,12 @@ impl Certificates {
     /// When the text does not begin with one in PEM, or its key is not RSA.
     pub(crate) fn add(&mut self, url: &str, text: &str, now: Millis) -> Result<(), SecretError> {
         // Only the first: what else a page may hold is nobody's word.
-        let only = text.trim_start().starts_with("-----BEGIN CERTIFICATE-----");
-        let key = only.then(|| rsa_keys(text).into_iter().next()).flatten();
+        let text = text.trim_start();
+        let key = if text.starts_with("-----BEGIN CERTIFICATE-----") {
+            rsa_keys(text).into_iter().next()
+        } else {
+            None
+        };
         let certificate = Certificate {
             keys: vec![key.ok_or(SecretError::Encoding(PEM))?],
             fetched_at: now,

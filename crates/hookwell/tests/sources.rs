@@ -1,6 +1,5 @@
 //! Keys are fetched, kept and fetched again, on an injected clock and from stores that a test can break.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
-#![allow(clippy::unnecessary_wraps)] // `text` is what a store answers
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -138,6 +137,7 @@ const BODY: &str = r#"{"id":1}"#;
 const OLD: &str = "the old secret, long enough";
 const NEW: &str = "the new secret, long enough";
 
+#[allow(clippy::unnecessary_wraps)] // what a store answers
 fn text(text: &str) -> Result<String, SecretProblem> {
     Ok(text.to_owned())
 }

@@ -1,6 +1,7 @@
-//! `hookwell check`: everything wrong with a sources file, at once.
+//! `hookwell check`: everything wrong with a sources file and a template, at once.
 
-use std::path::PathBuf;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -9,16 +10,21 @@ use hookwell::config;
 use hookwell::secret::SecretRef;
 use hookwell::source::{SecretProblem, Source};
 use hookwell_cli::secrets::from_environment;
-use serde_json::json;
+use hookwell_cli::template::{self, RULES};
+use serde_json::{Value, json};
 
-/// Check the sources file and list every problem with its path.
+/// Check the sources file, and a template with it, and list every problem with its path.
 ///
 /// Exits with 1 when there is one. A secret that is not set here is only noted: it lives where the function runs.
 #[derive(Debug, Args)]
+#[command(after_long_help = rules())]
 pub(crate) struct Arguments {
     /// The file to check instead of the embedded one.
     #[arg(long, value_name = "FILE")]
     sources: Option<PathBuf>,
+    /// Check this SAM or CloudFormation template as well: `--template template.yaml`.
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -27,23 +33,62 @@ pub(crate) struct Arguments {
 #[derive(Default)]
 struct Findings {
     sources: Vec<String>,
-    problems: Vec<(String, String)>,
-    notes: Vec<(String, String)>,
+    problems: Vec<Finding>,
+    notes: Vec<Finding>,
+}
+
+struct Finding {
+    path: String,
+    message: String,
+    /// For what is in the template: its file and line, and the rule.
+    template: Option<(String, usize, &'static str)>,
+}
+
+impl Finding {
+    fn print(&self, kind: &str) {
+        let Self { path, message, .. } = self;
+        match &self.template {
+            Some((file, line, rule)) => {
+                println!("{file}:{line}: {kind}{path}: {message} [{rule}]");
+            }
+            None => println!("{kind}{path}: {message}"),
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        match &self.template {
+            Some((_, line, rule)) => {
+                json!({ "path": self.path, "message": self.message, "line": line, "rule": rule })
+            }
+            None => json!({ "path": self.path, "message": self.message }),
+        }
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let text = match &arguments.sources {
-        Some(path) => std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read {}", path.display()))?,
+        Some(path) => read(path)?,
         None => ingest::SOURCES.to_owned(),
     };
-    let found = findings(&text);
+    let (mut found, sources) = findings(&text);
+    if let Some(path) = &arguments.template {
+        let file = path.display().to_string();
+        let all = template::check(&read(path)?, &sources).with_context(|| file.clone())?;
+        for one in all {
+            let list = if one.is_problem {
+                &mut found.problems
+            } else {
+                &mut found.notes
+            };
+            list.push(Finding {
+                path: one.path,
+                message: one.message,
+                template: Some((file.clone(), one.line, one.rule)),
+            });
+        }
+    }
     if arguments.json {
-        let list = |all: &[(String, String)]| -> Vec<_> {
-            all.iter()
-                .map(|(path, message)| json!({ "path": path, "message": message }))
-                .collect()
-        };
+        let list = |all: &[Finding]| -> Vec<_> { all.iter().map(Finding::to_json).collect() };
         println!(
             "{}",
             json!({
@@ -53,14 +98,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             })
         );
     } else {
-        for (path, message) in &found.notes {
-            println!("note: {path}: {message}");
+        for note in &found.notes {
+            note.print("note: ");
         }
-        for (path, message) in &found.problems {
-            println!("{path}: {message}");
+        for problem in &found.problems {
+            problem.print("");
         }
+        let rules = match &arguments.template {
+            Some(path) => format!(", {} rules over {}", RULES.len(), path.display()),
+            None => String::new(),
+        };
         match found.problems.len() {
-            0 => println!("{} sources, no problems", found.sources.len()),
+            0 => println!("{} sources{rules}, no problems", found.sources.len()),
             1 => println!("1 problem"),
             many => println!("{many} problems"),
         }
@@ -72,18 +121,38 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     })
 }
 
-fn findings(text: &str) -> Findings {
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// What `--help` says about the rules.
+fn rules() -> String {
+    let mut text = "The rules of --template, and what goes wrong without each:\n".to_owned();
+    for rule in RULES {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n  {:<24}{}", rule.id, rule.without);
+    }
+    text
+}
+
+fn findings(text: &str) -> (Findings, Vec<Source>) {
     let mut found = Findings::default();
+    let finding = |path: &str, message| Finding {
+        path: path.to_owned(),
+        message,
+        template: None,
+    };
     let sources = match config::parse(text) {
         Ok(sources) => sources,
         Err(problems) => {
-            found
-                .problems
-                .extend(problems.into_iter().map(|one| (one.path, one.message)));
-            return found;
+            let problems = problems.into_iter();
+            found.problems = problems
+                .map(|one| finding(&one.path, one.message))
+                .collect();
+            return (found, Vec::new());
         }
     };
-    for source in sources {
+    for source in &sources {
         let token = source
             .handshake
             .as_ref()
@@ -96,21 +165,21 @@ fn findings(text: &str) -> Findings {
         for (key, references) in places {
             let path = format!("sources.{}.{key}", source.name);
             for reference in references {
-                match only(&source, key, &reference).keys(from_environment) {
+                match only(source, key, &reference).keys(from_environment) {
                     Ok(_) => {}
                     Err(why) if matches!(why.problem, SecretProblem::Unusable(_)) => {
-                        found.problems.push((path.clone(), why.to_string()));
+                        found.problems.push(finding(&path, why.to_string()));
                     }
                     Err(why) if why.problem == SecretProblem::NotSet => {
-                        found.notes.push((path.clone(), format!("{why} here")));
+                        found.notes.push(finding(&path, format!("{why} here")));
                     }
-                    Err(why) => found.notes.push((path.clone(), why.to_string())),
+                    Err(why) => found.notes.push(finding(&path, why.to_string())),
                 }
             }
         }
-        found.sources.push(source.name);
+        found.sources.push(source.name.clone());
     }
-    found
+    (found, sources)
 }
 
 /// The source with this one secret only, so that each is judged by itself.

@@ -1,13 +1,21 @@
 //! `hookwell events`: what was received and what became of it.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::Subcommand;
-use serde_json::Value;
+use clap::{Args, Subcommand};
+use hookwell::handler::Outcome;
+use hookwell::pattern::Pattern;
+use hookwell::time::Millis;
+use hookwell_aws::admin::Item;
+use jiff::{Span, SpanRelativeTo, Timestamp};
+use serde_json::{Value, json};
 
-use super::items::{self, List, Show, Table};
+use super::items::{self, List, Show, Table, text};
+use super::target::Target;
+use crate::console::table;
 
 const EVENTS: Table = Table {
     name: |opened| &opened.events_table,
@@ -28,23 +36,179 @@ const EVENTS: Table = Table {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List events, newest first.
-    List(List),
+    List(ListEvents),
     /// Show one event.
     Show(Show),
+    /// Count events by source: what became of them, and how long that took.
+    Stats(Stats),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListEvents {
+    #[command(flatten)]
+    filter: Filter,
+    #[command(flatten)]
+    list: List,
+}
+
+/// Which events are meant, beside their source.
+#[derive(Debug, Args)]
+struct Filter {
+    /// Only of this type, or of types like it: `invoice.*`.
+    #[arg(long = "type", value_name = "PATTERN", value_parser = pattern)]
+    kind: Option<Pattern>,
+    /// Only with this outcome, or `pending` for those without one yet.
+    #[arg(long, value_parser = outcome)]
+    outcome: Option<String>,
+    /// Only about this document.
+    #[arg(long, value_name = "ID")]
+    document: Option<String>,
+    /// Only received since then: a time, or so long ago, as in `90m` or `2d`.
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    since: Option<Millis>,
+}
+
+impl Filter {
+    fn keeps(&self, item: &Item) -> bool {
+        let kind = text(item, "type");
+        self.kind
+            .as_ref()
+            .is_none_or(|pattern| pattern.capture(&kind).is_some())
+            && self.outcome.as_ref().is_none_or(|one| *one == became(item))
+            && self
+                .document
+                .as_ref()
+                .is_none_or(|one| *one == text(item, "document_id"))
+            && self
+                .since
+                .is_none_or(|since| received_at(item) >= Some(since))
+    }
+}
+
+fn pattern(text: &str) -> Result<Pattern, &'static str> {
+    Pattern::parse(text).ok_or("a type, with at most one * in it")
+}
+
+fn outcome(text: &str) -> Result<String, String> {
+    let names = Outcome::NAMES.map(|(name, _)| name);
+    if text == "pending" || names.contains(&text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("one of pending, {}", names.join(", ")))
+}
+
+fn since(text: &str) -> Result<Millis, String> {
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Ok(time.as_millisecond());
+    }
+    let span = text.parse::<Span>().ok();
+    let days = SpanRelativeTo::days_are_24_hours();
+    let ago = span
+        .and_then(|span| span.to_duration(days).ok())
+        .ok_or("a time such as 2026-11-21T09:00:00Z, or how long ago, such as 90m or 2d")?;
+    let millis = Millis::try_from(ago.as_millis()).unwrap_or(Millis::MAX);
+    Ok(ingest::now().saturating_sub(millis))
 }
 
 pub(crate) fn run(command: &Command) -> Result<ExitCode> {
     items::block_on(async {
         match command {
-            Command::List(list) => {
+            Command::List(ListEvents { filter, list }) => {
                 let newest_first = |item: &_| Reverse(received_at(item));
-                items::list(list, &EVENTS, |_| true, |all| all.sort_by_key(newest_first)).await
+                let keep = |item: &Item| filter.keeps(item);
+                items::list(list, &EVENTS, keep, |all| all.sort_by_key(newest_first)).await
             }
             Command::Show(show) => items::show(show, &EVENTS).await,
+            Command::Stats(arguments) => stats(arguments).await,
         }
     })
 }
 
-fn received_at(item: &hookwell_aws::admin::Item) -> Option<i64> {
+#[derive(Debug, Args)]
+pub(crate) struct Stats {
+    #[command(flatten)]
+    filter: Filter,
+    /// Print one JSON object per source.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// What became of the events of one source.
+#[derive(Default)]
+struct Counts {
+    outcomes: BTreeMap<String, u64>,
+    /// From the receipt to the end, in milliseconds.
+    took: Vec<i64>,
+}
+
+impl Counts {
+    fn add(&mut self, item: &Item) {
+        let count = self.outcomes.entry(became(item)).or_default();
+        *count = count.saturating_add(1);
+        let ended = item.get("finished_at").and_then(Value::as_i64);
+        let took = ended.zip(received_at(item));
+        self.took
+            .extend(took.map(|(ended, received)| ended.saturating_sub(received)));
+    }
+
+    fn count(&self, outcome: &str) -> u64 {
+        self.outcomes.get(outcome).copied().unwrap_or(0)
+    }
+
+    /// The time within which so many percent had ended; the times are sorted.
+    fn within(&self, percent: usize) -> Option<i64> {
+        let last = self.took.len().checked_sub(1)?;
+        self.took.get(last.saturating_mul(percent) / 100).copied()
+    }
+}
+
+async fn stats(arguments: &Stats) -> Result<ExitCode> {
+    let opened = arguments.target.open().await?;
+    let mut sources: BTreeMap<String, Counts> = BTreeMap::new();
+    for item in opened.admin.scan(&opened.events_table, None).await? {
+        if arguments.filter.keeps(&item) {
+            sources.entry(text(&item, "source")).or_default().add(&item);
+        }
+    }
+    let names = ["pending", "applied", "stale", "ignored", "rejected"];
+    let mut rows = Vec::new();
+    for (source, counts) in &mut sources {
+        counts.took.sort_unstable();
+        let (half, most) = (counts.within(50), counts.within(99));
+        if arguments.json {
+            let outcomes = &counts.outcomes;
+            let line =
+                json!({ "source": source, "outcomes": outcomes, "p50_ms": half, "p99_ms": most });
+            println!("{line}");
+            continue;
+        }
+        let mut row = vec![source.clone()];
+        row.extend(names.map(|name| counts.count(name).to_string()));
+        row.extend([half, most].map(|time| time.map_or(String::new(), |ms| format!("{ms} ms"))));
+        rows.push(row);
+    }
+    if !arguments.json {
+        let headings = names.map(str::to_uppercase);
+        let headings: Vec<_> = ["SOURCE"]
+            .into_iter()
+            .chain(headings.iter().map(String::as_str))
+            .chain(["P50 TO END", "P99"])
+            .collect();
+        table(&headings, &rows);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The outcome, or that there is none yet.
+fn became(item: &Item) -> String {
+    match text(item, "status") {
+        status if status == "pending" => status,
+        _ => text(item, "outcome"),
+    }
+}
+
+fn received_at(item: &Item) -> Option<i64> {
     item.get("received_at").and_then(Value::as_i64)
 }

@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use hookwell_aws::Connection;
 use hookwell_aws::admin::Admin;
+use hookwell_aws::dead_letters::DeadLetters;
 use hookwell_aws::settings::process_environment;
 use hookwell_cli::local::{DESCRIPTION_PATH, Endpoints, Machine};
 
@@ -23,6 +24,24 @@ pub(crate) struct Opened {
     pub(crate) events_table: String,
     /// The documents table.
     pub(crate) documents_table: String,
+    connection: Connection,
+    queue_url: Option<String>,
+}
+
+impl Opened {
+    /// The dead-letter queue.
+    ///
+    /// # Errors
+    /// When nobody said which queue, or it has none.
+    pub(crate) async fn dead_letters(&self) -> Result<DeadLetters> {
+        let url = self.queue_url.as_deref();
+        let url = url.with_context(|| is_not_set("HOOKWELL_QUEUE_URL"))?;
+        Ok(DeadLetters::of(&self.connection, url).await?)
+    }
+}
+
+fn is_not_set(name: &str) -> String {
+    format!("{name} is not set: export it (the stack's outputs have it), or use --local")
 }
 
 impl Target {
@@ -33,25 +52,22 @@ impl Target {
     pub(crate) async fn open(&self) -> Result<Opened> {
         if let Some(url) = &self.local {
             let Machine { endpoints, .. } = describe(url)?;
-            let admin = Admin::new(&endpoints.connection()?);
+            let connection = endpoints.connection()?;
             let Endpoints {
                 events_table,
                 documents_table,
+                queue_url,
                 ..
             } = endpoints;
             return Ok(Opened {
-                admin,
+                admin: Admin::new(&connection),
                 events_table,
                 documents_table,
+                connection,
+                queue_url: Some(queue_url),
             });
         }
-        let table = |name: &str| {
-            process_environment(name).with_context(|| {
-                format!(
-                    "{name} is not set: export it (the stack's outputs have it), or use --local"
-                )
-            })
-        };
+        let table = |name: &str| process_environment(name).with_context(|| is_not_set(name));
         let events_table = table("HOOKWELL_EVENTS_TABLE")?;
         let documents_table = table("HOOKWELL_DOCUMENTS_TABLE")?;
         let connection = Connection::from_default_chain(&process_environment).await?;
@@ -59,6 +75,8 @@ impl Target {
             admin: Admin::new(&connection),
             events_table,
             documents_table,
+            connection,
+            queue_url: process_environment("HOOKWELL_QUEUE_URL"),
         })
     }
 }

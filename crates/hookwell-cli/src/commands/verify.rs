@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use hookwell::ingest::Sources;
-use hookwell_cli::decide::decide;
+use hookwell_cli::decide::{decide, delivery};
+use hookwell_cli::explain::explain;
 use hookwell_cli::secrets::Secrets;
 
 /// Read requests as JSON Lines and print for each what ingest would decide.
@@ -22,6 +23,10 @@ pub(crate) struct Arguments {
     /// Decide as at this time instead of now.
     #[arg(long, value_name = "UNIX_SECONDS")]
     at: Option<i64>,
+    /// Add an `explanation` to what is refused: the secret of another source, a body that was written again after
+    /// signing, a clock, a header.
+    #[arg(long)]
+    explain: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
@@ -30,6 +35,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     for source in &mut sources {
         source.allow_ips.clear();
     }
+    let all = sources.clone();
     let sources = Sources::new(sources, |reference| secrets.fetch(reference));
     let mut input = std::io::stdin().lock();
     let mut output = BufWriter::new(std::io::stdout().lock());
@@ -46,7 +52,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         let now = arguments
             .at
             .map_or_else(ingest::now, |seconds| seconds.saturating_mul(1000));
-        writeln!(output, "{}", decide(&sources, line.trim_ascii(), now))?;
+        let mut decided = decide(&sources, line.trim_ascii(), now);
+        if arguments.explain
+            && let Ok(delivery) = delivery(line.trim_ascii())
+            && let Some(source) = all
+                .iter()
+                .find(|it| Some(&it.name) == delivery.source.as_ref())
+            && let Some(why) = explain(
+                source,
+                &all,
+                &|reference| secrets.fetch(reference),
+                &delivery,
+                now,
+            )
+            && let Some(fields) = decided.as_object_mut()
+        {
+            fields.insert("explanation".to_owned(), why.into());
+        }
+        writeln!(output, "{decided}")?;
         // Who feeds one line at a time waits for its answer.
         output.flush()?;
     }

@@ -1,0 +1,147 @@
+//! The dead-letter queue as a person sees it: what is in it and why, and the way back.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{
+    ChangeMessageVisibilityBatchRequestEntry, Message, MessageSystemAttributeName,
+};
+use hookwell::event::Event;
+use hookwell::time::Millis;
+
+use crate::admin::{AdminError, failed};
+use crate::connection::{Connection, Limits, reason};
+use crate::mapping::MAX_BATCH;
+use crate::queue::{REASON, SqsQueue};
+
+/// How long a message that is being looked at stays hidden from others, in seconds: long enough to ask a person.
+const HOLD: i32 = 120;
+
+/// A message of the dead-letter queue.
+#[derive(Debug, Clone)]
+pub struct DeadLetter {
+    /// The queue's id of it.
+    pub message_id: String,
+    /// Its event; `None` when it is no message of ours.
+    pub event: Option<Event>,
+    /// Its text.
+    pub body: String,
+    /// Why process rejected it; `None` when it ran out of tries, and the reason of each is in the log.
+    pub reason: Option<String>,
+    /// When it was sent to the queue that it failed in, or was rejected.
+    pub sent_at: Option<Millis>,
+    receipt: String,
+}
+
+/// A queue and its dead-letter queue.
+#[derive(Debug)]
+pub struct DeadLetters {
+    client: Client,
+    queue_url: String,
+    url: String,
+}
+
+impl DeadLetters {
+    /// The dead-letter queue that the redrive policy of the queue at `queue_url` names.
+    ///
+    /// # Errors
+    /// When SQS refuses, or the queue has none.
+    pub async fn of(connection: &Connection, queue_url: &str) -> Result<Self, AdminError> {
+        let client = connection.sqs(Limits::TOOL);
+        let queue = SqsQueue::new(client.clone(), queue_url.to_owned());
+        let url = queue.dead_letter_url().await;
+        let url =
+            url.map_err(|error| failed("finding the dead-letter queue", error.to_string()))?;
+        Ok(Self {
+            client,
+            queue_url: queue_url.to_owned(),
+            url: url.to_owned(),
+        })
+    }
+
+    /// The messages there now, oldest first. SQS can only show a message by handing it out, so they stay hidden from
+    /// others until they are [released](Self::release) or two minutes are over.
+    ///
+    /// # Errors
+    /// When SQS refuses.
+    pub async fn receive(&self) -> Result<Vec<DeadLetter>, AdminError> {
+        let mut found = Vec::new();
+        let mut seen = BTreeSet::new();
+        loop {
+            // A long poll asks every server of SQS, so that an empty answer means empty.
+            let request = self.client.receive_message().queue_url(&self.url);
+            let answer = request
+                .max_number_of_messages(MAX_BATCH)
+                .wait_time_seconds(1)
+                .visibility_timeout(HOLD)
+                .message_attribute_names(REASON)
+                .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
+                .send()
+                .await
+                .map_err(|error| failed("reading the dead-letter queue", reason(&error)))?;
+            let messages = answer.messages.unwrap_or_default();
+            let count = found.len();
+            let letters = messages.into_iter().map(letter);
+            found.extend(letters.filter(|letter| seen.insert(letter.message_id.clone())));
+            if found.len() == count {
+                break;
+            }
+        }
+        found.sort_by_key(|letter| letter.sent_at);
+        Ok(found)
+    }
+
+    /// Lets others see the messages again at once. Best effort: they come back by themselves.
+    pub async fn release(&self, letters: &[DeadLetter]) {
+        for some in letters.chunks(10) {
+            let entry = |(index, letter): (usize, &DeadLetter)| {
+                ChangeMessageVisibilityBatchRequestEntry::builder()
+                    .id(index.to_string())
+                    .receipt_handle(&letter.receipt)
+                    .visibility_timeout(0)
+                    .build()
+                    .ok()
+            };
+            let entries = some.iter().enumerate().filter_map(entry).collect();
+            let request = self.client.change_message_visibility_batch();
+            let request = request.queue_url(&self.url).set_entries(Some(entries));
+            if let Err(error) = request.send().await {
+                tracing::debug!(
+                    reason = reason(&error),
+                    "the messages come back by themselves"
+                );
+            }
+        }
+    }
+
+    /// Puts a message back into its queue, then takes it from here. When that second step fails it is in both, which
+    /// does no harm.
+    ///
+    /// # Errors
+    /// When SQS refuses.
+    pub async fn redrive(&self, letter: &DeadLetter) -> Result<(), AdminError> {
+        let request = self.client.send_message().queue_url(&self.queue_url);
+        let sent = request.message_body(&letter.body).send().await;
+        sent.map_err(|error| failed("sending to the queue", reason(&error)))?;
+        let request = self.client.delete_message().queue_url(&self.url);
+        let deleted = request.receipt_handle(&letter.receipt).send().await;
+        deleted
+            .map(drop)
+            .map_err(|error| failed("taking it from the dead-letter queue", reason(&error)))
+    }
+}
+
+fn letter(message: Message) -> DeadLetter {
+    let attributes = message.attributes.unwrap_or_default();
+    let sent_at = attributes.get(&MessageSystemAttributeName::SentTimestamp);
+    let own = message.message_attributes.unwrap_or_default();
+    let body = message.body.unwrap_or_default();
+    DeadLetter {
+        message_id: message.message_id.unwrap_or_default(),
+        event: Event::from_message(&body).ok(),
+        reason: own.get(REASON).and_then(|it| it.string_value.clone()),
+        sent_at: sent_at.and_then(|text| text.parse().ok()),
+        receipt: message.receipt_handle.unwrap_or_default(),
+        body,
+    }
+}

@@ -1,0 +1,277 @@
+//! `hookwell dlq`: what could not be applied, why, and the way back.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use anyhow::{Result, bail, ensure};
+use clap::{Args, Subcommand};
+use hookwell::ledger::Status;
+use hookwell::time::to_rfc3339;
+use hookwell_aws::dead_letters::DeadLetter;
+use serde_json::{Value, json};
+
+use super::items::block_on;
+use super::target::Target;
+use crate::console::{progress, table};
+
+/// Show the dead-letter queue and put events back into the queue.
+///
+/// Reading hides a message from others for the moment: SQS has no other way to look.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List dead letters, oldest first.
+    List(List),
+    /// Show one dead letter and its body.
+    Show(Show),
+    /// Put events back into the queue, to be applied again.
+    ///
+    /// The record of a rejected event is reopened first, with your name and the time in it. An event that is older
+    /// than its document changes nothing.
+    Redrive(Redrive),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only of this source.
+    #[arg(long)]
+    source: Option<String>,
+    /// Print one JSON object per dead letter.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The sender's id of the event, its key, or the message's id.
+    id: String,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Redrive {
+    /// Ids as `dlq list` shows them.
+    #[arg(required_unless_present_any = ["all", "source"])]
+    ids: Vec<String>,
+    /// Everything that is there.
+    #[arg(long, conflicts_with = "ids")]
+    all: bool,
+    /// Everything of this source.
+    #[arg(long, conflicts_with_all = ["ids", "all"])]
+    source: Option<String>,
+    /// Do not ask, however many they are.
+    #[arg(long)]
+    yes: bool,
+    /// Print one JSON object for each.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+pub(crate) fn run(command: &Command) -> Result<ExitCode> {
+    block_on(async {
+        match command {
+            Command::List(arguments) => list(arguments).await,
+            Command::Show(arguments) => show(arguments).await,
+            Command::Redrive(arguments) => redrive(arguments).await,
+        }
+    })
+}
+
+async fn list(arguments: &List) -> Result<ExitCode> {
+    let letters = look(&arguments.target, |letter| {
+        is_of(letter, arguments.source.as_deref())
+    });
+    let letters = letters.await?;
+    if arguments.json {
+        for letter in &letters {
+            println!("{}", describe(letter));
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let row = |letter: &DeadLetter| {
+        let event = letter.event.as_ref();
+        let of = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        vec![
+            letter.sent_at.map(to_rfc3339).unwrap_or_default(),
+            of(event.map(|event| event.source.as_str())),
+            of(event.map(|event| event.kind.as_str())),
+            id(letter).to_owned(),
+            of(event.and_then(|event| event.document_id.as_deref())),
+            why(letter).to_owned(),
+        ]
+    };
+    let rows: Vec<_> = letters.iter().map(row).collect();
+    table(
+        &["SENT", "SOURCE", "TYPE", "EVENT", "DOCUMENT", "REASON"],
+        &rows,
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn show(arguments: &Show) -> Result<ExitCode> {
+    let letters = look(&arguments.target, |letter| is_named(letter, &arguments.id)).await?;
+    ensure!(
+        !letters.is_empty(),
+        "there is no dead letter {:?}",
+        arguments.id
+    );
+    for letter in &letters {
+        let mut described = describe(letter);
+        let body = match &letter.event {
+            Some(event) => String::from_utf8_lossy(&event.body.0).into_owned(),
+            None => letter.body.clone(),
+        };
+        if arguments.json {
+            if let Value::Object(fields) = &mut described {
+                fields.insert("body".to_owned(), Value::String(body));
+            }
+            println!("{described}");
+            continue;
+        }
+        for (name, value) in described.as_object().into_iter().flatten() {
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            println!("{name:<16} {text}");
+        }
+        println!("\n{body}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The dead letters that `keep` keeps, free for others to see again.
+async fn look(target: &Target, keep: impl Fn(&DeadLetter) -> bool) -> Result<Vec<DeadLetter>> {
+    let queue = target.open().await?.dead_letters().await?;
+    let mut letters = queue.receive().await?;
+    queue.release(&letters).await;
+    letters.retain(keep);
+    Ok(letters)
+}
+
+async fn redrive(arguments: &Redrive) -> Result<ExitCode> {
+    let opened = arguments.target.open().await?;
+    let queue = opened.dead_letters().await?;
+    let letters = queue.receive().await?;
+    let is_meant = |letter: &DeadLetter| match &arguments.source {
+        Some(_) => is_of(letter, arguments.source.as_deref()),
+        None => arguments.all || arguments.ids.iter().any(|id| is_named(letter, id)),
+    };
+    let (meant, other): (Vec<_>, Vec<_>) = letters.into_iter().partition(is_meant);
+    queue.release(&other).await;
+    if let Err(why) = confirm(arguments, &meant) {
+        queue.release(&meant).await;
+        return Err(why);
+    }
+    let by = std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned());
+    let bar = progress(meant.len());
+    for (index, letter) in meant.iter().enumerate() {
+        let done = async {
+            let reopened = match &letter.event {
+                Some(event) => {
+                    let (table, from) = (&opened.events_table, Status::Quarantined);
+                    opened
+                        .admin
+                        .reopen(table, &event.key, from, &by, ingest::now())
+                        .await?
+                }
+                None => false,
+            };
+            queue.redrive(letter).await?;
+            Ok::<_, anyhow::Error>(reopened)
+        };
+        match done.await {
+            Ok(reopened) if arguments.json => {
+                let line = json!({ "id": id(letter), "redriven": true, "reopened": reopened });
+                println!("{line}");
+            }
+            Ok(_) => bar.inc(1),
+            Err(error) => {
+                let rest = meant.get(index..).unwrap_or_default();
+                queue.release(rest).await;
+                return Err(error.context(format!(
+                    "{index} of {} went back into the queue, the rest stays",
+                    meant.len()
+                )));
+            }
+        }
+    }
+    bar.finish_and_clear();
+    if !arguments.json {
+        println!("{} put back into the queue", meant.len());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whether this is what the person wants.
+fn confirm(arguments: &Redrive, meant: &[DeadLetter]) -> Result<()> {
+    let unknown = |id: &&String| !meant.iter().any(|letter| is_named(letter, id));
+    if let Some(id) = arguments.ids.iter().find(unknown) {
+        bail!("there is no dead letter {id:?}: `hookwell dlq list` shows what is there");
+    }
+    let count = meant.len();
+    if count < 2 || arguments.yes {
+        return Ok(());
+    }
+    ensure!(
+        std::io::stdin().is_terminal(),
+        "this would put {count} events back into the queue: add --yes if that is meant"
+    );
+    eprint!("Put {count} events back into the queue? [y/N] ");
+    std::io::stderr().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    ensure!(
+        answer.trim().eq_ignore_ascii_case("y"),
+        "nothing was changed"
+    );
+    Ok(())
+}
+
+fn is_of(letter: &DeadLetter, source: Option<&str>) -> bool {
+    source.is_none_or(|source| letter.event.as_ref().is_some_and(|it| it.source == source))
+}
+
+fn is_named(letter: &DeadLetter, id: &str) -> bool {
+    letter.message_id == id
+        || letter
+            .event
+            .as_ref()
+            .is_some_and(|event| event.id == id || event.key.as_str() == id)
+}
+
+fn id(letter: &DeadLetter) -> &str {
+    letter
+        .event
+        .as_ref()
+        .map_or(&letter.message_id, |event| &event.id)
+}
+
+fn why(letter: &DeadLetter) -> &str {
+    match (&letter.reason, &letter.event) {
+        (Some(reason), _) => reason,
+        (None, Some(_)) => "out of tries",
+        (None, None) => "not an event",
+    }
+}
+
+fn describe(letter: &DeadLetter) -> Value {
+    let event = letter.event.as_ref();
+    json!({
+        "message_id": letter.message_id,
+        "sent_at": letter.sent_at.map(to_rfc3339),
+        "reason": why(letter),
+        "key": event.map(|event| &event.key),
+        "source": event.map(|event| &event.source),
+        "event_id": event.map(|event| &event.id),
+        "type": event.map(|event| &event.kind),
+        "operation": event.map(|event| event.operation),
+        "document_id": event.and_then(|event| event.document_id.as_deref()),
+    })
+}

@@ -1,0 +1,242 @@
+//! What a template deploys, found by type and wiring, never by the names that somebody gave.
+
+use hookwell::source::Source;
+
+use super::node::Node;
+use super::place::Place;
+use super::resolve::{self, Choice, Resource};
+
+/// A template resolved for one choice of its parameters.
+#[derive(Debug)]
+pub(super) struct Deployment<'t> {
+    template: &'t Node,
+    resources: Vec<Resource>,
+    /// The senders that ingest will serve.
+    pub(super) sources: &'t [Source],
+}
+
+/// An event source mapping from a queue to a function, of whatever notation.
+#[derive(Debug)]
+pub(super) struct Mapping<'d> {
+    /// Its properties.
+    pub(super) place: Place<'d>,
+    pub(super) queue: &'d Resource,
+    pub(super) function: &'d Resource,
+}
+
+/// What an endpoint is, and so which metric counts its errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Door {
+    FunctionUrl,
+    HttpApi,
+    RestApi,
+}
+
+/// Where senders reach a function.
+#[derive(Debug)]
+pub(super) struct Endpoint<'d> {
+    pub(super) door: Door,
+    /// The resource or property that makes it.
+    pub(super) place: Place<'d>,
+    pub(super) function: &'d Resource,
+}
+
+impl<'t> Deployment<'t> {
+    pub(super) fn new(template: &'t Node, choice: &Choice, sources: &'t [Source]) -> Self {
+        Self {
+            template,
+            resources: resolve::deployment(template, choice),
+            sources,
+        }
+    }
+
+    /// The resources of these types, of which the conditions hold.
+    pub(super) fn of(&self, kinds: &[&str]) -> impl Iterator<Item = &Resource> {
+        let kinds: Vec<_> = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+        self.resources
+            .iter()
+            .filter(move |one| one.exists && kinds.contains(&one.kind))
+    }
+
+    /// Every resource, of which the condition holds.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Resource> {
+        self.resources.iter().filter(|one| one.exists)
+    }
+
+    /// Every alarm. One that a parameter leaves out counts: leaving it out is somebody's decision.
+    pub(super) fn alarms(&self) -> impl Iterator<Item = Place<'_>> {
+        let alarms = self.resources.iter();
+        alarms
+            .filter(|one| one.kind == "AWS::CloudWatch::Alarm")
+            .map(Resource::properties)
+    }
+
+    pub(super) fn functions(&self) -> impl Iterator<Item = &Resource> {
+        self.of(&["AWS::Serverless::Function", "AWS::Lambda::Function"])
+    }
+
+    /// The declaration of a parameter.
+    pub(super) fn parameter(&self, name: &str) -> Option<Place<'_>> {
+        let node = self.template.get("Parameters")?.get(name)?;
+        Some(Place::new(format!("Parameters.{name}"), node))
+    }
+
+    /// The template as a place, for what is missing altogether.
+    pub(super) fn root(&self) -> Option<Place<'_>> {
+        let resources = self.template.get("Resources")?;
+        Some(Place::new("Resources".to_owned(), resources))
+    }
+
+    /// The resource of one of these types that the place names, by reference or by its physical name.
+    fn named(&self, place: &Place<'_>, kinds: &[&str]) -> Option<&Resource> {
+        let id = place.target();
+        let name = place.text();
+        self.of(kinds).find(|one| {
+            id == Some(&one.id) || name.is_some_and(|name| one.physical_name() == Some(name))
+        })
+    }
+
+    /// Every mapping from a queue of this template to a function of this template.
+    pub(super) fn mappings(&self) -> Vec<Mapping<'_>> {
+        let functions = ["AWS::Serverless::Function", "AWS::Lambda::Function"];
+        let queue = |place: &Place<'_>| self.named(place, &["AWS::SQS::Queue"]);
+        let plain = self.of(&["AWS::Lambda::EventSourceMapping"]);
+        let plain = plain.filter_map(|one| {
+            let place = one.properties();
+            Some(Mapping {
+                queue: queue(&place.at("EventSourceArn"))?,
+                function: self.named(&place.at("FunctionName"), &functions)?,
+                place,
+            })
+        });
+        let sam = self.of(&["AWS::Serverless::Function"]);
+        let sam = sam.flat_map(|function| {
+            let events = function.properties().at("Events").entries();
+            let events = events.into_iter();
+            events.filter_map(move |(_, event)| {
+                let place = event.at("Properties");
+                Some(Mapping {
+                    queue: queue(&place.at("Queue")).filter(|_| event.at("Type").is("SQS"))?,
+                    function,
+                    place,
+                })
+            })
+        });
+        plain.chain(sam).collect()
+    }
+
+    /// Every way from outside to a function of this template.
+    pub(super) fn endpoints(&self) -> Vec<Endpoint<'_>> {
+        let functions = ["AWS::Serverless::Function", "AWS::Lambda::Function"];
+        let plain = [
+            ("AWS::Lambda::Url", "TargetFunctionArn", Door::FunctionUrl),
+            (
+                "AWS::ApiGatewayV2::Integration",
+                "IntegrationUri",
+                Door::HttpApi,
+            ),
+            ("AWS::ApiGateway::Method", "Integration.Uri", Door::RestApi),
+        ];
+        let mut endpoints = Vec::new();
+        for (kind, key, door) in plain {
+            endpoints.extend(self.of(&[kind]).filter_map(|one| {
+                let place = one.properties();
+                let function = self.named(&place.at(key), &functions)?;
+                Some(Endpoint {
+                    door,
+                    place,
+                    function,
+                })
+            }));
+        }
+        for function in self.of(&["AWS::Serverless::Function"]) {
+            let properties = function.properties();
+            let url = properties.at("FunctionUrlConfig");
+            let events = properties.at("Events").entries().into_iter();
+            let events = events.filter_map(|(_, event)| match event.at("Type").text()? {
+                "HttpApi" => Some((Door::HttpApi, event)),
+                "Api" => Some((Door::RestApi, event)),
+                _ => None,
+            });
+            let doors = Some((Door::FunctionUrl, url)).filter(|(_, url)| !url.is_missing());
+            endpoints.extend(
+                doors
+                    .into_iter()
+                    .chain(events)
+                    .map(|(door, place)| Endpoint {
+                        door,
+                        place,
+                        function,
+                    }),
+            );
+        }
+        endpoints
+    }
+
+    /// The functions that senders reach, each once.
+    pub(super) fn ingests(&self) -> Vec<&Resource> {
+        let mut all: Vec<_> = self.endpoints().iter().map(|one| one.function).collect();
+        all.sort_by_key(|one| &one.id);
+        all.dedup_by_key(|one| &one.id);
+        all
+    }
+
+    /// The dead-letter queue of a queue, where it is of this template.
+    pub(super) fn dead_letters(&self, queue: &Resource) -> Option<&Resource> {
+        let target = queue.properties().at("RedrivePolicy.deadLetterTargetArn");
+        self.named(&target, &["AWS::SQS::Queue"])
+    }
+
+    /// The queues between ingest and process, and their dead-letter queues, each once.
+    pub(super) fn queues(&self) -> Vec<&Resource> {
+        let mappings = self.mappings();
+        let mut all: Vec<_> = mappings
+            .iter()
+            .flat_map(|mapping| [Some(mapping.queue), self.dead_letters(mapping.queue)])
+            .flatten()
+            .collect();
+        all.sort_by_key(|one| &one.id);
+        all.dedup_by_key(|one| &one.id);
+        all
+    }
+
+    /// The tables that the functions of the receiver are told about in their environment, each once.
+    pub(super) fn tables(&self) -> Vec<&Resource> {
+        let mut functions = self.ingests();
+        functions.extend(self.mappings().iter().map(|mapping| mapping.function));
+        let variables = functions.into_iter().flat_map(Resource::variables);
+        let mut all: Vec<_> = variables
+            .filter_map(|(_, value)| {
+                self.named(
+                    &value,
+                    &["AWS::DynamoDB::Table", "AWS::Serverless::SimpleTable"],
+                )
+            })
+            .collect();
+        all.sort_by_key(|one| &one.id);
+        all.dedup_by_key(|one| &one.id);
+        all
+    }
+}
+
+impl Resource {
+    pub(super) fn place(&self) -> Place<'_> {
+        Place::new(format!("Resources.{}", self.id), &self.node)
+    }
+
+    pub(super) fn properties(&self) -> Place<'_> {
+        self.place().at("Properties")
+    }
+
+    /// The environment of a function.
+    pub(super) fn variables(&self) -> Vec<(&str, Place<'_>)> {
+        self.properties().at("Environment.Variables").entries()
+    }
+
+    /// The name that the template gives it, if it does.
+    pub(super) fn physical_name(&self) -> Option<&str> {
+        let properties = self.properties();
+        let names = ["QueueName", "FunctionName", "TableName", "LogGroupName"];
+        names.iter().find_map(|key| properties.at(key).text())
+    }
+}

@@ -1,0 +1,251 @@
+//! The real template with one mistake in it, for each rule.
+
+use crate::TEMPLATE;
+
+/// The real template with one piece of text replaced, which must be there.
+pub(crate) fn edited(old: &str, new: &str) -> String {
+    assert!(TEMPLATE.contains(old), "the template has no {old:?}");
+    TEMPLATE.replacen(old, new, 1)
+}
+
+/// The real template without a resource.
+pub(crate) fn without(id: &str) -> String {
+    let start = TEMPLATE.find(&format!("\n  {id}:\n")).unwrap();
+    let rest = &TEMPLATE[start + 1..];
+    let is_next = |line: &&str| !line.is_empty() && !line.starts_with("   ");
+    let next = rest.lines().skip(1).find(is_next).unwrap();
+    let end = rest.find(&format!("\n{next}\n")).unwrap();
+    format!("{}{}", &TEMPLATE[..=start], &rest[end + 1..])
+}
+
+/// The rule, the path, and a template with one mistake.
+#[allow(clippy::too_many_lines)] // a table
+pub(crate) fn mistakes() -> Vec<(&'static str, &'static str, String)> {
+    let permission = "InvokedViaFunctionUrl: true";
+    vec![
+        ("wiring", "Resources", without("ProcessMapping")),
+        (
+            "ingest-timeout",
+            "Resources.IngestFunction.Properties.Timeout",
+            edited("Timeout: 5\n", "Timeout: 30\n"),
+        ),
+        (
+            "log-retention",
+            "Resources.IngestLogs.Properties.RetentionInDays",
+            edited("      RetentionInDays: !Ref LogRetentionDays\n", ""),
+        ),
+        (
+            "log-retention",
+            "Resources.ProcessFunction.Properties.LoggingConfig.LogGroup",
+            edited(
+                "        LogGroup: !Ref ProcessLogs\n",
+                "        LogFormat: JSON\n",
+            ),
+        ),
+        (
+            "partial-batch",
+            "Resources.ProcessMapping.Properties.FunctionResponseTypes",
+            edited(
+                "      FunctionResponseTypes: [ReportBatchItemFailures]\n",
+                "",
+            ),
+        ),
+        (
+            "partial-batch",
+            "Resources.ProcessMapping.Properties.FunctionResponseTypes",
+            edited("[ReportBatchItemFailures]", "[]"),
+        ),
+        (
+            "maximum-concurrency",
+            "Resources.ProcessMapping.Properties.ScalingConfig.MaximumConcurrency",
+            edited("        MaximumConcurrency: !Ref MaximumConcurrency\n", ""),
+        ),
+        (
+            "reserved-concurrency",
+            "Resources.ProcessFunction.Properties.ReservedConcurrentExecutions",
+            edited(
+                "      Timeout: 30\n",
+                "      Timeout: 30\n      ReservedConcurrentExecutions: 4\n",
+            ),
+        ),
+        (
+            "visibility-timeout",
+            "Resources.Queue.Properties.VisibilityTimeout",
+            edited("VisibilityTimeout: 180", "VisibilityTimeout: 179"),
+        ),
+        (
+            "visibility-timeout",
+            "Resources.Queue.Properties.VisibilityTimeout",
+            edited(
+                "MaximumBatchingWindowInSeconds: 0",
+                "MaximumBatchingWindowInSeconds: 1",
+            ),
+        ),
+        (
+            "visibility-timeout",
+            "Resources.Queue.Properties.VisibilityTimeout",
+            edited("      Timeout: 30\n", "      Timeout: 60\n"),
+        ),
+        (
+            "redrive",
+            "Resources.Queue.Properties.RedrivePolicy.maxReceiveCount",
+            edited("maxReceiveCount: 8", "maxReceiveCount: 1"),
+        ),
+        (
+            "redrive",
+            "Resources.Queue.Properties.RedrivePolicy",
+            edited(
+                "      RedrivePolicy:\n        deadLetterTargetArn: !GetAtt DeadLetterQueue.Arn\n        # AWS asks for at least 5; 8 x 180 s outlasts a short failure of DynamoDB.\n        maxReceiveCount: 8\n",
+                "",
+            ),
+        ),
+        (
+            "retention",
+            "Resources.DeadLetterQueue.Properties.MessageRetentionPeriod",
+            edited(
+                "MessageRetentionPeriod: 1209600",
+                "MessageRetentionPeriod: 604800",
+            ),
+        ),
+        (
+            "retention",
+            "Resources.Queue.Properties.MessageRetentionPeriod",
+            edited(
+                "MessageRetentionPeriod: 345600",
+                "MessageRetentionPeriod: 1209600",
+            ),
+        ),
+        (
+            "message-size",
+            "Resources.Queue.Properties.MaximumMessageSize",
+            edited("MaximumMessageSize: 1048576", "MaximumMessageSize: 262144"),
+        ),
+        (
+            "message-size",
+            "Resources.Queue.Properties.MaximumMessageSize",
+            edited("      MaximumMessageSize: 1048576\n", ""),
+        ),
+        (
+            "queue-encryption",
+            "Resources.Queue.Properties.SqsManagedSseEnabled",
+            edited("SqsManagedSseEnabled: true", "SqsManagedSseEnabled: false"),
+        ),
+        (
+            "ttl-attribute",
+            "Resources.EventsTable.Properties.TimeToLiveSpecification.AttributeName",
+            edited(
+                "        AttributeName: expires_at",
+                "        AttributeName: ttl",
+            ),
+        ),
+        (
+            "ttl-attribute",
+            "Resources.EventsTable.Properties.TimeToLiveSpecification.Enabled",
+            edited(
+                "        Enabled: true\n      PointInTime",
+                "        Enabled: false\n      PointInTime",
+            ),
+        ),
+        (
+            "point-in-time-recovery",
+            "Resources.EventsTable.Properties.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled",
+            edited(
+                "        PointInTimeRecoveryEnabled: true",
+                "        PointInTimeRecoveryEnabled: false",
+            ),
+        ),
+        (
+            "url-permissions",
+            "Resources.IngestUrl.Properties",
+            edited(permission, "FunctionUrlAuthType: NONE"),
+        ),
+        (
+            "url-permissions",
+            "Resources.IngestUrl.Properties",
+            without("IngestUrlPermission"),
+        ),
+        (
+            "wildcard",
+            "Resources.IngestRole.Properties.Policies[0].PolicyDocument.Statement[0].Action",
+            edited("Action: dynamodb:PutItem", "Action: dynamodb:*"),
+        ),
+        (
+            "wildcard",
+            "Resources.IngestRole.Properties.Policies[0].PolicyDocument.Statement[1].Resource",
+            edited("Resource: !GetAtt Queue.Arn", "Resource: \"*\""),
+        ),
+        (
+            "wildcard",
+            "Resources.IngestRole.Properties.Policies[0].PolicyDocument.Statement[0].Resource",
+            edited(
+                "Resource: !GetAtt EventsTable.Arn",
+                "Resource: !Sub arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/*",
+            ),
+        ),
+        (
+            "secret-variable",
+            "Resources.IngestFunction.Properties.Environment.Variables",
+            edited(
+                "          HOOKWELL_SECRET_GENERIC: !Ref SecretGeneric\n",
+                "",
+            ),
+        ),
+        (
+            "plain-secret",
+            "Resources.IngestFunction.Properties.Environment.Variables.HOOKWELL_SECRET_GENERIC",
+            edited(
+                "HOOKWELL_SECRET_GENERIC: !Ref SecretGeneric",
+                "HOOKWELL_SECRET_GENERIC: abcdefghijklmnop",
+            ),
+        ),
+        (
+            "plain-secret",
+            "Parameters.SecretResource.Default",
+            edited(
+                "Empty makes that source answer 503.\n    Type: String\n    Default: \"\"",
+                "Empty makes that source answer 503.\n    Type: String\n    Default: abcdefghijklmnop",
+            ),
+        ),
+        (
+            "no-echo",
+            "Parameters.SecretResource.NoEcho",
+            edited("    NoEcho: true\n", ""),
+        ),
+        (
+            "alarm-dead-letters",
+            "Resources.DeadLetterQueue",
+            edited(
+                "MetricName: ApproximateNumberOfMessagesVisible",
+                "MetricName: NumberOfMessagesSent",
+            ),
+        ),
+        (
+            "alarm-dead-letters",
+            "Resources.DeadLetterQueue",
+            edited(
+                "Value: !GetAtt DeadLetterQueue.QueueName",
+                "Value: !GetAtt Queue.QueueName",
+            ),
+        ),
+        (
+            "alarm-oldest-message",
+            "Resources.Queue",
+            without("QueueOld"),
+        ),
+        (
+            "alarm-server-errors",
+            "Resources.IngestUrl.Properties",
+            without("IngestUrlFailing"),
+        ),
+        (
+            "alarm-server-errors",
+            "Resources.HttpApiIntegration.Properties",
+            without("HttpApiFailing"),
+        ),
+        (
+            "alarm-throttles",
+            "Resources.IngestFunction",
+            without("IngestThrottled"),
+        ),
+    ]
+}

@@ -1,0 +1,241 @@
+"""What senders do and what must become of it, over both endpoints of a deployed stack."""
+
+import concurrent.futures
+import itertools
+import json
+import re
+import threading
+
+from report import Failed, eventually, expect
+from roles import Role
+from sender import SECRET, event, event_without_time
+
+RECEIVED = (200, {"status": "received"})
+DUPLICATE = (200, {"status": "duplicate"})
+_count = itertools.count(1)
+
+
+def new_document(word):
+    """An id that no other check uses."""
+    return f"{word}_{next(_count)}"
+
+
+def records(stack):
+    """The records of the events table by event id."""
+    return {record["event_id"]: record for record in stack.items("EventsTableName").values()}
+
+
+def document(stack, identity):
+    """The row of a document, or None."""
+    rows = stack.items("DocumentsTableName").values()
+    return next((row for row in rows if row["document_id"] == identity), None)
+
+
+def finished(stack, sent, outcomes=("applied",)):
+    """Waits until an event's record says that it is finished; returns the record."""
+    record = eventually(f"{sent['id']} is finished", lambda: _ended(records(stack).get(sent["id"])))
+    if record["outcome"] not in outcomes:
+        raise Failed(f"{sent['id']} is {record['outcome']}, not {' or '.join(outcomes)}")
+    return record
+
+
+def _ended(record):
+    return record if record and record["status"] != "pending" else None
+
+
+def create_update_delete(stack, sender):
+    """A document is created, changed, and ends as a tombstone."""
+    identity = new_document("life")
+    for second, (operation, name) in enumerate([("created", "Ada"), ("updated", "Eve")]):
+        sent = event(operation, identity, second, name=name)
+        expect(sender.post(sent), RECEIVED, operation)
+        finished(stack, sent)
+        expect(json.loads(document(stack, identity)["document"]), sent["data"]["object"], "the document")
+    sent = event("deleted", identity, 2)
+    expect(sender.post(sent), RECEIVED, "deleted")
+    finished(stack, sent)
+    row = document(stack, identity)
+    expect((row["deleted"], "document" in row, "expires_at" in row), (True, False, True), "the tombstone")
+
+
+def duplicate(stack, sender):
+    """A repeated event is told from a new one."""
+    sent = event("created", new_document("twice"))
+    expect(sender.post(sent), RECEIVED, "the first")
+    finished(stack, sent)
+    expect(sender.post(sent), DUPLICATE, "the second")
+
+
+def forged(stack, sender):
+    """A wrong signature gets 401 and writes nothing."""
+    before = stack.items("EventsTableName"), stack.items("DocumentsTableName")
+    sent = event("created", new_document("forged"))
+    expect(sender.post(sent, secret="not-the-secret-of-it"), (401, {"error": "Invalid signature"}), "the forged one")
+    expect((stack.items("EventsTableName"), stack.items("DocumentsTableName")), before, "the tables")
+
+
+def without_time(stack, sender):
+    """An event that has no time of its own is applied all the same."""
+    sent = event_without_time(new_document("timeless"))
+    expect(sender.post(sent, source="generic"), RECEIVED, "the event")
+    finished(stack, sent)
+
+
+def rejected(stack, sender):
+    """An event that can never be applied is in the dead-letter queue at once, with the reason."""
+    sent = event("created", new_document("rejected"))
+    del sent["data"]["object"]["id"]
+    expect(sender.post(sent), RECEIVED, "the event")
+    reason = finished(stack, sent, outcomes=("rejected",))["reason"]
+    message = dead_letter(stack, sent["id"])
+    expect(message["MessageAttributes"]["reason"]["StringValue"], reason, "the reason")
+
+
+def dead_letter(stack, part):
+    """Takes the next message from the dead-letter queue; nothing but what has this in its body may be there."""
+    queues, url = stack.client("sqs"), stack.outputs["DeadLetterQueueUrl"]
+
+    def look():
+        got = queues.receive_message(QueueUrl=url, MessageAttributeNames=["All"])
+        return got.get("Messages")
+
+    [message] = eventually(f"{part} is in the dead-letter queue", look)
+    queues.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    expect(part in message["Body"], True, "the only message in the dead-letter queue is the expected one")
+    return message
+
+
+def poison(stack, sender):
+    """A message that fails whenever it is received ends in the dead-letter queue; its batch does not suffer."""
+    queues, url = stack.client("sqs"), stack.outputs["QueueUrl"]
+    policy = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])["Attributes"]["RedrivePolicy"]
+    expect(int(json.loads(policy)["maxReceiveCount"]), 8, "tries")
+    # Eight tries take 12 minutes; two show the same.
+    two = json.dumps(json.loads(policy) | {"maxReceiveCount": 2})
+    queues.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": two})
+    try:
+        body = f"not an event: {new_document('poison')}"
+        queues.send_message(QueueUrl=url, MessageBody=body)
+        sent = event("created", new_document("beside_poison"))
+        expect(sender.post(sent), RECEIVED, "the event beside it")
+        finished(stack, sent)
+        dead_letter(stack, body)
+    finally:
+        queues.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": policy})
+
+
+def comes_back(stack, sender):
+    """An event whose write was refused is applied seconds later, not after the queue's 3 minutes."""
+    sent = event("created", new_document("refused"))
+    with Role(stack, "ProcessRole").without("ApplyEvents", "dynamodb:PutItem"):
+        expect(sender.post(sent), RECEIVED, "the event")
+        tried = lambda: [line for line in stack.logs("process") if line.get("event.id") == sent["id"]]
+        eventually(f"{sent['id']} was tried", tried)
+    finished(stack, sent)
+
+
+def table_away(stack, sender):
+    """Ingest acknowledges also while the events table refuses it, says so in its log, and the event is applied."""
+    sent = event("created", new_document("unremembered"))
+    with Role(stack, "IngestRole").without("RememberEvents", "dynamodb:PutItem"):
+        expect(sender.post(sent), RECEIVED, "the event")
+    finished(stack, sent)
+
+
+def alarms_see(stack):
+    """Each metric filter's pattern is one that a line of ingest's log has matched in this run."""
+    lines = stack.logs("ingest")
+    filters = stack.client("logs").describe_metric_filters(logGroupName=f"/aws/lambda/{stack.name}-ingest")["metricFilters"]
+    for pattern in (one["filterPattern"] for one in filters):
+        name, value = re.fullmatch(r'\{ \$\.(\w+) = ("\w+"|TRUE) \}', pattern.replace("IS TRUE", "= TRUE")).groups()
+        expect(json.loads(value.lower()) in [line.get(name) for line in lines], True, f"a line for {pattern}")
+    expect(len(filters), 3, "metric filters")
+
+
+def rush(stack, senders, documents=100):
+    """Two events of each document, 20 requests at a time: the later one wins, and each takes effect once."""
+    names = [new_document("rush") for _ in range(documents)]
+    sent = [event(word, name, second, n=second) for name in names for second, word in enumerate(("created", "updated"))]
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        again = sum(pool.map(lambda one, sender: sender.deliver(one), sent, itertools.cycle(senders)))
+    all_applied_once(stack, sent)
+    rows = {row["document_id"]: row for row in stack.items("DocumentsTableName").values()}
+    expect([json.loads(rows[name]["document"])["n"] for name in names], [1] * documents, "the states")
+    return again
+
+
+def all_applied_once(stack, sent):
+    """Waits until the events are finished; the tables and the log of process say once for each."""
+    ids = {one["id"] for one in sent}
+
+    def look():
+        found = records(stack)
+        return all(_ended(found.get(one)) for one in ids) and found
+
+    found = eventually(f"{len(ids)} events are finished", look)
+    expect({found[one]["status"] for one in ids}, {"done"}, "the statuses")
+    expect({found[one]["outcome"] for one in ids} <= {"applied", "stale"}, True, "the outcomes")
+
+    def ends():
+        lines = [line for line in stack.logs("process") if line.get("event.id") in ids]
+        return sorted(line["event.id"] for line in lines if line["outcome"] in ("applied", "stale"))
+
+    eventually("the log of process is whole", lambda: len(ends()) >= len(ids))
+    expect(ends(), sorted(ids), "what process logged")
+
+
+def without_secret(stack, sender):
+    """A source without a secret answers 503; the others do not notice."""
+    status, answer = sender.post(event_without_time(new_document("no_secret")), source="generic")
+    expect((status, answer), (503, {"error": "Temporarily unavailable"}), "the source without a secret")
+    sent = event("created", new_document("other_source"))
+    expect(sender.post(sent), RECEIVED, "the other source")
+    finished(stack, sent)
+
+
+def update_in_place(stack, senders):
+    """Senders go on while the stack is updated. What was acknowledged is applied, and the new parameters count."""
+    sent, done = [], threading.Event()
+
+    def send(sender):
+        while not done.wait(0.1):
+            one = event("created", new_document("during"))
+            if sender.post(one) == RECEIVED:
+                sent.append(one)
+
+    with concurrent.futures.ThreadPoolExecutor(len(senders)) as pool:
+        running = [pool.submit(send, sender) for sender in senders]
+        try:
+            stack.deploy(SecretResource=SECRET, SecretGeneric=SECRET, MaximumConcurrency=6)
+        finally:
+            done.set()
+    for one in running:
+        one.result()
+    expect(len(sent) > 0, True, "events during the update")
+    all_applied_once(stack, sent)
+    [mapping] = stack.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    expect(mapping["ScalingConfig"]["MaximumConcurrency"], 6, "the concurrency")
+    for sender in senders:
+        without_time(stack, sender)
+    return len(sent)
+
+
+def command_line(stack, sender):
+    """`hookwell events` and `hookwell documents` show what is in the tables."""
+    sent = event("created", new_document("shown"), name="Ada")
+    expect(sender.post(sent), RECEIVED, "the event")
+    record = finished(stack, sent)
+    identity = sent["data"]["object"]["id"]
+    shown = json.loads(stack.hookwell("events", "show", sent["id"], "--json"))
+    expect((shown["pk"], shown["outcome"]), (record["pk"], "applied"), "events show")
+    shown = json.loads(stack.hookwell("documents", "show", identity, "--json"))
+    expect(shown["document_id"], identity, "documents show")
+    listed = {json.loads(line)["event_id"] for line in stack.hookwell("events", "list", "--json", "--limit", "10000").splitlines()}
+    expect(listed, set(records(stack)), "events list")
+
+
+def deleted(stack):
+    """Nothing of the stack is left but the documents."""
+    expect(stack.client("lambda").list_functions()["Functions"], [], "functions")
+    expect(stack.client("sqs").list_queues().get("QueueUrls", []), [], "queues")
+    expect(stack.client("dynamodb").list_tables()["TableNames"], [stack.outputs["DocumentsTableName"]], "tables")

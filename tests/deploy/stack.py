@@ -1,0 +1,122 @@
+"""The stack of template.yaml: checked, built, deployed, updated and deleted with the SAM CLI."""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import zipfile
+
+import boto3
+
+from machine import PYTHON, ROOT, TARGET
+
+FUNCTIONS = ("ingest", "process")
+ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
+BUILT = TARGET / "build"
+
+# What the test needs apart from the template's defaults.
+PARAMETERS = {
+    "Architecture": ARCHITECTURE,
+    "Endpoint": "both",
+    "Tracing": "Active",
+    "LogLevel": "debug",
+    "SecretPrefix": "hookwell/",
+    # MiniStack refuses a stack with an alarm over several metrics.
+    "MetricMathAlarms": "false",
+}
+
+# Where the command-line tool looks, and the outputs that say so.
+TOOL = {
+    "HOOKWELL_EVENTS_TABLE": "EventsTableName",
+    "HOOKWELL_DOCUMENTS_TABLE": "DocumentsTableName",
+    "HOOKWELL_QUEUE_URL": "QueueUrl",
+}
+
+
+class Stack:
+    """The stack on the machine of the environment."""
+
+    # As in samconfig.toml.
+    name = "hookwell"
+
+    def client(self, service):
+        """A client of a service of the machine."""
+        return boto3.client(service)
+
+    def run(self, *command):
+        """Runs a tool at the root of the repository and returns what it printed; its whole output when it fails."""
+        done = subprocess.run(
+            list(map(str, command)), cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"{' '.join(map(str, command))} exited with {done.returncode}:\n{done.stdout}")
+        return done.stdout
+
+    def sam(self, *arguments):
+        """Runs the SAM CLI."""
+        return self.run(PYTHON / "sam", *arguments)
+
+    def build(self):
+        """Builds both functions with cargo-lambda, to `binaries` as well; returns a line for each with sizes and crates."""
+        self.sam("build", "--build-dir", BUILT, "--parameter-overrides", f"Architecture={ARCHITECTURE}")
+        return [self._describe(function) for function in FUNCTIONS]
+
+    def _describe(self, function):
+        binary = TARGET / "binaries" / function
+        binary.parent.mkdir(exist_ok=True)
+        shutil.copy(BUILT / f"{function.capitalize()}Function" / "bootstrap", binary)
+        packed = TARGET / f"{function}.zip"
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.write(binary, "bootstrap")
+        raw, zipped = (os.path.getsize(path) / 1e6 for path in (binary, packed))
+        tree = self.run("cargo", "tree", "--locked", "--package", function, "--edges", "normal", "--prefix", "none")
+        crates = {line.removesuffix(" (*)") for line in tree.splitlines()}
+        return f"{function}: {raw:.1f} MB, {zipped:.1f} MB zipped, {len(crates)} crates"
+
+    def deploy(self, **parameters):
+        """Deploys or updates the stack."""
+        overrides = [f"{name}={value}" for name, value in (PARAMETERS | parameters).items()]
+        self.sam(
+            "deploy",
+            *("--template-file", BUILT / "template.yaml", "--config-file", ROOT / "samconfig.toml"),
+            *("--no-confirm-changeset", "--no-progressbar"),
+            *("--parameter-overrides", *overrides),
+        )
+        outputs = self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]["Outputs"]
+        self.outputs = {output["OutputKey"]: output["OutputValue"] for output in outputs}
+        for name, output in TOOL.items():
+            os.environ[name] = self.outputs[output]
+        self._give_the_mapping_a_number()
+
+    def _give_the_mapping_a_number(self):
+        """MiniStack keeps the template's MaximumConcurrency as text and cannot compare it."""
+        functions = self.client("lambda")
+        for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
+            most = int(mapping["ScalingConfig"]["MaximumConcurrency"])
+            functions.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": most})
+
+    def delete(self):
+        """Deletes the stack."""
+        self.sam("delete", "--stack-name", self.name, "--no-prompts")
+
+    def physical(self, logical):
+        """The name of a resource of the template in this stack."""
+        found = self.client("cloudformation").describe_stack_resource(StackName=self.name, LogicalResourceId=logical)
+        return found["StackResourceDetail"]["PhysicalResourceId"]
+
+    def items(self, table):
+        """Everything in a table, by `pk`; texts, numbers and booleans without DynamoDB's type letters."""
+        pages = self.client("dynamodb").get_paginator("scan").paginate(TableName=self.outputs[table], ConsistentRead=True)
+        plain = lambda item: {name: next(iter(value.values())) for name, value in item.items()}
+        return {item["pk"]: item for page in pages for item in map(plain, page["Items"])}
+
+    def logs(self, function):
+        """What a function logged, oldest first: JSON lines as objects."""
+        pages = self.client("logs").get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{self.name}-{function}")
+        lines = [line for page in pages for event in page["events"] for line in event["message"].splitlines()]
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def hookwell(self, *arguments):
+        """What the command-line tool says about this stack."""
+        return self.run(os.environ["HOOKWELL"], *arguments)
