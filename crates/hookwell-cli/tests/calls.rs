@@ -67,9 +67,9 @@ fn sample(name: &str) -> Value {
 
 #[tokio::test]
 async fn ingest_makes_two_calls_for_an_event_and_none_for_a_forged_one() {
-    let services = Services::start().await;
-    let environment = |name: &str| services.environment(name);
-    let ingest = Ingest::from_environment(&environment).unwrap();
+    let services: &Services = Box::leak(Box::new(Services::start().await));
+    let environment = Box::leak(Box::new(|name: &str| services.environment(name)));
+    let ingest = Ingest::from_environment(environment).await.unwrap();
     for (file, status, calls) in [
         ("valid", 200, json!({ "PutItem": 1, "SendMessage": 1 })),
         ("forged", 401, json!({})),

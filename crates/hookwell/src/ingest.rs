@@ -299,7 +299,11 @@ async fn remember_and_send<L: Ledger, Q: Queue>(
             (known, to_send, sent)
         }
         Sending::WithPut => {
-            let (known, sent) = join(remember(ledger, &events, without_table, now), send(queue, &all)).await;
+            let (known, sent) = join(
+                remember(ledger, &events, without_table, now),
+                send(queue, &all),
+            )
+            .await;
             (known, all, sent)
         }
     };
