@@ -81,12 +81,6 @@ impl Key {
     }
 }
 
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// SHA-256 of the parts in base64url; a zero byte between them keeps their borders.
 #[must_use]
 pub fn hash(parts: &[&[u8]]) -> String {
@@ -367,6 +361,37 @@ mod tests {
     }
 
     #[test]
+    fn a_body_is_text_unless_base64_is_shorter() {
+        let message = |body: &str| event(body.as_bytes()).to_message();
+        for text in [
+            "{\n    \"spaces\": 1\n}",
+            "\u{FFFE} among many others",
+            "\u{1} too, now and then",
+        ] {
+            assert!(message(text).contains(r#""body":""#), "{text}");
+        }
+        for costly in ["\u{FFFE}", "\u{1}", "\"", "\n"] {
+            let message = message(&costly.repeat(99));
+            assert!(message.contains(r#""body_base64":""#), "{costly:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_printed_names_the_event_and_keeps_its_body_back() {
+        let printed = format!("{:?} {:?}", event(b"private"), Body(b"private".to_vec()));
+        assert!(printed.contains("evt_1") && printed.ends_with("Body(7 bytes)"));
+        assert!(!printed.contains("private"), "{printed}");
+    }
+
+    #[test]
+    fn every_operation_has_the_name_that_tables_and_messages_use() {
+        for (name, operation) in Operation::NAMES {
+            assert_eq!(operation.name(), name);
+            assert_eq!(serde_json::to_value(operation).unwrap(), name);
+        }
+    }
+
+    #[test]
     fn the_largest_body_of_the_worst_kind_fits_a_message() {
         for byte in *b"\"\\\x01a\xff" {
             let message = event(&vec![byte; 700 * 1024]).to_message();
@@ -379,8 +404,11 @@ mod tests {
         let key = |id: &str| Key::new("s", &[id.as_bytes()]);
         let version = |at, operation, id| Version::new(at, operation, &key(id));
         assert!(version(9, Operation::Delete, "z") < version(10, Operation::Create, "a"));
-        assert!(version(9, Operation::Create, "z") < version(9, Operation::Update, "a"));
-        assert!(version(9, Operation::Update, "z") < version(9, Operation::Delete, "a"));
+        // Of two ids one comes first by itself, so both are tried in both places.
+        for (one, other) in [("a", "z"), ("z", "a")] {
+            assert!(version(9, Operation::Create, one) < version(9, Operation::Update, other));
+            assert!(version(9, Operation::Update, one) < version(9, Operation::Delete, other));
+        }
         assert_ne!(
             version(9, Operation::Update, "a"),
             version(9, Operation::Update, "b")

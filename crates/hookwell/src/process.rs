@@ -41,6 +41,23 @@ pub struct Message {
     pub body: String,
 }
 
+/// One call of process.
+#[derive(Debug, Clone, Copy)]
+pub struct Invocation<'a> {
+    /// Its id. MUST be new for every call: Lambda may hand the very same reception of a message to two of them
+    /// ("Using Lambda with Amazon SQS": at least once).
+    pub id: &'a str,
+    /// When it ends.
+    pub deadline: Millis,
+}
+
+impl Invocation<'_> {
+    /// When its leases end.
+    fn lease_end(&self) -> Millis {
+        self.deadline.saturating_add(LEASE_MARGIN)
+    }
+}
+
 /// What came of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
@@ -101,15 +118,15 @@ pub struct Processed {
 /// Processes a batch: documents side by side, the events of one document in the order of their versions, so that a
 /// batch never contends with itself. Every message of the batch is in the answer exactly once.
 ///
-/// The call ends at `deadline`. Events are not started shortly before it, and when `stop` resolves, what still runs is
-/// abandoned and comes back, whether or not it took effect.
+/// Events are not started shortly before the deadline, and when `stop` resolves, what still runs is abandoned and comes
+/// back, whether or not it took effect.
 pub async fn process<L: Ledger, Q: Queue, H: Handler>(
     ledger: &L,
     queue: &Q,
     handler: &H,
     batch: Vec<Message>,
     now: impl Fn() -> Millis + Sync,
-    deadline: Millis,
+    invocation: Invocation<'_>,
     stop: impl Future<Output = ()> + Send,
 ) -> Vec<Processed> {
     let (groups, malformed) = group(batch);
@@ -120,7 +137,7 @@ pub async fn process<L: Ledger, Q: Queue, H: Handler>(
             queue,
             handler,
             now,
-            deadline,
+            invocation,
         },
         &finished,
     );
@@ -164,25 +181,11 @@ pub async fn process<L: Ledger, Q: Queue, H: Handler>(
     if in_time {
         let failed = processed.iter().filter(|done| done.fate.is_failure());
         let delays: FuturesUnordered<_> = failed
-            .map(|done| queue.delay(&done.message.receipt, pause(done, (call.now)())))
+            .map(|done| queue.delay(&done.message.receipt, call.pause(done)))
             .collect();
         delays.collect::<Vec<()>>().await;
     }
     processed
-}
-
-/// How long a failed message is hidden, in seconds.
-fn pause(done: &Processed, now: Millis) -> u32 {
-    match done.fate {
-        Fate::Busy { until } => {
-            let seconds = until.saturating_sub(now).max(0) / 1000;
-            u32::try_from(seconds)
-                .unwrap_or(MAX_DELAY)
-                .saturating_add(1)
-                .min(MAX_DELAY)
-        }
-        _ => delay(done.message.receive_count),
-    }
 }
 
 /// The pause before try `receive_count + 1`, in seconds: 2, 6, 18, 54, 162, 486, then [`MAX_DELAY`]. Eight tries take
@@ -222,13 +225,13 @@ fn group(batch: Vec<Message>) -> (Groups, Vec<Processed>) {
     (groups, malformed)
 }
 
-/// One invocation: what it works with, and until when.
+/// What an invocation works with.
 struct Call<'a, L, Q, H, N> {
     ledger: &'a L,
     queue: &'a Q,
     handler: &'a H,
     now: N,
-    deadline: Millis,
+    invocation: Invocation<'a>,
 }
 
 impl<L: Ledger, Q: Queue, H: Handler, N: Fn() -> Millis + Sync> Call<'_, L, Q, H, N> {
@@ -245,14 +248,33 @@ impl<L: Ledger, Q: Queue, H: Handler, N: Fn() -> Millis + Sync> Call<'_, L, Q, H
         }
     }
 
+    /// How long a failed message is hidden, in seconds. While a lease lasts, to come back would only use up a try; a
+    /// call that failed keeps its own, as what it started elsewhere may still be running.
+    fn pause(&self, done: &Processed) -> u32 {
+        let reaches_outside = |event: &Event| self.handler.reaches_outside(event);
+        let lease = match &done.fate {
+            Fate::Busy { until } => Some(*until),
+            Fate::Retry(_) if done.event.as_ref().is_some_and(reaches_outside) => {
+                Some(self.invocation.lease_end())
+            }
+            _ => None,
+        };
+        let Some(until) = lease else {
+            return delay(done.message.receive_count);
+        };
+        let seconds = until.saturating_sub((self.now)()).max(0) / 1000;
+        let seconds = u32::try_from(seconds).unwrap_or(MAX_DELAY);
+        seconds.saturating_add(1).min(MAX_DELAY)
+    }
+
     /// Settles and claims if it must, calls the handler, and records how that ended.
     async fn apply(
         &self,
         event: &mut Event,
         message: &Message,
     ) -> Result<(Outcome, Option<String>), Fate> {
-        let now = (self.now)();
-        if self.deadline.saturating_sub(now) < TIME_TO_START {
+        let (now, Invocation { id, deadline }) = ((self.now)(), self.invocation);
+        if deadline.saturating_sub(now) < TIME_TO_START {
             return Err(Fate::NotStarted);
         }
         let retry = |why: &dyn ToString| Fate::Retry(why.to_string());
@@ -261,9 +283,9 @@ impl<L: Ledger, Q: Queue, H: Handler, N: Fn() -> Millis + Sync> Call<'_, L, Q, H
         }
         let mut owner = None;
         if event.invalid.is_none() && self.handler.reaches_outside(event) {
-            // A receipt is new for every reception, so it names this one call.
-            let name = hash(&[message.receipt.as_bytes()]);
-            let until = self.deadline.saturating_add(LEASE_MARGIN);
+            // Neither is enough: two invocations may have one reception, and one invocation two messages of the event.
+            let name = hash(&[id.as_bytes(), message.receipt.as_bytes()]);
+            let until = self.invocation.lease_end();
             match self
                 .ledger
                 .claim(

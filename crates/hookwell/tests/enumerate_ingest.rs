@@ -24,13 +24,12 @@ use hookwell::handler::{HandleError, Handler, Outcome};
 use hookwell::ingest::{Sources, receive};
 use hookwell::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered};
 use hookwell::memory::{MemoryDocuments, MemoryLedger, MemoryQueue};
-use hookwell::process::{Message, process};
 use hookwell::queue::{Queue, QueueError};
 use hookwell::reply::Receipt;
 use http::{HeaderMap, Method};
-use support::{Script, every_path};
+use support::script::{Script, every_path};
+use support::{NOW, invoke, message};
 
-const START: i64 = 1_790_000_000_000;
 const MINUTE: i64 = 60_000;
 
 /// How ingest decides.
@@ -172,22 +171,8 @@ impl World<'_> {
     /// Process empties the queue.
     fn drain(&self, now: i64) {
         while let Some(body) = self.queue.take() {
-            let message = Message {
-                id: "m".into(),
-                receipt: "r".into(),
-                receive_count: 1,
-                body,
-            };
-            let never = std::future::pending();
-            let done = process(
-                &self.ledger,
-                &self.queue,
-                self,
-                vec![message],
-                || now,
-                now + 30_000,
-                never,
-            );
+            let batch = vec![message(&body)];
+            let done = invoke(&self.ledger, &self.queue, self, batch, now);
             assert!(!done.now_or_never().unwrap()[0].fate.is_failure());
             *self.record.lock().unwrap() = Some(true);
         }
@@ -266,7 +251,7 @@ fn enumerate(design: Design, timed: bool, tries: i64, faults: usize) -> Found {
         };
         let (mut acknowledged, mut messages) = (false, 0);
         for number in 0..tries {
-            let now = START + number * MINUTE;
+            let now = NOW + number * MINUTE;
             let before = world.queue.len();
             let answer = world.attempt(design, &sources, &delivery, now);
             messages += world.queue.len() - before;
@@ -278,7 +263,7 @@ fn enumerate(design: Design, timed: bool, tries: i64, faults: usize) -> Found {
                 world.drain(now);
             }
         }
-        world.drain(START + tries * MINUTE);
+        world.drain(NOW + tries * MINUTE);
         let (writes, used) = (*world.writes.lock().unwrap(), faults - script.faults_left());
         let fewest = |old: Option<usize>| Some(old.map_or(used, |old| old.min(used)));
         if acknowledged && writes == 0 {

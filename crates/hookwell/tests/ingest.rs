@@ -47,6 +47,25 @@ const SOURCES: &str = r#"
     preset = "resource"
     secrets = ["env:UNSET"]
 
+    [sources.accepts]
+    preset = "resource"
+    secrets = ["env:NEW"]
+    reply = { status = 202, body = "[accepted]", content_type = "text/plain" }
+    refused_status = 403
+
+    [sources.challenges]
+    preset = "resource"
+    secrets = ["env:NEW"]
+    handshake = { kind = "challenge" }
+
+    [sources.pings]
+    preset = "resource"
+    secrets = ["env:NEW"]
+    handshake = { kind = "discord" }
+
+    [sources.unpinned]
+    preset = "plaid"
+
     [sources.short]
     preset = "resource"
     secrets = ["env:SHORT"]
@@ -171,6 +190,26 @@ fn every_refusal_has_its_status_and_leaves_nothing_behind() {
         ),
         ("no source", with(&|d| d.source = None), 404),
         ("a GET", with(&|d| d.method = Method::GET), 405),
+        (
+            "a GET without the challenge",
+            {
+                let mut delivery = delivery("challenges", b"");
+                delivery.method = Method::GET;
+                delivery
+            },
+            405,
+        ),
+        (
+            "a source whose key is not pinned",
+            {
+                let mut delivery = delivery("unpinned", b"{}");
+                // {"alg":"ES256","kid":"k"}
+                let proof = HeaderValue::from_static("eyJhbGciOiJFUzI1NiIsImtpZCI6ImsifQ.e30.AAAA");
+                delivery.headers.insert("plaid-verification", proof);
+                delivery
+            },
+            503,
+        ),
         (
             "one byte too large",
             signed("resource", &vec![b' '; 256 * 1024 + 1]),
@@ -392,10 +431,16 @@ fn a_finished_event_is_answered_without_a_send() {
             .now_or_never()
             .unwrap()
             .unwrap();
+        let again = setup.receive(&delivery);
         assert_eq!(
-            setup.receive(&delivery).receipt,
-            Receipt::Duplicate,
+            (again.receipt, again.reason),
+            (Receipt::Duplicate, None),
             "{outcome:?}"
+        );
+        let changed = signed("resource", BODY.replace("1.0", "2.0").as_bytes());
+        assert_eq!(
+            setup.receive(&changed).reason.unwrap(),
+            "the same id came with another body"
         );
         assert!(setup.queue.is_empty());
     }
@@ -410,6 +455,7 @@ fn without_the_table_events_are_queued_and_counted() {
         (received.receipt, received.dedup_unavailable),
         (Receipt::Received, true)
     );
+    assert!(received.reason.unwrap().contains("unavailable"));
     assert_eq!(setup.queue.len(), 1);
 }
 
@@ -503,6 +549,69 @@ fn a_source_that_quarantines_keeps_what_it_cannot_read() {
 }
 
 #[test]
+fn a_sender_hears_what_it_expects_whatever_comes_of_its_delivery() {
+    let setup = setup();
+    let said = |delivery: &Delivery| {
+        let reply = setup.receive(delivery).reply;
+        (reply.status.as_u16(), reply.body.into_owned())
+    };
+    let good = signed("accepts", BODY.as_bytes());
+    let accepted = (202, "[accepted]".to_owned());
+    assert_eq!([said(&good), said(&good)], [accepted.clone(), accepted]);
+    assert_eq!(said(&delivery("accepts", BODY.as_bytes())).0, 403);
+}
+
+#[test]
+fn a_handshake_is_answered_and_leaves_nothing_behind() {
+    let setup = setup();
+    let mut challenge = delivery("challenges", b"");
+    challenge.method = Method::GET;
+    challenge.query = "challenge=abc".into();
+    let received = setup.receive(&challenge);
+    let said = |received: &Received| (received.receipt, received.reply.body.to_string());
+    assert_eq!(said(&received), (Receipt::Handshake, "abc".into()));
+    assert!(!received.verified, "anybody may ask");
+
+    let ping = br#"{"type":1}"#;
+    let received = setup.receive(&signed("pings", ping));
+    assert_eq!(
+        said(&received),
+        (Receipt::Handshake, r#"{"type":1}"#.into())
+    );
+    assert!(received.verified);
+    let forged = setup.receive(&delivery("pings", ping));
+    assert_eq!(forged.receipt, Receipt::Unverified);
+    assert!(setup.left_nothing());
+}
+
+#[test]
+fn a_body_of_the_largest_size_and_an_encoding_that_is_none_are_taken() {
+    let setup = setup();
+    let spaces = " ".repeat(256 * 1024 - BODY.len());
+    let largest = signed("resource", format!("{BODY}{spaces}").as_bytes());
+    assert_eq!(setup.receive(&largest).receipt, Receipt::Received);
+    for encoding in ["", "identity", "Identity"] {
+        let mut delivery = signed("resource", BODY.as_bytes());
+        let encoding = HeaderValue::from_static(encoding);
+        delivery.headers.insert("content-encoding", encoding);
+        assert_eq!(setup.receive(&delivery).receipt, Receipt::Received);
+    }
+}
+
+#[test]
+fn the_log_knows_why_and_whether_the_sender_proved_itself() {
+    let setup = setup();
+    let good = setup.receive(&signed("resource", BODY.as_bytes()));
+    assert_eq!((good.verified, good.reason), (true, None));
+    let forged = setup.receive(&delivery("resource", BODY.as_bytes()));
+    assert!(!forged.verified && forged.reason.is_some());
+    let unreadable = setup.receive(&signed("resource", b"{}"));
+    assert!(unreadable.verified && unreadable.reason.is_some());
+    let not_ready = setup.receive(&signed("broken", BODY.as_bytes()));
+    assert!(not_ready.reason.is_some());
+}
+
+#[test]
 fn nothing_that_is_printed_holds_a_secret_a_signature_or_a_body() {
     let setup = setup();
     let delivery = signed("resource", BODY.as_bytes());
@@ -518,4 +627,13 @@ fn nothing_that_is_printed_holds_a_secret_a_signature_or_a_body() {
     for secret in [SECRET, signature.as_str(), "r1\",\"n"] {
         assert!(!printed.contains(secret), "{printed}");
     }
+}
+
+#[test]
+fn all_sources_are_listed_also_those_that_are_not_ready() {
+    let setup = setup();
+    let not_ready = setup.sources.iter().filter(|(_, keys)| keys.is_err());
+    let names: Vec<_> = not_ready.map(|(source, _)| source.name.as_str()).collect();
+    assert_eq!(names, ["broken", "short"]);
+    assert_eq!(setup.sources.iter().count(), 9);
 }

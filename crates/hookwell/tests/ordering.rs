@@ -7,32 +7,23 @@
     clippy::print_stdout
 )]
 
+mod support;
+
 use std::collections::BTreeMap;
 
 use futures_util::FutureExt as _;
-use hookwell::event::{Body, Event, Key, Operation};
+use hookwell::event::{Body, Event, Operation};
 use hookwell::memory::{MemoryDocuments, MemoryLedger, MemoryQueue};
-use hookwell::process::{Message, process};
 use proptest::prelude::*;
-
-const NOW: i64 = 1_790_000_000_000;
+use support::{NOW, invoke, message};
 
 fn event(id: usize, operation: Operation, time: Option<i64>, document: usize) -> Event {
     Event {
-        key: Key::new("s", &[id.to_string().as_bytes()]),
-        source: "s".into(),
-        id: id.to_string(),
-        kind: String::new(),
-        operation,
         time,
         // Where events have no time, they count in the order of their first arrival.
         received_at: NOW + i64::try_from(id).unwrap(),
-        expires_at: NOW / 1000 + 1_000_000,
-        document_type: String::new(),
-        document_id: Some(document.to_string()),
-        document_at: Some("/data".into()),
-        invalid: None,
         body: Body(format!(r#"{{"data":{id}}}"#).into_bytes()),
+        ..support::event(&id.to_string(), operation, 0, &document.to_string())
     }
 }
 
@@ -43,23 +34,8 @@ fn applied(batches: &[Vec<Event>]) -> State {
     let (ledger, queue) = (MemoryLedger::default(), MemoryQueue::default());
     let documents = MemoryDocuments::default();
     for batch in batches {
-        let message = |(index, event): (usize, &Event)| Message {
-            id: index.to_string(),
-            receipt: index.to_string(),
-            receive_count: 1,
-            body: event.to_message(),
-        };
-        let batch = batch.iter().enumerate().map(message).collect();
-        let never = std::future::pending();
-        let done = process(
-            &ledger,
-            &queue,
-            &documents,
-            batch,
-            || NOW,
-            NOW + 30_000,
-            never,
-        );
+        let batch = batch.iter().map(|event| message(&event.to_message()));
+        let done = invoke(&ledger, &queue, &documents, batch.collect(), NOW);
         assert!(
             done.now_or_never()
                 .unwrap()

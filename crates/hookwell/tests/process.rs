@@ -1,47 +1,19 @@
 //! What process does with a batch.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::FutureExt as _;
-use hookwell::event::{Body, Event, Key, Operation};
+use hookwell::event::{Body, Event, Operation};
 use hookwell::handler::{HandleError, Handler, Outcome};
 use hookwell::ledger::{Claim, End, Finish, Lease, Ledger, Status};
 use hookwell::memory::{MemoryDocuments, MemoryLedger, MemoryQueue};
-use hookwell::process::{Fate, Message, Processed, delay, process};
-
-const NOW: i64 = 1_790_000_000_000;
-
-fn event(id: &str, operation: Operation, time: i64, document: &str) -> Event {
-    Event {
-        key: Key::new("s", &[id.as_bytes()]),
-        source: "s".into(),
-        id: id.into(),
-        kind: format!("thing.{}", operation.name()),
-        operation,
-        time: Some(time),
-        received_at: NOW,
-        expires_at: NOW / 1000 + 1000,
-        document_type: "thing".into(),
-        document_id: Some(document.into()),
-        document_at: Some("/data".into()),
-        invalid: None,
-        body: Body(format!(r#"{{"data":{{"from":"{id}"}}}}"#).into_bytes()),
-    }
-}
-
-fn message(body: &str) -> Message {
-    static COUNT: AtomicUsize = AtomicUsize::new(0);
-    let id = format!("m{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    Message {
-        receipt: id.clone(),
-        id,
-        receive_count: 1,
-        body: body.into(),
-    }
-}
+use hookwell::process::{Fate, Invocation, Message, Processed, delay, process};
+use hookwell::queue::{Queue, QueueError};
+use support::{NOW, event, invoke, message};
 
 #[derive(Default)]
 struct Setup<H> {
@@ -66,8 +38,7 @@ impl<H: Handler> Setup<H> {
             queue,
             handler,
         } = self;
-        let never = std::future::pending();
-        process(ledger, queue, handler, batch, || NOW, NOW + 30_000, never)
+        invoke(ledger, queue, handler, batch, NOW)
             .now_or_never()
             .unwrap()
     }
@@ -304,12 +275,18 @@ fn what_there_is_no_time_for_is_not_started_and_comes_back() {
         queue,
         handler,
     } = &setup;
-    let never = std::future::pending();
-    let done = process(ledger, queue, handler, batch, || NOW, NOW + 4_999, never)
-        .now_or_never()
-        .unwrap();
-    assert_eq!(done[0].fate, Fate::NotStarted);
+    let run = |left| {
+        let invocation = Invocation {
+            id: "late",
+            deadline: NOW + left,
+        };
+        let (batch, never) = (batch.clone(), std::future::pending());
+        let done = process(ledger, queue, handler, batch, || NOW, invocation, never);
+        done.now_or_never().unwrap().remove(0).fate
+    };
+    assert_eq!(run(4_999), Fate::NotStarted);
     assert!(setup.handler.0.lock().unwrap().is_empty());
+    assert_eq!(run(5_000), Fate::Finished(Outcome::Applied));
 }
 
 #[test]
@@ -334,15 +311,12 @@ fn at_the_deadline_what_still_runs_comes_back_and_what_is_done_stays_done() {
             std::task::Poll::Pending
         }
     });
-    let run = process(
-        ledger,
-        queue,
-        handler,
-        batch.to_vec(),
-        || NOW,
-        NOW + 30_000,
-        stop,
-    );
+    let invocation = Invocation {
+        id: "1",
+        deadline: NOW + 30_000,
+    };
+    let batch = batch.to_vec();
+    let run = process(ledger, queue, handler, batch, || NOW, invocation, stop);
     let mut run = std::pin::pin!(run);
     let done = loop {
         if let Some(done) = run.as_mut().now_or_never() {
@@ -377,10 +351,8 @@ impl Setup<Outside> {
             queue,
             handler,
         } = self;
-        let never = std::future::pending();
         let batch = vec![message.clone()];
-        let done =
-            process(ledger, queue, handler, batch, || now, now + 30_000, never).now_or_never();
+        let done = invoke(ledger, queue, handler, batch, now).now_or_never();
         done.unwrap().remove(0).fate
     }
 
@@ -393,35 +365,29 @@ impl Setup<Outside> {
 fn a_call_with_effects_elsewhere_never_runs_beside_another_nor_after_the_end() {
     let setup = Setup::<Outside>::default();
     let hanging = message(&event("hang", Operation::Other, 1, "d").to_message());
-    let copy = Message {
-        receipt: "another reception".into(),
-        ..hanging.clone()
-    };
     let Setup {
         ledger,
         queue,
         handler,
     } = &setup;
-    let never = std::future::pending();
-    let running = process(
-        ledger,
-        queue,
-        handler,
-        vec![hanging],
-        || NOW,
-        NOW + 30_000,
-        never,
-    );
+    let running = invoke(ledger, queue, handler, vec![hanging.clone()], NOW);
     let mut running = std::pin::pin!(running);
     assert!(
         running.as_mut().now_or_never().is_none(),
         "it hangs and holds the lease"
     );
+    let another_reception = Message {
+        receipt: "another".into(),
+        ..hanging.clone()
+    };
+    let busy = Fate::Busy {
+        until: NOW + 31_000,
+    };
+    assert_eq!(setup.at(NOW + 10, &another_reception), busy);
     assert_eq!(
-        setup.at(NOW + 10, &copy),
-        Fate::Busy {
-            until: NOW + 31_000
-        }
+        setup.at(NOW + 10, &hanging),
+        busy,
+        "Lambda may hand out one reception twice"
     );
     assert_eq!(setup.calls(), 1);
 
@@ -509,6 +475,68 @@ fn pauses_grow_and_end_at_a_quarter_of_an_hour() {
     let pauses: Vec<_> = (1..=8).map(delay).collect();
     assert_eq!(pauses, [2, 6, 18, 54, 162, 486, 900, 900]);
     assert_eq!((delay(0), delay(u32::MAX)), (2, 900));
+}
+
+/// A queue that notes for how long each message is hidden.
+#[derive(Default)]
+struct Hidden(Mutex<Vec<u32>>);
+
+impl Queue for Hidden {
+    async fn send(&self, _: &Event) -> Result<(), QueueError> {
+        Ok(())
+    }
+
+    async fn bury(&self, _: &Event, _: &str) -> Result<(), QueueError> {
+        Ok(())
+    }
+
+    async fn delay(&self, _: &str, seconds: u32) {
+        self.0.lock().unwrap().push(seconds);
+    }
+}
+
+/// The pauses after tries of one event, by how often it was received and when.
+fn pauses(handler: &impl Handler, id: &str, tries: &[(u32, i64)]) -> Vec<u32> {
+    let (ledger, queue) = (MemoryLedger::default(), Hidden::default());
+    let body = event(id, Operation::Other, 1, "d").to_message();
+    for (receive_count, now) in tries {
+        let received = Message {
+            receive_count: *receive_count,
+            ..message(&body)
+        };
+        let done = invoke(&ledger, &queue, handler, vec![received], *now);
+        done.now_or_never().unwrap();
+    }
+    queue.0.into_inner().unwrap()
+}
+
+#[test]
+fn a_failed_message_is_hidden_for_its_pause_and_one_with_a_lease_until_that_ends() {
+    let tries = [(1, NOW), (3, NOW + 9_500)];
+    assert_eq!(pauses(&Moody::default(), "retry", &tries), [2, 18]);
+    // 30 s until the deadline and 1 s for clocks that differ; a second later the lease is over for everybody.
+    assert_eq!(pauses(&Outside::default(), "retry", &tries), [32, 22]);
+    assert!(pauses(&Moody::default(), "fine", &tries).is_empty());
+}
+
+#[test]
+fn every_fate_has_a_name_of_its_own_and_only_two_end_a_message() {
+    let names = [
+        (Fate::Finished(Outcome::Applied), "applied", false),
+        (Fate::Finished(Outcome::Stale), "stale", false),
+        (Fate::Finished(Outcome::Ignored), "ignored", false),
+        (Fate::Finished(Outcome::Rejected), "rejected", false),
+        (Fate::Duplicate, "duplicate", false),
+        (Fate::Retry(String::new()), "retry", true),
+        (Fate::Busy { until: NOW }, "busy", true),
+        (Fate::Malformed, "malformed", true),
+        (Fate::NotStarted, "not_started", true),
+    ];
+    for (fate, name, is_failure) in names {
+        assert_eq!((fate.name(), fate.is_failure()), (name, is_failure));
+    }
+    let statuses = Status::NAMES.map(|(name, status)| status.name() == name);
+    assert_eq!(statuses, [true; 3]);
 }
 
 #[test]

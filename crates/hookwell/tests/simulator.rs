@@ -11,6 +11,8 @@
     clippy::print_stdout
 )]
 
+mod support;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Mutex;
@@ -24,11 +26,11 @@ use hookwell::handler::{HandleError, Handler, Outcome};
 use hookwell::ingest::{Sources, receive};
 use hookwell::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered, Status};
 use hookwell::memory::{MemoryDocuments, MemoryLedger};
-use hookwell::process::{Message, process};
+use hookwell::process::Message;
 use hookwell::queue::{Queue, QueueError};
 use http::{HeaderMap, Method};
+use support::{NOW, invoke};
 
-const START: i64 = 1_790_000_000_000;
 const SECOND: i64 = 1000;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
@@ -330,8 +332,7 @@ fn poll(world: &World) {
             body: stored.body.clone(),
         });
     }
-    let never = std::future::pending();
-    let done = process(world, world, world, batch, || now, now + 30 * SECOND, never).now_or_never();
+    let done = invoke(world, world, world, batch, now).now_or_never();
     for done in done
         .into_iter()
         .flatten()
@@ -434,7 +435,7 @@ fn run(seed: u64, sources: &Sources) -> Counts {
         visible: Mutex::default(),
         visible_at: Mutex::default(),
         next_message: Mutex::default(),
-        now: Mutex::new(START),
+        now: Mutex::new(NOW),
         queued: Mutex::default(),
         writes: Mutex::default(),
         buried: Mutex::default(),
@@ -449,15 +450,14 @@ fn run(seed: u64, sources: &Sources) -> Counts {
     let mut tries: BinaryHeap<_> = (0..deliveries.len())
         .map(|index| {
             Reverse((
-                START
-                    + i64::try_from(index).unwrap() * 200
+                NOW + i64::try_from(index).unwrap() * 200
                     + i64::try_from(world.random.below(60_000)).unwrap(),
                 index,
                 0,
             ))
         })
         .collect();
-    let mut next_poll = START;
+    let mut next_poll = NOW;
     while let Some(Reverse((at, index, attempt))) = tries.pop() {
         while next_poll < at {
             *world.now.lock().unwrap() = next_poll;

@@ -11,13 +11,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use hookwell::handler::Handler;
 use hookwell::ledger::Ledger;
-use hookwell::process::{Message, process};
+use hookwell::process::{Invocation, Message, process};
 use hookwell::queue::Queue;
 use hookwell::time::Millis;
 use hookwell_aws::settings::{Environment, NotSet, required};
 use hookwell_aws::{Connection, DocumentsTable, EventsTable, Limits, SqsQueue};
-
-use crate::handler::YourHandler;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 /// What is still running this long before the deadline is abandoned, so that the rest of the batch is reported.
 /// Lambda itself would report nothing.
@@ -50,13 +49,16 @@ pub struct Process<L, Q, H> {
     handler: H,
 }
 
-impl Process<EventsTable, SqsQueue, YourHandler<DocumentsTable>> {
-    /// The function as Lambda runs it: `HOOKWELL_EVENTS_TABLE`, `HOOKWELL_DOCUMENTS_TABLE` and `HOOKWELL_QUEUE_URL`
-    /// name what it works on.
+impl<H: Handler> Process<EventsTable, SqsQueue, H> {
+    /// The function as Lambda runs it, with the handler that `handler` makes of the documents table.
+    /// `HOOKWELL_EVENTS_TABLE`, `HOOKWELL_DOCUMENTS_TABLE` and `HOOKWELL_QUEUE_URL` name what it works on.
     ///
     /// # Errors
     /// When a setting is missing.
-    pub fn from_environment(env: Environment<'_>) -> Result<Self, StartError> {
+    pub fn from_environment(
+        env: Environment<'_>,
+        handler: impl FnOnce(DocumentsTable) -> H,
+    ) -> Result<Self, StartError> {
         let connection = Connection::from_environment(env)?;
         let tables = connection.dynamodb(Limits::PROCESS);
         let documents =
@@ -66,7 +68,21 @@ impl Process<EventsTable, SqsQueue, YourHandler<DocumentsTable>> {
             connection.sqs(Limits::PROCESS),
             required(env, "HOOKWELL_QUEUE_URL")?,
         );
-        Ok(Self::new(ledger, queue, YourHandler::new(documents)))
+        Ok(Self::new(ledger, queue, handler(documents)))
+    }
+
+    /// Answers invocations until Lambda ends the process.
+    ///
+    /// # Errors
+    /// When the Lambda Runtime API cannot be reached.
+    pub async fn run(&self) -> Result<(), Error> {
+        let respond = |event: LambdaEvent<SqsEvent>| async move {
+            let LambdaEvent { payload, context } = event;
+            let deadline = context.deadline();
+            let response = self.respond(payload, &context.request_id, deadline).await;
+            response.map_err(Error::from)
+        };
+        lambda_runtime::run(service_fn(respond)).await
     }
 }
 
@@ -88,6 +104,7 @@ impl<L: Ledger, Q: Queue, H: Handler> Process<L, Q, H> {
     pub async fn respond(
         &self,
         event: SqsEvent,
+        request_id: &str,
         deadline: SystemTime,
     ) -> Result<SqsBatchResponse, NoMessageId> {
         let batch = event
@@ -98,14 +115,17 @@ impl<L: Ledger, Q: Queue, H: Handler> Process<L, Q, H> {
         // No invocation arrives after its own deadline; `cargo lambda watch` gives ten minutes after 1970.
         let started = SystemTime::now();
         let left = deadline.duration_since(started).unwrap_or(TIMEOUT);
-        let deadline = now().saturating_add(millis(left));
+        let invocation = Invocation {
+            id: request_id,
+            deadline: now().saturating_add(millis(left)),
+        };
         let stop = tokio::time::sleep(left.saturating_sub(TIME_TO_REPORT));
         let Self {
             ledger,
             queue,
             handler,
         } = self;
-        let processed = process(ledger, queue, handler, batch, now, deadline, stop).await;
+        let processed = process(ledger, queue, handler, batch, now, invocation, stop).await;
         let mut response = SqsBatchResponse::default();
         for done in processed {
             log::message(&done);

@@ -25,7 +25,7 @@ fn payload(name: &str) -> SqsEvent {
 
 async fn respond(process: &Tested, event: SqsEvent) -> Value {
     let deadline = SystemTime::now() + Duration::from_secs(30);
-    serde_json::to_value(process.respond(event, deadline).await.unwrap()).unwrap()
+    serde_json::to_value(process.respond(event, "request-1", deadline).await.unwrap()).unwrap()
 }
 
 #[tokio::test]
@@ -54,14 +54,19 @@ async fn a_batch_with_a_message_that_has_no_id_fails_as_a_whole() {
     let mut event = payload("create");
     event.records.push(SqsMessage::default());
     let deadline = SystemTime::now() + Duration::from_secs(30);
-    assert!(process().respond(event, deadline).await.is_err());
+    assert!(
+        process()
+            .respond(event, "request-1", deadline)
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
 async fn with_the_deadline_near_nothing_is_started() {
     let deadline = SystemTime::now() + Duration::from_secs(4);
     let response = process()
-        .respond(payload("create"), deadline)
+        .respond(payload("create"), "request-1", deadline)
         .await
         .unwrap();
     assert_eq!(response.batch_item_failures.len(), 1);
@@ -71,7 +76,7 @@ async fn with_the_deadline_near_nothing_is_started() {
 async fn a_deadline_that_was_over_before_the_invocation_is_none() {
     let process = process();
     let response = process
-        .respond(payload("create"), SystemTime::UNIX_EPOCH)
+        .respond(payload("create"), "request-1", SystemTime::UNIX_EPOCH)
         .await
         .unwrap();
     assert_eq!(response.batch_item_failures.len(), 0);

@@ -30,7 +30,7 @@ pub(super) fn start(
     stopped: &watch::Receiver<bool>,
 ) {
     let queue = EventSourceMapping::new(connection.sqs(Limits::TOOL), endpoints.queue_url.clone());
-    for _ in 0..POLLERS {
+    for poller in 0..POLLERS {
         let (queue, process, stopped) = (queue.clone(), process.clone(), stopped.clone());
         work.spawn(async move {
             let mut stop = std::pin::pin!(when_true(stopped));
@@ -38,7 +38,7 @@ pub(super) fn start(
                 tokio::select! {
                     () = &mut stop => return,
                     batch = queue.receive() => match batch {
-                        Ok(batch) => invoke(&queue, &process, batch).await,
+                        Ok(batch) => invoke(&queue, &process, poller, batch).await,
                         Err(why) => {
                             tracing::warn!(reason = %why, "polling failed");
                             tokio::time::sleep(PAUSE).await;
@@ -51,7 +51,12 @@ pub(super) fn start(
 }
 
 /// Runs one batch and deletes what did not fail. An error of the whole invocation leaves the whole batch.
-async fn invoke(queue: &EventSourceMapping, process: &LocalProcess, batch: Vec<Received>) {
+async fn invoke(
+    queue: &EventSourceMapping,
+    process: &LocalProcess,
+    poller: usize,
+    batch: Vec<Received>,
+) {
     if batch.is_empty() {
         return;
     }
@@ -64,7 +69,8 @@ async fn invoke(queue: &EventSourceMapping, process: &LocalProcess, batch: Vec<R
     let deadline = SystemTime::now()
         .checked_add(TIMEOUT)
         .unwrap_or_else(SystemTime::now);
-    let failures = match process.respond(event, deadline).await {
+    let request_id = format!("local-{}-{poller}", ingest::now());
+    let failures = match process.respond(event, &request_id, deadline).await {
         Ok(response) => response.batch_item_failures,
         Err(why) => {
             tracing::error!(reason = %why, "a batch failed");

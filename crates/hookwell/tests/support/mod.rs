@@ -1,131 +1,69 @@
-//! Walks every path of a program that asks a script what happens next.
+//! Events, messages and invocations as the tests of the two protocols make them.
 #![allow(dead_code)] // each test file uses a part of it
 
-use std::sync::Mutex;
+pub(crate) mod clock;
+pub(crate) mod script;
 
-/// What can happen to a remote call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Luck {
-    /// It works.
-    Works,
-    /// It fails and did nothing.
-    Fails,
-    /// It took effect, and its answer is lost.
-    AnswerLost,
-    /// The caller dies before it.
-    CrashBefore,
-    /// It took effect, and the caller dies before the answer.
-    CrashAfter,
-    /// It took effect, its answer is lost, and the SDK itself tries again.
-    Repeated,
-}
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-const LUCK: [Luck; 6] = [
-    Luck::Works,
-    Luck::Fails,
-    Luck::AnswerLost,
-    Luck::CrashBefore,
-    Luck::CrashAfter,
-    Luck::Repeated,
-];
+use hookwell::event::{Body, Event, Key, Operation};
+use hookwell::handler::Handler;
+use hookwell::ledger::Ledger;
+use hookwell::process::{Invocation, Message, Processed, process};
+use hookwell::queue::Queue;
 
-/// One path: the decisions so far, each with how many there were to choose from.
-#[derive(Debug, Default)]
-pub(crate) struct Script {
-    path: Mutex<Vec<(usize, usize)>>,
-    at: Mutex<usize>,
-    faults_left: Mutex<usize>,
-    deaths: Mutex<usize>,
-}
+/// When the tests take place.
+pub(crate) const NOW: i64 = 1_790_000_000_000;
 
-impl Script {
-    /// Decides between `of` possibilities.
-    pub(crate) fn choose(&self, of: usize) -> usize {
-        let (mut path, mut at) = (self.path.lock().unwrap(), self.at.lock().unwrap());
-        if *at == path.len() {
-            path.push((0, of));
-        }
-        let (choice, expected) = path[*at];
-        assert_eq!(expected, of, "the program is not deterministic");
-        *at += 1;
-        choice
-    }
+/// The function's timeout, in milliseconds.
+pub(crate) const TIMEOUT: i64 = 30_000;
 
-    /// Decides whether something bad happens, as long as there are faults left.
-    pub(crate) fn fault(&self) -> bool {
-        if *self.faults_left.lock().unwrap() == 0 || self.choose(2) == 0 {
-            return false;
-        }
-        *self.faults_left.lock().unwrap() -= 1;
-        true
-    }
-
-    /// Decides the luck of a remote call.
-    pub(crate) fn luck(&self) -> Luck {
-        if *self.faults_left.lock().unwrap() == 0 {
-            return Luck::Works;
-        }
-        let luck = LUCK[self.choose(LUCK.len())];
-        if luck != Luck::Works {
-            *self.faults_left.lock().unwrap() -= 1;
-        }
-        luck
-    }
-
-    /// How many callers have died.
-    pub(crate) fn deaths(&self) -> usize {
-        *self.deaths.lock().unwrap()
-    }
-
-    pub(crate) fn faults_left(&self) -> usize {
-        *self.faults_left.lock().unwrap()
-    }
-
-    /// A remote call under the script: `None` when the caller is dead, `Some(None)` when it fails or is not answered.
-    pub(crate) async fn call<T>(&self, mut effect: impl FnMut() -> T) -> Option<T> {
-        let dies = async {
-            *self.deaths.lock().unwrap() += 1;
-            std::future::pending().await
-        };
-        match self.luck() {
-            Luck::Works => Some(effect()),
-            Luck::Fails => None,
-            Luck::AnswerLost => {
-                effect();
-                None
-            }
-            Luck::CrashBefore => dies.await,
-            Luck::CrashAfter => {
-                effect();
-                dies.await
-            }
-            Luck::Repeated => {
-                effect();
-                Some(effect())
-            }
-        }
+/// An event of the source `s` that happened at `time`.
+pub(crate) fn event(id: &str, operation: Operation, time: i64, document: &str) -> Event {
+    Event {
+        key: Key::new("s", &[id.as_bytes()]),
+        source: "s".into(),
+        id: id.into(),
+        kind: format!("thing.{}", operation.name()),
+        operation,
+        time: Some(time),
+        received_at: NOW,
+        expires_at: NOW / 1000 + 1_000_000,
+        document_type: "thing".into(),
+        document_id: Some(document.into()),
+        document_at: Some("/data".into()),
+        invalid: None,
+        body: Body(format!(r#"{{"data":{{"from":"{id}"}}}}"#).into_bytes()),
     }
 }
 
-/// Runs `program` once for every path with at most `faults` faults, and gives the number of paths.
-pub(crate) fn every_path(faults: usize, mut program: impl FnMut(&Script)) -> usize {
-    let mut script = Script::default();
-    let mut paths = 0;
-    loop {
-        *script.at.lock().unwrap() = 0;
-        *script.faults_left.lock().unwrap() = faults;
-        *script.deaths.lock().unwrap() = 0;
-        program(&script);
-        paths += 1;
-        let path = script.path.get_mut().unwrap();
-        while let Some((choice, of)) = path.pop() {
-            if choice + 1 < of {
-                path.push((choice + 1, of));
-                break;
-            }
-        }
-        if path.is_empty() {
-            return paths;
-        }
+/// A name that nothing else has.
+fn new_name() -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    COUNT.fetch_add(1, Ordering::Relaxed).to_string()
+}
+
+/// A message with this text, received for the first time.
+pub(crate) fn message(body: &str) -> Message {
+    let id = new_name();
+    Message {
+        receipt: id.clone(),
+        id,
+        receive_count: 1,
+        body: body.into(),
     }
+}
+
+/// An invocation at `now` with all the time it needs.
+pub(crate) async fn invoke(
+    ledger: &impl Ledger,
+    queue: &impl Queue,
+    handler: &impl Handler,
+    batch: Vec<Message>,
+    now: i64,
+) -> Vec<Processed> {
+    let id = &new_name();
+    let deadline = now + TIMEOUT;
+    let (invocation, never) = (Invocation { id, deadline }, std::future::pending());
+    process(ledger, queue, handler, batch, || now, invocation, never).await
 }
