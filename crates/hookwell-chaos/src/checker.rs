@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use crate::endpoint::Calls;
 use crate::journal::DocumentWrite;
 use crate::plan::{Nature, Planned};
 use crate::senders::Try;
@@ -25,6 +26,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) tries: &'a [Try],
     /// What the queue took.
     pub(crate) sent: &'a [String],
+    /// The calls of the example handler by record key, when it was the handler.
+    pub(crate) calls: Option<&'a BTreeMap<String, Calls>>,
     /// What the documents table decided.
     pub(crate) writes: &'a [DocumentWrite],
     /// The events table in the end.
@@ -54,6 +57,12 @@ pub(crate) struct Verdict {
     pub(crate) lost: u64,
     /// Applied more than once.
     pub(crate) doubled: u64,
+    /// Taken more than once by the endpoint of the example handler, which nobody can prevent.
+    pub(crate) repeated: u64,
+    /// Calls to that endpoint beside another one of the same event.
+    pub(crate) at_once: u64,
+    /// Calls to that endpoint after the event was finished.
+    pub(crate) after_the_end: u64,
     /// Everything else that must not be, in words.
     pub(crate) wrong: Vec<String>,
 }
@@ -145,10 +154,14 @@ impl Verdict {
                 continue;
             };
             let is_acknowledged = acknowledged.contains(&index);
-            let commits = committed.get(sent.id.as_str()).copied().unwrap_or(0);
+            let key = record_key(&sent.id);
+            let commits = match evidence.calls {
+                None => committed.get(sent.id.as_str()).copied().unwrap_or(0),
+                Some(calls) => calls.get(&key).map_or(0, |calls| calls.effects),
+            };
             let is_stale = commits == 0 && refused.contains(sent.id.as_str());
             let is_buried = buried.contains(&sent.id);
-            let record = records.get(record_key(&sent.id).as_str());
+            let record = records.get(key.as_str());
             if planned.nature == Nature::Forged {
                 let left_something = commits > 0 || is_stale || is_buried || record.is_some();
                 if is_acknowledged || left_something || queued.contains(sent.id.as_str()) {
@@ -161,7 +174,11 @@ impl Verdict {
             verdict.applied += u64::from(commits > 0);
             verdict.stale += u64::from(is_stale);
             verdict.dead_lettered += u64::from(is_buried);
-            verdict.doubled += u64::from(commits > 1);
+            if evidence.calls.is_some() {
+                verdict.repeated += u64::from(commits > 1);
+            } else {
+                verdict.doubled += u64::from(commits > 1);
+            }
             let has_end = match planned.nature {
                 Nature::Poison => is_buried,
                 _ => commits > 0 || is_stale || is_buried,
@@ -182,6 +199,7 @@ impl Verdict {
             }
             if (must_end || commits > 0)
                 && planned.nature == Nature::Good
+                && evidence.calls.is_none()
                 && let Some(document) = sent.document.clone()
             {
                 let older = newest
@@ -191,6 +209,10 @@ impl Verdict {
                     newest.insert(document, sent);
                 }
             }
+        }
+        for calls in evidence.calls.into_iter().flat_map(BTreeMap::values) {
+            verdict.at_once += calls.at_once;
+            verdict.after_the_end += calls.after_the_end;
         }
         verdict.versions(evidence.writes);
         verdict.documents(evidence.documents, &newest);
@@ -262,7 +284,8 @@ impl Verdict {
 
     /// Whether the promise was kept.
     pub(crate) fn is_kept(&self) -> bool {
-        self.lost == 0 && self.doubled == 0 && self.wrong.is_empty()
+        let counts = [self.lost, self.doubled, self.at_once, self.after_the_end];
+        counts == [0; 4] && self.wrong.is_empty()
     }
 }
 

@@ -16,8 +16,12 @@ pub(crate) enum Site {
     Remember,
     /// Ingest sends to the queue.
     Send,
+    /// Process takes a lease.
+    Claim,
     /// Process writes the document.
     Document,
+    /// The example handler posts to its endpoint.
+    Endpoint,
     /// Process closes the record.
     Finish,
     /// Process sends to the dead-letter queue.
@@ -38,7 +42,9 @@ impl Site {
         match self {
             Self::Remember => "remember",
             Self::Send => "send",
+            Self::Claim => "claim",
             Self::Document => "document",
+            Self::Endpoint => "endpoint",
             Self::Finish => "finish",
             Self::Bury => "bury",
             Self::Delay => "delay",
@@ -47,6 +53,19 @@ impl Site {
             Self::Other => "other",
         }
     }
+}
+
+/// What a function speaks to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Service {
+    /// The Lambda Runtime API.
+    Runtime,
+    /// The tables.
+    DynamoDb,
+    /// The queues.
+    Sqs,
+    /// The endpoint of the example handler.
+    Endpoint,
 }
 
 /// Whether the call had taken effect.
@@ -171,6 +190,11 @@ impl Faults {
         base.saturating_add(rng.below(base))
     }
 
+    /// How long the endpoint takes, in milliseconds.
+    pub(crate) fn slowness(&self) -> u64 {
+        lock(&self.rng).below(200)
+    }
+
     /// How many faults there were.
     pub(crate) fn total(&self) -> u64 {
         lock(&self.counts).values().sum()
@@ -198,18 +222,21 @@ impl Faults {
 }
 
 /// What the service would say; `None` for what is no answer.
-pub(crate) fn answer(kind: Kind, is_sqs: bool, dice: u64) -> Option<Message> {
+pub(crate) fn answer(kind: Kind, service: Service, dice: u64) -> Option<Message> {
     let error = |status: &str, code: &str| {
-        let shape = if is_sqs {
-            "com.amazonaws.sqs"
-        } else {
-            "com.amazonaws.dynamodb.v20120810"
+        let shape = match service {
+            Service::Sqs => "com.amazonaws.sqs",
+            _ => "com.amazonaws.dynamodb.v20120810",
         };
         let body = json!({ "__type": format!("{shape}#{code}"), "message": "chaos" });
         Message::answer(status, body.to_string())
     };
     match kind {
-        Kind::Throttle if is_sqs => {
+        // Of the endpoint only the status is read, so a body that is garbage would change nothing.
+        Kind::Throttle | Kind::Garbage if service == Service::Endpoint => {
+            Some(Message::answer("429 Too Many Requests", "chaos"))
+        }
+        Kind::Throttle if service == Service::Sqs => {
             let code = "RequestThrottled";
             let query = format!("{code};Sender");
             Some(error("400 Bad Request", code).with("x-amzn-query-error", &query))

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use crate::Handler;
 use crate::fault::{Site, When, lock};
 use crate::rng::Rng;
 use crate::sandbox::Function;
@@ -21,7 +22,7 @@ const POINTS: [(Site, When); 10] = [
     (Site::Remember, When::After),
     (Site::Send, When::Before),
     (Site::Send, When::After),
-    (Site::Document, When::Before),
+    (Site::Document, When::Before), // or what else the handler calls
     (Site::Document, When::After),
     (Site::Finish, When::Before),
     (Site::Finish, When::After),
@@ -39,9 +40,13 @@ pub(crate) struct Kills {
 
 impl Kills {
     /// Plans `count` kills over a run of `events`, every second one at a named point.
-    pub(crate) fn plan(count: u64, events: u64, seed: u64) -> Self {
+    pub(crate) fn plan(count: u64, events: u64, seed: u64, handler: Handler) -> Self {
         let mut rng = Rng::new(seed, 3);
         let mut points = POINTS.iter().cycle();
+        let effect = |site| match (site, handler) {
+            (Site::Document, Handler::Http) => Site::Endpoint,
+            (site, _) => site,
+        };
         let mut planned = Vec::new();
         for number in 0..count {
             let kill = match number % 4 {
@@ -50,7 +55,7 @@ impl Kills {
                 _ => points
                     .next()
                     .map_or(Kill::Anywhere(Function::Ingest), |(site, when)| {
-                        Kill::At(*site, *when)
+                        Kill::At(effect(*site), *when)
                     }),
             };
             planned.push((rng.below(events), kill));

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // printing is what it is for
 
 mod checker;
+mod endpoint;
 mod fault;
 mod http;
 mod journal;
@@ -18,8 +19,43 @@ mod senders;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use hookwell_sandbox::binaries;
+
+/// Which handler process has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Handler {
+    /// The shipped one: the documents table.
+    Documents,
+    /// The example that posts to an HTTP endpoint.
+    Http,
+}
+
+impl Handler {
+    /// The binary, below the folder of builds.
+    pub(crate) fn binary(self) -> &'static str {
+        match self {
+            Self::Documents => "process",
+            Self::Http => "examples/http_endpoint",
+        }
+    }
+
+    /// The arguments of its `cargo build`.
+    fn build(self) -> &'static [&'static str] {
+        match self {
+            Self::Documents => &["-p", "ingest", "-p", "process"],
+            Self::Http => &[
+                "-p",
+                "ingest",
+                "-p",
+                "process",
+                "--bins",
+                "--example",
+                "http_endpoint",
+            ],
+        }
+    }
+}
 
 /// Runs the real functions under faults and kills, and checks that what was acknowledged was applied, once.
 #[derive(Debug, Clone, Parser)]
@@ -37,6 +73,9 @@ pub(crate) struct Arguments {
     /// The share of calls to DynamoDB and SQS that go wrong.
     #[arg(long, default_value_t = 0.2)]
     pub(crate) fault_rate: f64,
+    /// Which handler process has.
+    #[arg(long, value_enum, default_value_t = Handler::Documents)]
+    pub(crate) handler: Handler,
     /// Print one JSON object instead of a table.
     #[arg(long)]
     pub(crate) json: bool,
@@ -46,7 +85,7 @@ pub(crate) struct Arguments {
     /// The same of process.
     #[arg(long, default_value_t = 6)]
     pub(crate) process: usize,
-    /// A folder with the binaries `ingest` and `process`, in place of a build of them.
+    /// A folder with the binaries `ingest` and `process` (or `examples/http_endpoint`), in place of a build of them.
     #[arg(long, value_name = "DIR")]
     pub(crate) binaries: Option<PathBuf>,
     /// A folder for what the functions log.
@@ -56,9 +95,9 @@ pub(crate) struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let builds: [&[&str]; 1] = [&["-p", "ingest", "-p", "process"]];
-    let names = ["ingest", "process"];
-    let done = binaries::folder(arguments.binaries.as_deref(), &builds, &names)
+    let handler = arguments.handler;
+    let names = ["ingest", handler.binary()];
+    let done = binaries::folder(arguments.binaries.as_deref(), &[handler.build()], &names)
         .and_then(|binaries| run::run(&arguments, &binaries));
     match done {
         Ok(true) => ExitCode::SUCCESS,

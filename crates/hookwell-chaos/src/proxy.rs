@@ -12,7 +12,8 @@ use hookwell_sandbox::runtime::{self, Call};
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::fault::{Faults, Kind, Site, When, answer};
+use crate::endpoint::Endpoint;
+use crate::fault::{Faults, Kind, Service, Site, When, answer};
 use crate::http::Stream;
 use crate::journal::Journal;
 use crate::kills::Kills;
@@ -34,6 +35,8 @@ pub(crate) struct World {
     pub(crate) kills: Kills,
     /// What was done.
     pub(crate) journal: Journal,
+    /// What the example handler posts to.
+    pub(crate) endpoint: Endpoint,
     /// `127.0.0.1:PORT` of the embedded DynamoDB.
     pub(crate) dynamodb: String,
     /// The same of SQS.
@@ -54,13 +57,6 @@ impl World {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Service {
-    Runtime,
-    DynamoDb,
-    Sqs,
-}
-
 /// Who asks, and what for.
 #[derive(Debug, Clone, Copy)]
 struct Caller {
@@ -78,6 +74,7 @@ impl Caller {
             "runtime" => Service::Runtime,
             "dynamodb" => Service::DynamoDb,
             "sqs" => Service::Sqs,
+            "endpoint" => Service::Endpoint,
             _ => return None,
         };
         let function = match parts.next()? {
@@ -123,8 +120,9 @@ async fn converse(mut stream: Stream, world: Arc<World>) {
         };
         let then = match caller.service {
             Service::Runtime => invocation(&world, caller, rest, request, &mut stream).await,
-            Service::DynamoDb => storage(&world, caller, request, &mut stream, &mut dynamodb).await,
-            Service::Sqs => storage(&world, caller, request, &mut stream, &mut sqs).await,
+            Service::DynamoDb => called(&world, caller, request, &mut stream, &mut dynamodb).await,
+            Service::Sqs => called(&world, caller, request, &mut stream, &mut sqs).await,
+            Service::Endpoint => called(&world, caller, request, &mut stream, &mut None).await,
         };
         match then {
             Ok(Then::Keep) => {}
@@ -169,8 +167,8 @@ async fn invocation(
     Ok(Then::Keep)
 }
 
-/// One call to DynamoDB or SQS.
-async fn storage(
+/// One call to DynamoDB, to SQS, or to the endpoint of the example handler.
+async fn called(
     world: &World,
     caller: Caller,
     mut request: Message,
@@ -178,7 +176,7 @@ async fn storage(
     upstream: &mut Option<Stream>,
 ) -> io::Result<Then> {
     let mut body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-    let site = site(world, caller.function, &request, &body);
+    let site = site(world, caller, &request, &body);
     if site == Site::Delay
         && let Some(hidden) = body.get_mut("VisibilityTimeout")
     {
@@ -191,20 +189,29 @@ async fn storage(
         return Ok(Then::Close);
     }
     let fault = world.faults.draw(site);
-    let is_sqs = caller.service == Service::Sqs;
     let true_answer = if matches!(fault, Some((When::Before, _))) {
         None
     } else {
-        let address = if is_sqs { &world.sqs } else { &world.dynamodb };
-        let done = forward(address, upstream, request).await?;
+        let done = match caller.service {
+            Service::Endpoint => {
+                let pause = Duration::from_millis(world.faults.slowness());
+                world.endpoint.take(&request, pause).await
+            }
+            Service::Sqs => forward(&world.sqs, upstream, request).await?,
+            _ => forward(&world.dynamodb, upstream, request).await?,
+        };
         world.journal.note(site, &body, done.status(), &done.body);
+        if site == Site::Finish && done.status() == 200 {
+            let key = body.pointer("/Key/pk/S").and_then(Value::as_str);
+            world.endpoint.finished(key.unwrap_or_default());
+        }
         if world.kills.trip(site, When::After, kill) {
             return Ok(Then::Close);
         }
         Some(done)
     };
     let kind = fault.map(|(_, kind)| kind);
-    harm(world, kind, true_answer, is_sqs, stream).await
+    harm(world, kind, true_answer, caller.service, stream).await
 }
 
 /// Gives the true answer, or what the fault makes of it.
@@ -212,7 +219,7 @@ async fn harm(
     world: &World,
     kind: Option<Kind>,
     true_answer: Option<Message>,
-    is_sqs: bool,
+    service: Service,
     stream: &mut Stream,
 ) -> io::Result<Then> {
     let bytes = true_answer.as_ref().map(Message::bytes).unwrap_or_default();
@@ -234,7 +241,7 @@ async fn harm(
             return Ok(Then::Close);
         }
         Some(kind) => {
-            if let Some(instead) = answer(kind, is_sqs, world.faults.total()) {
+            if let Some(instead) = answer(kind, service, world.faults.total()) {
                 stream.write(&instead.bytes()).await?;
             }
         }
@@ -242,14 +249,22 @@ async fn harm(
     Ok(Then::Keep)
 }
 
-fn site(world: &World, function: Function, request: &Message, body: &Value) -> Site {
+fn site(world: &World, caller: Caller, request: &Message, body: &Value) -> Site {
+    if caller.service == Service::Endpoint {
+        return Site::Endpoint;
+    }
     let target = request.header("x-amz-target").unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default();
     let is = |key: &str, value: &str| body.get(key).and_then(Value::as_str) == Some(value);
-    match (operation, function) {
+    let is_end = || {
+        body.pointer("/ExpressionAttributeValues/:outcome")
+            .is_some()
+    };
+    match (operation, caller.function) {
         ("PutItem", _) if is("TableName", &world.documents_table) => Site::Document,
         ("PutItem", Function::Ingest) => Site::Remember,
-        ("UpdateItem", Function::Process) => Site::Finish,
+        ("UpdateItem", Function::Process) if is_end() => Site::Finish,
+        ("UpdateItem", Function::Process) => Site::Claim,
         ("SendMessage", _) if is("QueueUrl", &world.dead_letter_queue_url) => Site::Bury,
         ("SendMessage", Function::Ingest) => Site::Send,
         ("SendMessage", Function::Process) => Site::Bury,

@@ -12,8 +12,8 @@ use hookwell_aws::{Connection, Limits};
 use hookwell_cli::local::{Endpoints, Storage};
 use tokio::runtime::Runtime;
 
-use crate::Arguments;
 use crate::checker::{Evidence, Verdict};
+use crate::endpoint::Endpoint;
 use crate::fault::{Faults, lock};
 use crate::journal::Journal;
 use crate::kills::Kills;
@@ -24,6 +24,7 @@ use crate::report::{self, Run};
 use crate::rng::Rng;
 use crate::sandbox::{Function, Pool, Setup};
 use crate::senders::Senders;
+use crate::{Arguments, Handler};
 
 /// A message is hidden so long, and so often tried, that only poison reaches the dead-letter queue.
 const QUEUE: QueueSettings = QueueSettings {
@@ -33,6 +34,14 @@ const QUEUE: QueueSettings = QueueSettings {
 
 /// How long the queue may stay as it is before the run gives up on it.
 const STUCK: Duration = Duration::from_mins(1);
+
+/// The timeouts in template.yaml.
+const INGEST_TIMEOUT: Duration = Duration::from_secs(5);
+const PROCESS_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The timeout of process with the example handler. It is shorter because a lease lasts as long, so that every failed
+/// call costs that much.
+const HTTP_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// How often kills, processes and memory are looked after.
 const TICK: Duration = Duration::from_millis(50);
@@ -101,7 +110,9 @@ async fn under_chaos(
         world.journal.documents(),
         world.journal.sent(),
     );
+    let calls = world.endpoint.calls();
     let verdict = Verdict::of(&Evidence {
+        calls: (arguments.handler == Handler::Http).then_some(&calls),
         events: &plan.events,
         tries: &tries,
         sent: &sent,
@@ -151,8 +162,16 @@ fn world(
         std::fs::create_dir_all(folder)?;
     }
     let pool = |function: Function, size: usize| {
+        let (binary, timeout) = match (function, arguments.handler) {
+            (Function::Ingest, _) => ("ingest", INGEST_TIMEOUT),
+            (Function::Process, Handler::Documents) => {
+                (arguments.handler.binary(), PROCESS_TIMEOUT)
+            }
+            (Function::Process, Handler::Http) => (arguments.handler.binary(), HTTP_TIMEOUT),
+        };
         let setup = Setup {
-            binary: binaries.join(function.name()),
+            binary: binaries.join(binary),
+            timeout,
             address: address.to_owned(),
             environment: environment.clone(),
             logs: arguments.logs.clone(),
@@ -164,7 +183,8 @@ fn world(
         ingest: pool(Function::Ingest, arguments.ingest)?,
         process: pool(Function::Process, arguments.process)?,
         faults: Faults::new(arguments.fault_rate, arguments.seed),
-        kills: Kills::plan(arguments.kills, sendings, arguments.seed),
+        kills: Kills::plan(arguments.kills, sendings, arguments.seed, arguments.handler),
+        endpoint: Endpoint::default(),
         journal: Journal::default(),
         dynamodb: host(&endpoints.dynamodb_endpoint),
         sqs: host(&endpoints.sqs_endpoint),

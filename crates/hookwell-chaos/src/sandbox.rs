@@ -29,14 +29,6 @@ impl Function {
             Self::Process => "process",
         }
     }
-
-    /// The timeout in template.yaml.
-    fn timeout(self) -> Duration {
-        match self {
-            Self::Ingest => Duration::from_secs(5),
-            Self::Process => Duration::from_secs(30),
-        }
-    }
 }
 
 /// An invocation that waits for a sandbox.
@@ -72,6 +64,8 @@ struct Slot {
 pub(crate) struct Setup {
     /// The binary.
     pub(crate) binary: PathBuf,
+    /// How long an invocation may take.
+    pub(crate) timeout: Duration,
     /// `127.0.0.1:PORT` of the listener.
     pub(crate) address: String,
     /// Variables beside those of Lambda and of the endpoints.
@@ -128,6 +122,7 @@ impl Pool {
             address,
             environment,
             logs,
+            ..
         } = &self.setup;
         let name = self.function.name();
         let at = |service: &str| format!("http://{address}/{service}/{name}/{number}/{generation}");
@@ -145,6 +140,7 @@ impl Pool {
             .envs(runtime::environment(name, &at("runtime"), 256))
             .env("AWS_ENDPOINT_URL_DYNAMODB", at("dynamodb"))
             .env("AWS_ENDPOINT_URL_SQS", at("sqs"))
+            .env("ENDPOINT_URL", at("endpoint"))
             .stdin(Stdio::null())
             .stdout(output(logs)?)
             .stderr(output(logs)?)
@@ -185,7 +181,7 @@ impl Pool {
         Some(Handed {
             id,
             payload,
-            timeout: self.function.timeout(),
+            timeout: self.setup.timeout,
         })
     }
 
@@ -246,7 +242,7 @@ impl Pool {
                 .child
                 .as_mut()
                 .is_none_or(|child| !matches!(child.try_wait(), Ok(None)));
-            let timeout = self.function.timeout();
+            let timeout = self.setup.timeout;
             let is_late = state
                 .running
                 .as_ref()

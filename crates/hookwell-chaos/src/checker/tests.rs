@@ -14,6 +14,7 @@ struct Fine {
     records: Vec<Item>,
     documents: Vec<Item>,
     dead_letters: Vec<String>,
+    calls: Option<BTreeMap<String, Calls>>,
 }
 
 impl Fine {
@@ -25,6 +26,7 @@ impl Fine {
             records: Vec::new(),
             documents: Vec::new(),
             dead_letters: Vec::new(),
+            calls: None,
             plan: Plan::new(40, 7),
         };
         for event in 0..fine.plan.events.len() {
@@ -85,7 +87,27 @@ impl Fine {
             records: &self.records,
             documents: &self.documents,
             dead_letters: &self.dead_letters,
+            calls: self.calls.as_ref(),
         })
+    }
+
+    /// The same with the example handler: every event that had an effect had one at the endpoint.
+    fn outside() -> Self {
+        let mut fine = Self::new();
+        let effects = fine.writes.drain(..).map(|write| {
+            let calls = Calls {
+                effects: 1,
+                ..Calls::default()
+            };
+            (record_key(&write.event), calls)
+        });
+        fine.calls = Some(effects.collect());
+        fine.documents.clear();
+        fine
+    }
+
+    fn first_call(&mut self) -> &mut Calls {
+        self.calls.as_mut().unwrap().values_mut().next().unwrap()
     }
 }
 
@@ -116,6 +138,26 @@ fn an_event_that_was_applied_twice_is_doubled() {
     fine.writes.push(fine.writes[3].clone());
     let verdict = fine.verdict();
     assert_eq!((verdict.lost, verdict.doubled), (0, 1));
+}
+
+#[test]
+fn an_effect_elsewhere_may_be_repeated_but_neither_beside_another_nor_after_the_end_nor_never() {
+    let mut repeated = Fine::outside();
+    repeated.first_call().effects = 2;
+    let verdict = repeated.verdict();
+    assert!(verdict.is_kept(), "{:?}", verdict.wrong);
+    assert_eq!((verdict.repeated, verdict.doubled), (1, 0));
+
+    let mut beside = Fine::outside();
+    beside.first_call().at_once = 1;
+    let mut late = Fine::outside();
+    late.first_call().after_the_end = 1;
+    let mut never = Fine::outside();
+    never.first_call().effects = 0;
+    for broken in [&beside, &late, &never] {
+        assert!(!broken.verdict().is_kept());
+    }
+    assert_eq!(never.verdict().lost, 1);
 }
 
 #[test]
