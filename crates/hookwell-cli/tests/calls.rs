@@ -12,6 +12,7 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use ingest::Ingest;
 use process::Process;
+use process::handler::YourHandler;
 use serde_json::{Value, json};
 
 /// What `hookwell dev` makes up for `env:HOOKWELL_SECRET_RESOURCE`.
@@ -85,7 +86,7 @@ async fn ingest_makes_two_calls_for_an_event_and_none_for_a_forged_one() {
 async fn process_makes_two_calls_for_each_event_of_a_batch() {
     let services = Services::start().await;
     let environment = |name: &str| services.environment(name);
-    let process = Process::from_environment(&environment).unwrap();
+    let process = Process::from_environment(&environment, YourHandler::new).unwrap();
     let record = &sample("process-create.json")["Records"][0];
     let records: Vec<Value> = (0..10)
         .map(|number| {
@@ -100,7 +101,7 @@ async fn process_makes_two_calls_for_each_event_of_a_batch() {
         .collect();
     let batch = serde_json::from_value(json!({ "Records": records })).unwrap();
     let deadline = SystemTime::now() + Duration::from_secs(30);
-    let answer = process.respond(batch, deadline).await.unwrap();
+    let answer = process.respond(batch, "1", deadline).await.unwrap();
     assert!(answer.batch_item_failures.is_empty());
     assert_eq!(services.calls(), json!({ "PutItem": 10, "UpdateItem": 10 }));
 }

@@ -471,6 +471,24 @@ fn events_of_one_document_run_in_order_and_one_after_the_other() {
 }
 
 #[test]
+fn an_event_without_a_time_of_its_own_counts_from_its_first_copy() {
+    let setup = Setup::<MemoryDocuments>::default();
+    let first = Event {
+        time: None,
+        ..event("1", Operation::Update, 0, "d")
+    };
+    let remembered = setup.ledger.remember(&first, NOW).now_or_never();
+    remembered.unwrap().unwrap();
+    let copy = Event {
+        received_at: NOW + 5_000,
+        ..first.clone()
+    };
+    setup.run(&[copy]);
+    let document = setup.handler.get(&first.document_key().unwrap());
+    assert_eq!(document.unwrap().version, first.version());
+}
+
+#[test]
 fn pauses_grow_and_end_at_a_quarter_of_an_hour() {
     let pauses: Vec<_> = (1..=8).map(delay).collect();
     assert_eq!(pauses, [2, 6, 18, 54, 162, 486, 900, 900]);
