@@ -1,13 +1,16 @@
 //! The sources file: TOML in, sources out, and every problem of the file at once, each with its path.
 
 mod event;
+mod preset;
 mod reply;
 mod verify;
 
 use std::fmt;
 
+pub use self::preset::{presets, presets_text};
+
 use ipnet::IpNet;
-use toml::{Table, Value};
+use toml::Table;
 
 use crate::fields::{Fields, Problems, looks_like};
 use crate::json::Pointer;
@@ -28,8 +31,6 @@ pub const DEFAULT_TOLERANCE: u32 = 300;
 /// The longest source name, in bytes.
 const MAX_NAME_BYTES: usize = 64;
 
-const PRESETS: &str = include_str!("presets.toml");
-
 /// One thing wrong with a sources file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -43,23 +44,6 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.path, self.message)
     }
-}
-
-/// The names of all presets, sorted.
-#[must_use]
-pub fn presets() -> Vec<String> {
-    preset_table().keys().cloned().collect()
-}
-
-/// The text of the presets, for tools that describe them.
-#[must_use]
-pub fn presets_text() -> &'static str {
-    PRESETS
-}
-
-fn preset_table() -> Table {
-    // Part of the program: a test reads every entry.
-    PRESETS.parse().unwrap_or_default()
 }
 
 /// Reads a sources file.
@@ -122,7 +106,7 @@ fn source(name: &str, mut fields: Fields<'_>, problems: &Problems) -> Option<Sou
     }
     let preset = fields.text("preset");
     if let Some(preset) = &preset {
-        if let Some(Value::Table(mut base)) = preset_table().remove(preset) {
+        if let Some(mut base) = preset::table(preset) {
             for about in ["page", "retries"] {
                 base.remove(about);
             }

@@ -210,13 +210,16 @@ impl Recipe {
         body.text(pointer).map_err(|_| Refusal::MalformedTimestamp)
     }
 
-    fn signed_bytes(
+    fn signed_bytes<'d>(
         &self,
-        delivery: &Delivery,
+        delivery: &'d Delivery,
         url: Option<&str>,
         secret: &Secret,
         time: Option<&str>,
-    ) -> Result<Vec<u8>, Refusal> {
+    ) -> Result<Cow<'d, [u8]>, Refusal> {
+        if let [Part::Body] = self.content.as_slice() {
+            return Ok(Cow::Borrowed(&delivery.body));
+        }
         let mut bytes = Vec::with_capacity(delivery.body.len().saturating_add(128));
         for part in &self.content {
             match part {
@@ -241,7 +244,7 @@ impl Recipe {
                 Part::Literal(text) => bytes.extend_from_slice(text.as_bytes()),
             }
         }
-        Ok(bytes)
+        Ok(Cow::Owned(bytes))
     }
 }
 
