@@ -96,8 +96,11 @@ pub(crate) fn all(targets: &[Target], setting: &Setting, effort: Effort) -> Resu
     }
     let starts = effort.starts.saturating_mul(targets.len());
     for (latency, figures) in [
-        (Latency::NONE, ["init_ms", "cold_ms", "first_cpu_ms"]),
-        (Latency::REGION, ["", "cold_4ms_ms", ""]),
+        (
+            Latency::NONE,
+            ["init_ms", "init_cpu_ms", "cold_ms", "first_cpu_ms"],
+        ),
+        (Latency::REGION, ["", "", "cold_4ms_ms", ""]),
     ] {
         setting.stub.set(latency);
         let progress = Progress::new(&format!("starts at {latency}"), starts);
@@ -179,19 +182,20 @@ fn one(sandbox: &mut Sandbox, event: Vec<u8>) -> Result<Answered> {
     sandbox.run([event])?.pop().context("no answer")
 }
 
-/// Starts a target: its init, the time to its first answer, and the CPU of the first event, in milliseconds.
+/// Starts a target: its init, the CPU of that, the time to its first answer, and the CPU of the first event, in
+/// milliseconds.
 fn start(
     target: &Target,
     setting: &Setting,
     events: &Events,
     memory: Option<u32>,
-) -> Result<([f64; 3], Sandbox)> {
+) -> Result<([f64; 4], Sandbox)> {
     let mut sandbox = Sandbox::start(target, setting, events.good(target.function), memory)?;
     let (init, init_cpu) = sandbox.ready()?;
     let answered = sandbox.answered()?;
     let total = sandbox.since_start(answered.at);
     let first = answered.cpu.saturating_sub(init_cpu);
-    Ok(([init, total, first].map(millis), sandbox))
+    Ok(([init, init_cpu, total, first].map(millis), sandbox))
 }
 
 /// Starts, and requests after them, with the share of a CPU that a small function has.
@@ -207,7 +211,7 @@ fn small(
     let progress = Progress::new(&format!("starts with {SMALL} MB"), steps);
     for _ in 0..effort.small_starts {
         for (index, target) in targets.iter().enumerate() {
-            let ([_, total, _], mut sandbox) = start(target, setting, events, Some(SMALL))?;
+            let ([_, _, total, _], mut sandbox) = start(target, setting, events, Some(SMALL))?;
             let answers = sandbox.run(vec![events.good(target.function); SMALL_REQUESTS])?;
             let took: Vec<f64> = answers.iter().map(|answer| millis(answer.took)).collect();
             let measured = [
