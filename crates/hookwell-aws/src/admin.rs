@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
     ScalarAttributeType, TimeToLiveSpecification,
@@ -195,31 +196,30 @@ impl Admin {
         table: &str,
         filter: Option<(&str, &str)>,
     ) -> Result<Vec<Item>, AdminError> {
-        let what = format!("reading table {table}");
-        let mut items = Vec::new();
-        let mut start = None;
-        loop {
-            let mut request = self
-                .dynamodb
-                .scan()
-                .table_name(table)
-                .set_exclusive_start_key(start);
-            if let Some((attribute, value)) = filter {
-                request = request
-                    .filter_expression("#attribute = :value")
-                    .expression_attribute_names("#attribute", attribute)
-                    .expression_attribute_values(":value", text(value));
-            }
-            let page = request
-                .send()
-                .await
-                .map_err(|error| failed(&what, reason(&error)))?;
-            items.extend(page.items.unwrap_or_default().into_iter().map(item));
-            start = page.last_evaluated_key.filter(|key| !key.is_empty());
-            if start.is_none() {
-                return Ok(items);
-            }
+        let mut request = self.dynamodb.scan().table_name(table);
+        if let Some((attribute, value)) = filter {
+            request = request
+                .filter_expression("#attribute = :value")
+                .expression_attribute_names("#attribute", attribute)
+                .expression_attribute_values(":value", text(value));
         }
+        read_all(table, request).await
+    }
+
+    /// The records of the events table that were written or changed at `since` or later, by their own times. Reads the
+    /// whole table all the same: DynamoDB charges for what it reads, not for what it gives.
+    ///
+    /// # Errors
+    /// When DynamoDB refuses.
+    pub async fn changed_since(&self, table: &str, since: Millis) -> Result<Vec<Item>, AdminError> {
+        let conditions = CHANGES.map(|name| format!("{name} >= :since"));
+        let request = self
+            .dynamodb
+            .scan()
+            .table_name(table)
+            .filter_expression(conditions.join(" OR "))
+            .expression_attribute_values(":since", number(since));
+        read_all(table, request).await
     }
 
     /// Opens the record of an event that had ended, so that it is taken up again: writes it `pending`, with who did so
@@ -270,6 +270,24 @@ impl Admin {
             .map_err(|error| failed(&what, reason(&error)))?
             .item
             .map(item))
+    }
+}
+
+/// The attributes of a record that say when something happened to it.
+pub const CHANGES: [&str; 3] = ["received_at", "finished_at", "reopened_at"];
+
+async fn read_all(table: &str, request: ScanFluentBuilder) -> Result<Vec<Item>, AdminError> {
+    let what = format!("reading table {table}");
+    let mut items = Vec::new();
+    let mut start = None;
+    loop {
+        let page = request.clone().set_exclusive_start_key(start).send().await;
+        let page = page.map_err(|error| failed(&what, reason(&error)))?;
+        items.extend(page.items.unwrap_or_default().into_iter().map(item));
+        start = page.last_evaluated_key.filter(|key| !key.is_empty());
+        if start.is_none() {
+            return Ok(items);
+        }
     }
 }
 

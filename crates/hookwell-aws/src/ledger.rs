@@ -46,7 +46,7 @@ impl EventsTable {
         let keep = keep
             .map(|name| format!("{name} = if_not_exists({name}, :{name})"))
             .join(", ");
-        let more = "#type = :type, #operation = :operation, #source = :source";
+        let more = "#type = :type, #operation = :operation, #source = :source, #version = :version";
         let document_id = event.document_id.as_deref().unwrap_or_default();
         self.client
             .update_item()
@@ -59,11 +59,13 @@ impl EventsTable {
             .expression_attribute_names("#type", "type")
             .expression_attribute_names("#operation", "operation")
             .expression_attribute_names("#source", "source")
+            .expression_attribute_names("#version", "version")
             .expression_attribute_values(":done", text(Status::Done.name()))
             .expression_attribute_values(":expires_at", number(event.expires_at))
             .expression_attribute_values(":type", text(&event.kind))
             .expression_attribute_values(":operation", text(event.operation.name()))
             .expression_attribute_values(":source", text(&event.source))
+            .expression_attribute_values(":version", text(event.version().as_str()))
             .expression_attribute_values(":event_id", text(&event.id))
             .expression_attribute_values(":document_type", text(&event.document_type))
             .expression_attribute_values(":document_id", text(document_id))
@@ -96,6 +98,7 @@ impl Ledger for EventsTable {
             .item("event_id", text(&event.id))
             .item("type", text(&event.kind))
             .item("operation", text(event.operation.name()))
+            .item("version", text(event.version().as_str()))
             .item("document_type", text(&event.document_type))
             .item(
                 "document_id",

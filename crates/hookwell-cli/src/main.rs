@@ -6,9 +6,9 @@ mod console;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::commands::{check, dev, dlq, documents, events, send, sign, verify};
+use crate::commands::{check, completions, dev, dlq, documents, events, send, sign, verify};
 
 /// A webhook receiver for your own AWS account.
 ///
@@ -38,6 +38,7 @@ enum Command {
     Documents(documents::Command),
     #[command(subcommand)]
     Dlq(dlq::Command),
+    Completions(completions::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         Command::Events(command) => events::run(&command),
         Command::Documents(command) => documents::run(&command),
         Command::Dlq(command) => dlq::run(&command),
+        Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
     };
     match result {
         Ok(code) => code,
@@ -66,10 +68,42 @@ fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use clap::{Command, CommandFactory as _};
+
+    use super::Arguments;
 
     #[test]
     fn the_command_line_is_consistent() {
-        super::Arguments::command().debug_assert();
+        Arguments::command().debug_assert();
+    }
+
+    /// Every command that has no commands below it.
+    fn leaves(command: &Command) -> Vec<&Command> {
+        let below: Vec<_> = command.get_subcommands().flat_map(leaves).collect();
+        if below.is_empty() {
+            return vec![command];
+        }
+        below
+    }
+
+    #[test]
+    fn every_command_shows_examples_and_they_can_be_typed() {
+        let command = Arguments::command();
+        for leaf in leaves(&command) {
+            let name = leaf.get_name();
+            let help = leaf.get_after_help().or_else(|| leaf.get_after_long_help());
+            let help = help.map(ToString::to_string).unwrap_or_default();
+            let examples: Vec<_> = help
+                .lines()
+                .filter(|line| line.starts_with("  hookwell "))
+                .collect();
+            assert!(!examples.is_empty(), "{name} has no example");
+            for example in examples {
+                // Up to what the shell does with it.
+                let typed = example.split(['|', '<', '>']).next().unwrap();
+                let parsed = Arguments::command().try_get_matches_from(typed.split_whitespace());
+                assert!(parsed.is_ok(), "{example}: {}", parsed.unwrap_err());
+            }
+        }
     }
 }

@@ -323,3 +323,20 @@ fn a_rejected_event_can_be_looked_at_and_put_back() {
     dead_letters(&local, 2);
     assert!(dev.interrupt());
 }
+
+#[test]
+fn completions_are_a_script_that_the_shell_can_read_and_know_every_command() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = hookwell(&["completions", shell]);
+        assert!(script.status.success(), "{shell}");
+        let script = text(&script.stdout);
+        for word in ["tail", "history", "redrive", "outcome"] {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+    }
+    let script = hookwell(&["completions", "bash"]).stdout;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), script).unwrap();
+    let checked = Command::new("bash").arg("-n").arg(file.path()).status();
+    assert!(checked.unwrap().success());
+}

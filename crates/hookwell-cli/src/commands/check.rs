@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 ///
 /// Exits with 1 when there is one. A secret that is not set here is only noted: it lives where the function runs.
 #[derive(Debug, Args)]
-#[command(after_long_help = rules())]
+#[command(after_long_help = examples_and_rules())]
 pub(crate) struct Arguments {
     /// The file to check instead of the embedded one.
     #[arg(long, value_name = "FILE")]
@@ -125,9 +125,15 @@ fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// What `--help` says about the rules.
-fn rules() -> String {
-    let mut text = "The rules of --template, and what goes wrong without each:\n".to_owned();
+/// What `--help` says beside the options.
+fn examples_and_rules() -> String {
+    let mut text = "Examples:
+  hookwell check --template template.yaml
+  hookwell check --sources sources.toml --json
+
+The rules of --template, and what goes wrong without each:
+"
+    .to_owned();
     for rule in RULES {
         // Writing to a String cannot fail.
         let _ = write!(text, "\n  {:<24}{}", rule.id, rule.without);

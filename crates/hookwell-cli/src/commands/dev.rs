@@ -15,6 +15,9 @@ use hookwell_cli::secrets::Secrets;
 ///
 /// Needs no account and no Docker. Secrets that are not set are made up and printed. Ctrl-C ends it.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookwell dev
+  hookwell dev --port 8000 --sources sources.toml --data .hookwell")]
 pub(crate) struct Arguments {
     /// Where to listen, on 127.0.0.1; the tables and the queue take the next two ports. 0 for any.
     #[arg(long, default_value_t = 9000)]

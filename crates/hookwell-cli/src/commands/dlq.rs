@@ -31,6 +31,9 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookwell dlq list
+  hookwell dlq list --source shop --json")]
 pub(crate) struct List {
     /// Only of this source.
     #[arg(long)]
@@ -43,6 +46,9 @@ pub(crate) struct List {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookwell dlq show evt_1
+  hookwell dlq show evt_1 --json --local")]
 pub(crate) struct Show {
     /// The sender's id of the event, its key, or the message's id.
     id: String,
@@ -54,6 +60,9 @@ pub(crate) struct Show {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookwell dlq redrive evt_1 evt_2
+  hookwell dlq redrive --source shop --yes --json")]
 pub(crate) struct Redrive {
     /// Ids as `dlq list` shows them.
     #[arg(required_unless_present_any = ["all", "source"])]

@@ -2,11 +2,13 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
+use hookwell_aws::admin::Item;
 use serde_json::Value;
 
-use super::items::{self, Show, Table, text};
+use super::items::{self, Column, Show, Table, text};
+use super::target::Target;
 
 const DOCUMENTS: Table = Table {
     name: |opened| &opened.documents_table,
@@ -27,10 +29,49 @@ pub(crate) enum Command {
     /// List documents by key.
     List(ListDocuments),
     /// Show one document.
+    #[command(after_help = "Examples:
+  hookwell documents show res_1 --local
+  hookwell documents show res_1 --json")]
     Show(Show),
+    /// List the events about one document in the order of their versions, oldest first, and which of them it shows.
+    ///
+    /// From the events table, which keeps a record for 35 days.
+    History(History),
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookwell documents history res_1 --local
+  hookwell documents history res_1 --source shop --json")]
+pub(crate) struct History {
+    /// The document's id.
+    id: String,
+    /// Only of this source.
+    #[arg(long)]
+    source: Option<String>,
+    /// Print one JSON object per event.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+const HISTORY: &[Column] = &[
+    ("version", "VERSION"),
+    ("received_at", "RECEIVED"),
+    ("source", "SOURCE"),
+    ("operation", "OPERATION"),
+    ("type", "TYPE"),
+    ("status", "STATUS"),
+    ("outcome", "OUTCOME"),
+    ("event_id", "EVENT"),
+    ("shown", "SHOWN"),
+];
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookwell documents list --local
+  hookwell documents list --source shop --deleted --json")]
 pub(crate) struct ListDocuments {
     /// Deleted documents too.
     #[arg(long)]
@@ -43,13 +84,33 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
     items::block_on(async {
         match command {
             Command::List(ListDocuments { deleted, list }) => {
-                let is_there = |item: &hookwell_aws::admin::Item| {
-                    *deleted || item.get("deleted") != Some(&Value::Bool(true))
-                };
+                let is_there =
+                    |item: &Item| *deleted || item.get("deleted") != Some(&Value::Bool(true));
                 let by_key = |all: &mut [_]| all.sort_by_key(|item| text(item, "pk"));
                 items::list(list, &DOCUMENTS, is_there, by_key).await
             }
             Command::Show(show) => items::show(show, &DOCUMENTS).await,
+            Command::History(arguments) => history(arguments).await,
         }
     })
+}
+
+async fn history(arguments: &History) -> Result<ExitCode> {
+    let opened = arguments.target.open().await?;
+    let about = Some(("document_id", arguments.id.as_str()));
+    let mut events = opened.admin.scan(&opened.events_table, about).await?;
+    let source = arguments.source.iter();
+    events.retain(|item| source.clone().all(|one| *one == text(item, "source")));
+    if events.is_empty() {
+        bail!("there is no event about document {:?}", arguments.id);
+    }
+    let documents = opened.admin.scan(&opened.documents_table, about).await?;
+    let shown: Vec<_> = documents.iter().map(|item| text(item, "version")).collect();
+    for event in &mut events {
+        let is_shown = shown.contains(&text(event, "version"));
+        event.insert("shown".to_owned(), Value::Bool(is_shown));
+    }
+    events.sort_by_key(|item| text(item, "version"));
+    items::print(&events, HISTORY, arguments.json)?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -13,24 +13,28 @@ use hookwell_aws::admin::Item;
 use jiff::{Span, SpanRelativeTo, Timestamp};
 use serde_json::{Value, json};
 
-use super::items::{self, List, Show, Table, text};
+use super::items::{self, Column, List, Show, Table, text};
+use super::tail::{self, Tail};
 use super::target::Target;
 use crate::console::table;
 
 const EVENTS: Table = Table {
     name: |opened| &opened.events_table,
     id: "event_id",
-    columns: &[
-        ("received_at", "RECEIVED"),
-        ("source", "SOURCE"),
-        ("status", "STATUS"),
-        ("outcome", "OUTCOME"),
-        ("operation", "OPERATION"),
-        ("type", "TYPE"),
-        ("event_id", "EVENT"),
-        ("document_id", "DOCUMENT"),
-    ],
+    columns: COLUMNS,
 };
+
+/// What a line about an event shows.
+pub(super) const COLUMNS: &[Column] = &[
+    ("received_at", "RECEIVED"),
+    ("source", "SOURCE"),
+    ("status", "STATUS"),
+    ("outcome", "OUTCOME"),
+    ("operation", "OPERATION"),
+    ("type", "TYPE"),
+    ("event_id", "EVENT"),
+    ("document_id", "DOCUMENT"),
+];
 
 /// Show received events and what became of them.
 #[derive(Debug, Subcommand)]
@@ -38,12 +42,25 @@ pub(crate) enum Command {
     /// List events, newest first.
     List(ListEvents),
     /// Show one event.
+    #[command(after_help = "Examples:
+  hookwell events show evt_1 --local
+  hookwell events show evt_1 --json")]
     Show(Show),
+    /// Follow events: print each when it is seen first, and again whenever what became of it has changed.
+    ///
+    /// Nothing that is in the table is left out, at any rate: an event whose record appears within a minute of its own
+    /// time is printed. What comes and ends between two looks is one line. Refused deliveries are in no table; the log
+    /// has them.
+    Tail(Tail),
     /// Count events by source: what became of them, and how long that took.
     Stats(Stats),
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookwell events list --local
+  hookwell events list --source shop --outcome rejected --since 2d
+  hookwell events list --type invoice.* --limit 1000 --json")]
 pub(crate) struct ListEvents {
     #[command(flatten)]
     filter: Filter,
@@ -53,7 +70,7 @@ pub(crate) struct ListEvents {
 
 /// Which events are meant, beside their source.
 #[derive(Debug, Args)]
-struct Filter {
+pub(super) struct Filter {
     /// Only of this type, or of types like it: `invoice.*`.
     #[arg(long = "type", value_name = "PATTERN", value_parser = pattern)]
     kind: Option<Pattern>,
@@ -65,11 +82,17 @@ struct Filter {
     document: Option<String>,
     /// Only received since then: a time, or so long ago, as in `90m` or `2d`.
     #[arg(long, value_name = "TIME", value_parser = since)]
-    since: Option<Millis>,
+    pub(super) since: Option<Millis>,
 }
 
 impl Filter {
     fn keeps(&self, item: &Item) -> bool {
+        let is_in_time = |since| received_at(item) >= Some(since);
+        self.since.is_none_or(is_in_time) && self.keeps_any_time(item)
+    }
+
+    /// Whether it is meant, whenever it was received.
+    pub(super) fn keeps_any_time(&self, item: &Item) -> bool {
         let kind = text(item, "type");
         self.kind
             .as_ref()
@@ -79,9 +102,6 @@ impl Filter {
                 .document
                 .as_ref()
                 .is_none_or(|one| *one == text(item, "document_id"))
-            && self
-                .since
-                .is_none_or(|since| received_at(item) >= Some(since))
     }
 }
 
@@ -119,12 +139,16 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
                 items::list(list, &EVENTS, keep, |all| all.sort_by_key(newest_first)).await
             }
             Command::Show(show) => items::show(show, &EVENTS).await,
+            Command::Tail(arguments) => tail::run(arguments).await,
             Command::Stats(arguments) => stats(arguments).await,
         }
     })
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookwell events stats --since 1h
+  hookwell events stats --type order.* --json --local")]
 pub(crate) struct Stats {
     #[command(flatten)]
     filter: Filter,
@@ -202,7 +226,7 @@ async fn stats(arguments: &Stats) -> Result<ExitCode> {
 }
 
 /// The outcome, or that there is none yet.
-fn became(item: &Item) -> String {
+pub(super) fn became(item: &Item) -> String {
     match text(item, "status") {
         status if status == "pending" => status,
         _ => text(item, "outcome"),

@@ -45,8 +45,11 @@ pub(super) struct Table {
     /// The attribute that holds the sender's id.
     pub(super) id: &'static str,
     /// Attributes to list, with their headings.
-    pub(super) columns: &'static [(&'static str, &'static str)],
+    pub(super) columns: &'static [Column],
 }
+
+/// An attribute and its heading.
+pub(super) type Column = (&'static str, &'static str);
 
 /// The longest cell of a list, in characters.
 const MAX_CELL: usize = 60;
@@ -64,23 +67,28 @@ pub(super) async fn list(
     items.retain(keep);
     sort(&mut items);
     items.truncate(list.limit);
-    if list.json {
-        for item in &items {
+    print(&items, of.columns, list.json)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints items, a line each.
+pub(super) fn print(items: &[Item], columns: &[Column], json: bool) -> Result<()> {
+    if json {
+        for item in items {
             println!("{}", serde_json::to_string(item)?);
         }
-        return Ok(ExitCode::SUCCESS);
+        return Ok(());
     }
-    let cell = |item: &_, name| text(item, name).chars().take(MAX_CELL).collect();
-    let row = |item| {
-        of.columns
-            .iter()
-            .map(|(name, _)| cell(item, name))
-            .collect()
-    };
-    let rows: Vec<Vec<String>> = items.iter().map(row).collect();
-    let headings: Vec<_> = of.columns.iter().map(|(_, heading)| *heading).collect();
+    let rows: Vec<_> = items.iter().map(|item| row(item, columns)).collect();
+    let headings: Vec<_> = columns.iter().map(|(_, heading)| *heading).collect();
     table(&headings, &rows);
-    Ok(ExitCode::SUCCESS)
+    Ok(())
+}
+
+/// The cells of an item.
+pub(super) fn row(item: &Item, columns: &[Column]) -> Vec<String> {
+    let cell = |(name, _): &Column| text(item, name).chars().take(MAX_CELL).collect();
+    columns.iter().map(cell).collect()
 }
 
 /// Shows the item under a key, or every item with that id.
@@ -121,7 +129,7 @@ pub(super) async fn show(show: &Show, of: &Table) -> Result<ExitCode> {
 pub(super) fn text(item: &Item, name: &str) -> String {
     let value = item.get(name).unwrap_or(&Value::Null);
     match (name, value.as_i64()) {
-        ("received_at" | "finished_at" | "lease_expires_at", Some(at)) => {
+        ("received_at" | "finished_at" | "reopened_at" | "lease_expires_at", Some(at)) => {
             hookwell::time::to_rfc3339(at)
         }
         ("expires_at", Some(at)) => hookwell::time::to_rfc3339(at.saturating_mul(1000)),

@@ -1,6 +1,7 @@
 //! One file per command: its arguments and its `run`.
 
 pub(crate) mod check;
+pub(crate) mod completions;
 pub(crate) mod dev;
 pub(crate) mod dlq;
 pub(crate) mod documents;
@@ -8,6 +9,7 @@ pub(crate) mod events;
 mod items;
 pub(crate) mod send;
 pub(crate) mod sign;
+mod tail;
 mod target;
 pub(crate) mod verify;
 

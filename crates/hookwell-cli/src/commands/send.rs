@@ -21,6 +21,10 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// Exits with 0 when the answer is 2xx.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookwell send resource
+  hookwell send shop --operation delete --to https://example.lambda-url.eu-west-1.on.aws
+  hookwell send resource --data event.json --retry --speed 100")]
 pub(crate) struct Arguments {
     /// The source to send as.
     source: String,

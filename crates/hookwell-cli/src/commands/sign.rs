@@ -16,6 +16,9 @@ use super::send::Word;
 ///
 /// The event shapes are what `cargo lambda invoke ingest --data-file` takes.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookwell sign resource | hookwell verify
+  hookwell sign shop --data event.json --shape http-api > event-of-lambda.json")]
 pub(crate) struct Arguments {
     /// The source to sign as.
     source: String,

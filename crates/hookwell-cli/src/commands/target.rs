@@ -45,6 +45,11 @@ fn is_not_set(name: &str) -> String {
 }
 
 impl Target {
+    /// Whether it is the machine of `hookwell dev`.
+    pub(crate) fn is_local(&self) -> bool {
+        self.local.is_some()
+    }
+
     /// Connects.
     ///
     /// # Errors

@@ -16,6 +16,9 @@ use hookwell_cli::secrets::Secrets;
 /// A line is {source, method, path, query, headers, `body_base64`}, as `hookwell sign` prints it. Secrets come from the
 /// environment; when none is set at all, they are made up as for `hookwell sign`. There is no check of addresses.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookwell verify --explain < requests.jsonl
+  hookwell verify --sources sources.toml --at 1795251601 < requests.jsonl")]
 pub(crate) struct Arguments {
     /// A sources file in place of the embedded one.
     #[arg(long, value_name = "FILE")]

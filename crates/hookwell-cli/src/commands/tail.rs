@@ -1,0 +1,178 @@
+//! `hookwell events tail`: the events table as it changes.
+
+use std::collections::HashMap;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use clap::Args;
+use hookwell::time::Millis;
+use hookwell_aws::admin::{CHANGES, Item};
+use serde_json::Value;
+
+use super::events::{COLUMNS, Filter, became};
+use super::items::{row, text};
+use super::target::Target;
+
+/// How much later than its own time a record may appear in the table, in milliseconds: ingest answers within 1.2 s, so
+/// what is more is for clocks that differ.
+const LATE: Millis = 60_000;
+
+/// How many times longer than a look the pause after it is at least, so that a large table is not read all the time.
+const PAUSES: u32 = 4;
+
+/// The width of a line's columns, in characters.
+const WIDTHS: [usize; 8] = [24, 12, 11, 8, 9, 24, 28, 0];
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookwell events tail --local
+  hookwell events tail --source shop --outcome rejected --json
+  hookwell events tail --type invoice.* --since 10m --every 60")]
+pub(crate) struct Tail {
+    #[command(flatten)]
+    filter: Filter,
+    /// Only of this source.
+    #[arg(long)]
+    source: Option<String>,
+    /// Look this often, in seconds; the pause is also at least four times as long as a look takes. 2 by default with
+    /// --local and 15 without.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    every: Option<u64>,
+    /// Print one JSON object per change.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// What was printed, so that an event is printed again only when it changed.
+struct Seen {
+    /// Earlier changes are not asked for.
+    from: Millis,
+    /// The last change of each event that the next look may find again.
+    last: HashMap<String, (Millis, String)>,
+}
+
+impl Seen {
+    /// Those of the records that are news, in the order in which they changed.
+    fn news(&mut self, mut found: Vec<Item>) -> Vec<Item> {
+        found.retain(|item| {
+            let change = (changed_at(item), became(item));
+            let key = text(item, "pk");
+            change.0 >= self.from && self.last.insert(key, change.clone()) != Some(change)
+        });
+        found.sort_by_key(changed_at);
+        found
+    }
+
+    /// Forgets what the next look, for changes since `since`, cannot find.
+    fn forget(&mut self, since: Millis) {
+        self.last.retain(|_, (at, _)| *at >= since);
+    }
+}
+
+/// Prints each event when its record is first seen, and again whenever that has changed, until somebody ends it.
+pub(super) async fn run(arguments: &Tail) -> Result<ExitCode> {
+    let opened = arguments.target.open().await?;
+    let from = arguments.filter.since.unwrap_or_else(ingest::now);
+    let every = arguments
+        .every
+        .unwrap_or(match arguments.target.is_local() {
+            true => 2,
+            false => 15,
+        });
+    eprintln!(
+        "looking every {every} s; each look reads the whole table {}; Ctrl-C ends it",
+        opened.events_table
+    );
+    let is_meant = |item: &Item| {
+        let mut source = arguments.source.iter();
+        arguments.filter.keeps_any_time(item) && source.all(|one| *one == text(item, "source"))
+    };
+    let mut seen = Seen {
+        from,
+        last: HashMap::new(),
+    };
+    let mut since = from;
+    loop {
+        let (started, now) = (Instant::now(), ingest::now());
+        let table = &opened.events_table;
+        let found = opened.admin.changed_since(table, since).await?;
+        for item in seen.news(found).iter().filter(|item| is_meant(item)) {
+            let line = match arguments.json {
+                true => serde_json::to_string(item)?,
+                false => line(item),
+            };
+            // Whoever read this has gone.
+            if writeln!(io::stdout(), "{line}").is_err() {
+                return Ok(ExitCode::SUCCESS);
+            }
+        }
+        since = now.saturating_sub(LATE);
+        seen.forget(since);
+        let pause = started.elapsed().saturating_mul(PAUSES);
+        tokio::time::sleep(pause.max(Duration::from_secs(every))).await;
+    }
+}
+
+fn line(item: &Item) -> String {
+    let cells = row(item, COLUMNS).into_iter().zip(WIDTHS);
+    let cells: Vec<_> = cells
+        .map(|(cell, width)| format!("{cell:<width$}"))
+        .collect();
+    // What a sender wrote may hold control characters; a line must not act on them.
+    let line = cells.join("  ").replace(char::is_control, " ");
+    line.trim_end().to_owned()
+}
+
+/// When the record was last written.
+fn changed_at(item: &Item) -> Millis {
+    let times = CHANGES.iter().filter_map(|name| item.get(*name));
+    times.filter_map(Value::as_i64).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn record(key: &str, received_at: Millis, finished_at: Option<Millis>) -> Item {
+        let status = finished_at.map_or("pending", |_| "done");
+        let record = json!({ "pk": key, "status": status, "outcome": "applied",
+            "received_at": received_at, "finished_at": finished_at });
+        serde_json::from_value(record).unwrap()
+    }
+
+    #[test]
+    fn an_event_is_news_once_and_again_when_it_has_ended() {
+        let mut seen = Seen {
+            from: 100,
+            last: HashMap::new(),
+        };
+        let mut news = |found: &[Item]| {
+            let news = seen.news(found.to_vec());
+            news.iter().map(|item| text(item, "pk")).collect::<Vec<_>>()
+        };
+        let (a, b) = (record("a", 120, None), record("b", 110, None));
+        let before = record("c", 99, None);
+        assert_eq!(news(&[a.clone(), b.clone(), before]), ["b", "a"]);
+        assert_eq!(news(&[a.clone(), b.clone()]), [""; 0]);
+        let ended = record("a", 120, Some(130));
+        assert_eq!(news(&[ended.clone(), b.clone()]), ["a"]);
+        assert_eq!(news(&[ended, b, record("c", 99, Some(140))]), ["c"]);
+    }
+
+    #[test]
+    fn what_the_next_look_cannot_find_is_forgotten() {
+        let mut seen = Seen {
+            from: 100,
+            last: HashMap::new(),
+        };
+        seen.news(vec![record("a", 100, None), record("b", 200, None)]);
+        seen.forget(200);
+        assert_eq!(seen.last.keys().collect::<Vec<_>>(), ["b"]);
+    }
+}

@@ -1,0 +1,131 @@
+//! `hookwell events tail` beside a machine that takes many events, and the history of a document.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use support::{World, body, machine};
+
+/// How many senders there are, and how many events each sends.
+const SENDERS: usize = 10;
+const EVENTS: usize = 10;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tail_shows_every_event_and_how_it_ended_and_nothing_twice() {
+    let machine = machine().await;
+    let world = World::of(&machine);
+    let (before, _) = body("resource", 1, "create", "before", "x");
+    assert_eq!(world.post("resource", &before).await.status, 200);
+    world.drained().await;
+
+    let mut tail = Command::new(env!("CARGO_BIN_EXE_hookwell"))
+        .args([
+            "events", "tail", "--json", "--every", "1", "--local", &world.url,
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut started = String::new();
+    let mut said = BufReader::new(tail.stderr.take().unwrap());
+    said.read_line(&mut started).unwrap();
+    assert!(started.starts_with("looking every 1 s"), "{started}");
+
+    let senders = (0..SENDERS).map(|sender| {
+        let world = world.clone();
+        tokio::spawn(async move {
+            for event in 0..EVENTS {
+                let id = format!("d{sender}-{event}");
+                let (body, _) = body("resource", 1, "create", &id, "x");
+                assert_eq!(world.post("resource", &body).await.status, 200);
+            }
+        })
+    });
+    for sender in senders.collect::<Vec<_>>() {
+        sender.await.unwrap();
+    }
+
+    let lines = BufReader::new(tail.stdout.take().unwrap()).lines();
+    let read = move || {
+        let mut shown: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut ended = 0;
+        for line in lines {
+            let item: Value = serde_json::from_str(&line.unwrap()).unwrap();
+            let text = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
+            ended += usize::from(text("status") == "done");
+            shown
+                .entry(text("event_id"))
+                .or_default()
+                .push(text("status"));
+            if ended == SENDERS * EVENTS {
+                break;
+            }
+        }
+        shown
+    };
+    let shown = tokio::task::spawn_blocking(read).await.unwrap();
+    tail.kill().unwrap();
+    tail.wait().unwrap();
+    assert_eq!(shown.len(), SENDERS * EVENTS);
+    assert!(!shown.keys().any(|id| id.contains("before")));
+    for (id, states) in shown {
+        let states: Vec<_> = states.iter().map(String::as_str).collect();
+        assert!(
+            matches!(states[..], ["done"] | ["pending", "done"]),
+            "{id}: {states:?}"
+        );
+    }
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_history_of_a_document_is_in_the_order_of_its_versions() {
+    let machine = machine().await;
+    let world = World::of(&machine);
+    // The last one arrives first.
+    for (second, operation) in [(3, "update"), (1, "create"), (2, "update")] {
+        let (body, _) = body("resource", second, operation, "d1", "x");
+        assert_eq!(world.post("resource", &body).await.status, 200);
+        world.drained().await;
+    }
+    let history = |id: &str| {
+        let arguments = ["documents", "history", id, "--json", "--local", &world.url];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hookwell"));
+        command.args(arguments).output().unwrap()
+    };
+    let output = String::from_utf8(history("d1").stdout).unwrap();
+    let events: Vec<Value> = output
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let line = |event: &Value| {
+        let text = |name: &str| event[name].as_str().unwrap().to_owned();
+        (
+            text("event_id"),
+            text("operation"),
+            text("outcome"),
+            event["shown"] == true,
+        )
+    };
+    let expected = [
+        ("evt_d1_1", "create", "stale", false),
+        ("evt_d1_2", "update", "stale", false),
+        ("evt_d1_3", "update", "applied", true),
+    ];
+    let expected = expected.map(|(id, operation, outcome, shown)| {
+        (
+            id.to_owned(),
+            operation.to_owned(),
+            outcome.to_owned(),
+            shown,
+        )
+    });
+    assert_eq!(events.iter().map(line).collect::<Vec<_>>(), expected);
+    let nobody = history("nobody");
+    assert!(!nobody.status.success());
+    machine.stop().await;
+}
