@@ -38,6 +38,7 @@ pub(crate) fn measure(bytes: usize, rounds: usize) -> Result<(f64, f64)> {
         headers,
         body: body.clone().into_bytes(),
         source_ip: None,
+        trace: None,
     };
     let expected = hex::decode(&signature)?;
     ensure!(source.verify(keys, &delivery, 0).is_ok(), "refused");

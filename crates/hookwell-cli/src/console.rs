@@ -134,13 +134,13 @@ where
         let mut line = match fields.get("message") {
             "delivery" => format!(
                 "<- {:<10} {} {:<12}",
-                fields.get("source.name"),
+                fields.get("source"),
                 fields.get("http.status"),
                 paint(code, fields.get("outcome"), self.colours)
             ),
             "event" => format!(
                 "-> {:<10} {:<16}",
-                fields.get("source.name"),
+                fields.get("source"),
                 paint(code, fields.get("outcome"), self.colours)
             ),
             other => paint(code, other, self.colours),

@@ -115,6 +115,7 @@ pub fn delivery(line: &[u8]) -> Result<Delivery, (Option<String>, &'static str)>
         headers,
         body: body.map_err(|_| fail("body_base64 is not base64"))?,
         source_ip: None,
+        trace: None,
     })
 }
 

@@ -114,6 +114,7 @@ pub fn signed_with(source: &Source, keys: &Keys, draft: Draft, at: Millis) -> Re
         headers: header_map(&headers)?,
         body: draft.body,
         source_ip: None,
+        trace: None,
     };
     let added = source.sign(keys, pair.as_ref(), &mut delivery, at)?;
     headers.retain(|(name, _)| {

@@ -76,7 +76,7 @@ async fn ingest_makes_two_calls_for_an_event_and_none_for_a_forged_one() {
         ("forged", 401, json!({})),
     ] {
         let event = sample(&format!("ingest-function-url-{file}.json")).to_string();
-        let answer = ingest.respond(&event, "1", ingest::now()).await;
+        let answer = ingest.respond(&event, "1", None, ingest::now()).await;
         assert_eq!(answer.status_code, status);
         assert_eq!(services.calls(), calls, "{file}");
     }

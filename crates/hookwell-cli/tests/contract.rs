@@ -28,6 +28,7 @@ fn event(id: &str, operation: Operation, time: i64, document: &str) -> Event {
         document_id: Some(document.into()),
         document_at: Some("/data".into()),
         invalid: None,
+        trace: None,
         body: Body(format!(r#"{{"data":{{"from":"{id}"}}}}"#).into_bytes()),
     }
 }

@@ -55,6 +55,7 @@ fn signed(source: &Source, body: &str, at: i64) -> Delivery {
         headers: HeaderMap::new(),
         body: body.as_bytes().to_vec(),
         source_ip: None,
+        trace: None,
     };
     let keys = source.keys(fetch).unwrap();
     for (name, value) in source.sign(&keys, None, &mut delivery, at).unwrap() {

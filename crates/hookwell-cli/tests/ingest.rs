@@ -123,7 +123,7 @@ impl Stage {
 
     fn send(&self, trigger: Trigger, request: &HttpRequest) -> Response {
         let event = trigger.event(request, "request-1", NOW).to_string();
-        block(self.ingest.respond(&event, "request-1", NOW))
+        block(self.ingest.respond(&event, "request-1", None, NOW))
     }
 
     fn post(&self, body: &[u8]) -> Response {

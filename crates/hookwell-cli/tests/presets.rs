@@ -74,6 +74,7 @@ fn delivery(request: &Signed) -> Delivery {
         headers,
         body: request.body.clone(),
         source_ip: None,
+        trace: None,
     }
 }
 

@@ -174,7 +174,7 @@ async fn post(
     };
     let event = Trigger::FunctionUrl.event(&request, "request-1", now);
     ingest
-        .respond(&event.to_string(), "request-1", now)
+        .respond(&event.to_string(), "request-1", None, now)
         .await
         .status_code
 }

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, Method};
 
+use crate::trace::Trace;
+
 /// One request, in the shape every Lambda trigger can give.
 #[derive(Clone)]
 pub struct Delivery {
@@ -24,6 +26,8 @@ pub struct Delivery {
     pub body: Vec<u8>,
     /// The peer that the platform saw; never what a header claims.
     pub source_ip: Option<IpAddr>,
+    /// The trace that it belongs to, by its sender's word or the platform's; it proves nothing.
+    pub trace: Option<Trace>,
 }
 
 impl Delivery {
@@ -132,6 +136,7 @@ mod tests {
             headers,
             body: Vec::new(),
             source_ip: None,
+            trace: None,
         };
         assert_eq!(delivery.header("X-SIGNATURE").as_deref(), Some("a,b"));
         assert_eq!(delivery.header("x-other"), None);

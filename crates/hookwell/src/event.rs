@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::json::{Json, Pointer};
 use crate::time::Millis;
+use crate::trace::Trace;
 
 /// How long a record and a tombstone live, in days: longer than any sender's retries (Adyen: 30 days) and than a
 /// message can wait in the queue, be moved to the dead-letter queue and be redriven (14 days and more).
@@ -163,6 +164,13 @@ pub struct Event {
     /// Why ingest could not read it, for sources that keep what they cannot read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invalid: Option<String>,
+    /// The trace of its delivery: for a log line, or to pass on with a call.
+    #[serde(
+        default,
+        deserialize_with = "Trace::of_message",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub trace: Option<Trace>,
     /// The body as sent.
     #[serde(flatten)]
     pub body: Body,
@@ -318,6 +326,7 @@ mod tests {
             document_id: Some("7".into()),
             document_at: Some("/data".into()),
             invalid: None,
+            trace: None,
             body: Body(body.to_vec()),
         }
     }
@@ -333,6 +342,20 @@ mod tests {
                 r#""body":"{\"data\":{\"n\":1.0}}"}"#
             )
         );
+    }
+
+    #[test]
+    fn a_message_carries_the_trace_of_its_delivery_and_no_event_fails_by_it() {
+        let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let traced = Event {
+            trace: Trace::parse(traceparent),
+            ..event(b"{}")
+        };
+        let message = traced.to_message();
+        assert!(message.contains(&format!(r#""trace":"{traceparent}","body":"{{}}""#)));
+        assert_eq!(Event::from_message(&message).unwrap(), traced);
+        let broken = message.replace(traceparent, "00-none");
+        assert_eq!(Event::from_message(&broken).unwrap(), event(b"{}"));
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! Answering 200 because the record *exists* loses events: a crash or an error between the put and the send leaves a
 //! record of something that was never queued.
 
+use std::time::Instant;
+
 use futures_util::future::{join, join_all};
 use http::Method;
 use http::header::CONTENT_ENCODING;
@@ -16,6 +18,7 @@ use crate::queue::{Queue, QueueError};
 use crate::reply::{Receipt, Reply};
 use crate::source::{NotReady, OnInvalid, Sending, Source, Verified};
 pub use crate::sources::{Sources, Wanted};
+use crate::steps::{OfDelivery, timed};
 use crate::time::Millis;
 use crate::verify::Refusal;
 
@@ -38,6 +41,8 @@ pub struct Received {
     pub reply: Reply,
     /// What might have changed this end, had it been here.
     pub wanted: Option<Wanted>,
+    /// How long its steps took.
+    pub steps: OfDelivery,
 }
 
 impl Received {
@@ -53,6 +58,7 @@ impl Received {
             verified: false,
             reply: receipt.reply(),
             wanted: None,
+            steps: OfDelivery::default(),
         }
     }
 
@@ -83,6 +89,7 @@ pub async fn receive<L: Ledger, Q: Queue>(
     delivery: &Delivery,
     now: Millis,
 ) -> Received {
+    let started = Instant::now();
     let first = admit(sources, delivery, now);
     let wanted = first.as_ref().err();
     let wanted = wanted.and_then(|refused| refused.wanted.as_ref());
@@ -103,12 +110,15 @@ pub async fn receive<L: Ledger, Q: Queue>(
         Ok(events) => events,
         Err(refused) => return *refused,
     };
+    let verify = Some(started.elapsed());
     // The fetch had the time of the put, and the sender's time is up with the send. Sending what may be finished
     // already costs a message; process tells.
-    let end = remember_and_send(source.send, ledger, queue, events, has_waited, now).await;
+    let mut end = remember_and_send(source.send, ledger, queue, events, has_waited, now).await;
+    end.steps.verify = verify;
     Received {
         reason: end.reason,
         dedup_unavailable: end.dedup_unavailable,
+        steps: end.steps,
         ..Received::of(source, &verified, end.receipt, end.events)
     }
 }
@@ -277,6 +287,7 @@ struct Sent {
     reason: Option<String>,
     events: Vec<Event>,
     dedup_unavailable: bool,
+    steps: OfDelivery,
 }
 
 async fn remember_and_send<L: Ledger, Q: Queue>(
@@ -288,22 +299,23 @@ async fn remember_and_send<L: Ledger, Q: Queue>(
     now: Millis,
 ) -> Sent {
     let all: Vec<&Event> = events.iter().collect();
+    let mut steps = OfDelivery::default();
+    let put = timed(
+        &mut steps.remember,
+        remember(ledger, &events, without_table, now),
+    );
     let (known, to_send, sent) = match sending {
         Sending::AfterPut => {
-            let known = remember(ledger, &events, without_table, now).await;
+            let known = put.await;
             let unfinished = all.into_iter().zip(&known.unfinished);
             let to_send: Vec<_> = unfinished
                 .filter_map(|(event, unfinished)| unfinished.then_some(event))
                 .collect();
-            let sent = send(queue, &to_send).await;
+            let sent = timed(&mut steps.send, send(queue, &to_send)).await;
             (known, to_send, sent)
         }
         Sending::WithPut => {
-            let (known, sent) = join(
-                remember(ledger, &events, without_table, now),
-                send(queue, &all),
-            )
-            .await;
+            let (known, sent) = join(put, timed(&mut steps.send, send(queue, &all))).await;
             (known, all, sent)
         }
     };
@@ -318,6 +330,7 @@ async fn remember_and_send<L: Ledger, Q: Queue>(
         receipt,
         reason,
         dedup_unavailable: known.dedup_unavailable,
+        steps,
         events,
     }
 }

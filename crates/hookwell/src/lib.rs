@@ -27,6 +27,8 @@ pub mod secret;
 pub mod source;
 pub mod sources;
 pub mod special;
+pub mod steps;
 pub mod time;
+pub mod trace;
 pub mod verified;
 pub mod verify;

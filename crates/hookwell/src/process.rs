@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
@@ -16,6 +17,7 @@ use crate::event::{Event, hash};
 use crate::handler::{HandleError, Handler, Outcome};
 use crate::ledger::{Claim, End, Finish, Lease, Ledger, Remembered, Status};
 use crate::queue::Queue;
+use crate::steps::{OfEvent, timed};
 use crate::time::Millis;
 
 /// The longest pause before a retry, in seconds.
@@ -113,6 +115,10 @@ pub struct Processed {
     pub fate: Fate,
     /// Why, for rejected events.
     pub reason: Option<String>,
+    /// When.
+    pub at: Millis,
+    /// How long its steps took.
+    pub steps: OfEvent,
 }
 
 /// Processes a batch: documents side by side, the events of one document in the order of their versions, so that a
@@ -129,7 +135,7 @@ pub async fn process<L: Ledger, Q: Queue, H: Handler>(
     invocation: Invocation<'_>,
     stop: impl Future<Output = ()> + Send,
 ) -> Vec<Processed> {
-    let (groups, malformed) = group(batch);
+    let (groups, malformed) = group(batch, now());
     let finished = Mutex::new(malformed);
     let (call, processed) = (
         &Call {
@@ -176,6 +182,8 @@ pub async fn process<L: Ledger, Q: Queue, H: Handler>(
             event: None,
             fate,
             reason: None,
+            at: (call.now)(),
+            steps: OfEvent::default(),
         }
     }));
     if in_time {
@@ -199,7 +207,7 @@ pub fn delay(receive_count: u32) -> u32 {
 /// Events by document, each group in order. An event without a document is a group of its own.
 type Groups = BTreeMap<String, Vec<(Event, Message)>>;
 
-fn group(batch: Vec<Message>) -> (Groups, Vec<Processed>) {
+fn group(batch: Vec<Message>, at: Millis) -> (Groups, Vec<Processed>) {
     let mut groups = Groups::new();
     let mut malformed = Vec::new();
     for mut message in batch {
@@ -216,6 +224,8 @@ fn group(batch: Vec<Message>) -> (Groups, Vec<Processed>) {
                 event: None,
                 fate: Fate::Malformed,
                 reason: None,
+                at,
+                steps: OfEvent::default(),
             }),
         }
     }
@@ -236,15 +246,19 @@ struct Call<'a, L, Q, H, N> {
 
 impl<L: Ledger, Q: Queue, H: Handler, N: Fn() -> Millis + Sync> Call<'_, L, Q, H, N> {
     async fn process(&self, mut event: Event, message: Message) -> Processed {
-        let (fate, reason) = match self.apply(&mut event, &message).await {
+        let (started, mut steps) = (Instant::now(), OfEvent::default());
+        let (fate, reason) = match self.apply(&mut event, &message, &mut steps).await {
             Ok((outcome, reason)) => (Fate::Finished(outcome), reason),
             Err(fate) => (fate, None),
         };
+        steps.total = Some(started.elapsed());
         Processed {
             message,
             event: Some(event),
             fate,
             reason,
+            at: (self.now)(),
+            steps,
         }
     }
 
@@ -272,6 +286,7 @@ impl<L: Ledger, Q: Queue, H: Handler, N: Fn() -> Millis + Sync> Call<'_, L, Q, H
         &self,
         event: &mut Event,
         message: &Message,
+        steps: &mut OfEvent,
     ) -> Result<(Outcome, Option<String>), Fate> {
         let (now, Invocation { id, deadline }) = ((self.now)(), self.invocation);
         if deadline.saturating_sub(now) < TIME_TO_START {
@@ -304,7 +319,7 @@ impl<L: Ledger, Q: Queue, H: Handler, N: Fn() -> Millis + Sync> Call<'_, L, Q, H
                 Err(why) => return Err(retry(&why)),
             }
         }
-        let (outcome, reason) = match self.handle(event).await {
+        let (outcome, reason) = match timed(&mut steps.handler, self.handle(event)).await {
             Ok(outcome) => (outcome, None),
             Err(HandleError::Retry(why)) => return Err(Fate::Retry(why)),
             Err(HandleError::Reject(reason)) => {
@@ -321,7 +336,7 @@ impl<L: Ledger, Q: Queue, H: Handler, N: Fn() -> Millis + Sync> Call<'_, L, Q, H
             at: (self.now)(),
             owner,
         };
-        match self.ledger.finish(event, &end).await {
+        match timed(&mut steps.record, self.ledger.finish(event, &end)).await {
             Ok(Finish::Recorded) => Ok((outcome, reason)),
             Ok(Finish::Before) => Err(Fate::Duplicate),
             // Another call took over: it decides what becomes of the message.

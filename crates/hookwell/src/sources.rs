@@ -230,7 +230,7 @@ impl Entry {
                 }),
                 Ok(_),
             ) => {
-                tracing::warn!(source.name = self.source.name, %reference, %problem, "the last keys stay");
+                tracing::warn!(source = self.source.name, %reference, %problem, "the last keys stay");
             }
             (Ok(mut keys), last) => {
                 if let Ok(last) = last {
@@ -241,7 +241,7 @@ impl Entry {
             }
             // What a store says counts, also when it is that the secret is gone or blank.
             (Err(why), _) => {
-                tracing::error!(source.name = self.source.name, reason = %why, "source is not ready and answers 503");
+                tracing::error!(source = self.source.name, reason = %why, "source is not ready and answers 503");
                 held.keys = Arc::new(Err(why));
             }
         }
@@ -263,7 +263,7 @@ impl Entry {
             Ok(Some(keys)) => held.keys = Arc::new(Ok(keys)),
             Ok(None) => {}
             Err(problem) => {
-                tracing::warn!(source.name = self.source.name, url, %problem, "no certificate");
+                tracing::warn!(source = self.source.name, url, %problem, "no certificate");
             }
         }
     }

@@ -171,6 +171,7 @@ impl<'a> Verified<'a> {
             document_id: find(&mapping.document_id, "document id", MAX_ID_BYTES)?,
             document_at,
             invalid: None,
+            trace: self.delivery.trace.clone(),
             body: Body(part.text.to_vec()),
         })
     }
@@ -204,6 +205,7 @@ impl<'a> Verified<'a> {
             document_id: None,
             document_at: None,
             invalid: Some(reason.to_string()),
+            trace: self.delivery.trace.clone(),
             body: Body(text.to_vec()),
         }
     }

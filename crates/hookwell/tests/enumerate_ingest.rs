@@ -216,6 +216,7 @@ fn delivery(timed: bool) -> Delivery {
         body: format!(r#"{{"id":"evt_1",{time}"event":"thing.created","data":{{"id":"d"}}}}"#)
             .into_bytes(),
         source_ip: Some("192.0.2.1".parse().unwrap()),
+        trace: None,
     }
 }
 

@@ -119,6 +119,7 @@ fn delivery(request: &Request) -> Option<Delivery> {
         headers,
         body: request.body.clone(),
         source_ip: None,
+        trace: None,
     })
 }
 

@@ -26,6 +26,7 @@ fn delivery(body: &[u8]) -> Delivery {
         headers: HeaderMap::new(),
         body: body.to_vec(),
         source_ip: None,
+        trace: None,
     }
 }
 

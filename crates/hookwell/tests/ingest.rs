@@ -155,6 +155,7 @@ fn delivery(source: &str, body: &[u8]) -> Delivery {
         headers: HeaderMap::new(),
         body: body.to_vec(),
         source_ip: Some("192.0.2.7".parse().unwrap()),
+        trace: None,
     }
 }
 

@@ -45,6 +45,7 @@ fn delivery(example: &Example<'_>) -> Delivery {
         headers,
         body: example.body.to_vec(),
         source_ip: None,
+        trace: None,
     }
 }
 

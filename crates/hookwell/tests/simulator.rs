@@ -415,6 +415,7 @@ fn delivery(number: u64, random: &Random) -> Delivery {
         headers: HeaderMap::new(),
         body: body.into_bytes(),
         source_ip: Some("192.0.2.1".parse().unwrap()),
+        trace: None,
     }
 }
 

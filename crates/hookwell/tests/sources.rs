@@ -117,6 +117,7 @@ impl Stage {
             headers: HeaderMap::new(),
             body: body.into(),
             source_ip: None,
+            trace: None,
         };
         let pair = if is_plaid {
             KeyPair::p256(P256)

@@ -4,7 +4,7 @@ mod log;
 mod request;
 
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use hookwell::config;
 use hookwell::ingest::{Received, Sources, receive};
@@ -66,7 +66,7 @@ impl Ingest<EventsTable, SqsQueue> {
         let sources = Sources::fetched(sources, &stores::fetch(env, connection), now()).await;
         for (source, keys) in sources.iter() {
             if let Err(why) = &*keys {
-                tracing::error!(source.name, reason = %why, "source is not ready and answers 503");
+                tracing::error!(source = source.name, reason = %why, "source is not ready and answers 503");
             }
         }
         Ok(Self::new(sources, ledger, queue))
@@ -94,9 +94,18 @@ impl<L: Ledger, Q: Queue> Ingest<L, Q> {
         }
     }
 
-    /// Answers one trigger event: a function URL's, an HTTP API's, a REST API's or a load balancer's, as JSON.
-    pub async fn respond(&self, event: &str, request_id: &str, now: Millis) -> Response {
-        let (source, received, bytes) = match request::delivery(event, request_id) {
+    /// Answers one trigger event: a function URL's, an HTTP API's, a REST API's or a load balancer's, as JSON. `xray` is
+    /// the trace header of the invocation.
+    pub async fn respond(
+        &self,
+        event: &str,
+        request_id: &str,
+        xray: Option<&str>,
+        now: Millis,
+    ) -> Response {
+        let started = Instant::now();
+        let delivery = request::delivery(event, request_id, xray);
+        let received = match &delivery {
             Ok(delivery) => {
                 // Beside the delivery, which does not wait for it. What is not done by the time of the answer goes on
                 // with the next one, after Lambda has thawed the function.
@@ -104,22 +113,11 @@ impl<L: Ledger, Q: Queue> Ingest<L, Q> {
                 if let Some(renewal) = name.and_then(|name| self.sources.renewal(name, now)) {
                     tokio::spawn(renewal);
                 }
-                let received =
-                    receive(&self.sources, &self.ledger, &self.queue, &delivery, now).await;
-                (delivery.source, received, delivery.body.len())
+                receive(&self.sources, &self.ledger, &self.queue, delivery, now).await
             }
-            Err(why) => (
-                None,
-                Received::refused(Receipt::BadRequest, Some(why.to_string())),
-                event.len(),
-            ),
+            Err(why) => Received::refused(Receipt::BadRequest, Some(why.to_string())),
         };
-        log::delivery(
-            source.as_deref(),
-            &received,
-            bytes,
-            self::now().saturating_sub(now),
-        );
+        log::delivery(delivery.ok().as_ref(), &received, started.elapsed());
         Response::from(received.reply)
     }
 }

@@ -1,16 +1,32 @@
-//! One line per delivery. No body, no header, no secret.
+//! One line per delivery, with the fields of docs/operations.md. No body, no header, no secret.
 
+use std::time::Duration;
+
+use hookwell::delivery::Delivery;
 use hookwell::ingest::Received;
 use hookwell::reply::Receipt;
-use hookwell::time::Millis;
+use hookwell::steps::millis;
+use hookwell::trace::Trace;
 
 /// How much of a sender's text a line shows, in characters.
 const MAX_TEXT: usize = 128;
 
-pub(crate) fn delivery(source: Option<&str>, received: &Received, bytes: usize, millis: Millis) {
+/// What stands for a source that the file does not have: anybody can ask for a name, and each would be a metric.
+const UNKNOWN: &str = "unknown";
+
+pub(crate) fn delivery(delivery: Option<&Delivery>, received: &Received, took: Duration) {
+    let asked = delivery.and_then(|delivery| delivery.source.as_deref());
+    let trace = delivery.and_then(|delivery| delivery.trace.as_ref());
     let event = received.events.first();
     let short = |text: &str| text.chars().take(MAX_TEXT).collect::<String>();
-    let source = source.map(short);
+    let source = match received.receipt {
+        Receipt::UnknownSource | Receipt::BadRequest => UNKNOWN,
+        _ => asked.unwrap_or(UNKNOWN),
+    };
+    let reason = match (received.receipt, asked) {
+        (Receipt::UnknownSource, Some(name)) => Some(format!("no source {:?}", short(name))),
+        _ => received.reason.clone(),
+    };
     let id = event.map(|event| short(&event.id));
     let document = event
         .and_then(|event| event.document_id.as_deref())
@@ -18,7 +34,7 @@ pub(crate) fn delivery(source: Option<&str>, received: &Received, bytes: usize, 
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(
-                source.name = source,
+                source,
                 outcome = received.receipt.name(),
                 http.status = received.reply.status.as_u16(),
                 events = received.events.len(),
@@ -26,11 +42,15 @@ pub(crate) fn delivery(source: Option<&str>, received: &Received, bytes: usize, 
                 event.r#type = event.map(|event| event.kind.as_str()),
                 event.operation = event.map(|event| event.operation.name()),
                 document.id = document,
-                reason = received.reason.as_deref(),
+                reason,
                 dedup_unavailable = received.dedup_unavailable.then_some(true),
                 secret.index = (received.secret > 0).then_some(received.secret),
-                bytes,
-                duration_ms = millis,
+                trace_id = trace.map(Trace::id),
+                bytes = delivery.map(|delivery| delivery.body.len()),
+                verify_ms = received.steps.verify.map(millis),
+                remember_ms = received.steps.remember.map(millis),
+                send_ms = received.steps.send.map(millis),
+                duration_ms = millis(took),
                 "delivery"
             )
         };

@@ -1,4 +1,6 @@
 //! The ingest function: behind a function URL or API Gateway, it turns a webhook into a queued event.
+// The futures of the SDK lie deeper in each other than the compiler looks by itself.
+#![recursion_limit = "256"]
 
 use hookwell_aws::settings::process_environment;
 use hookwell_aws::telemetry;
@@ -16,7 +18,12 @@ async fn main() -> Result<(), Error> {
         let LambdaEvent { payload, context } = event;
         Ok::<_, Error>(
             ingest
-                .respond(payload.get(), &context.request_id, ingest::now())
+                .respond(
+                    payload.get(),
+                    &context.request_id,
+                    context.xray_trace_id.as_deref(),
+                    ingest::now(),
+                )
                 .await,
         )
     };

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use hookwell::delivery::Delivery;
+use hookwell::trace::Trace;
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt as _};
 
@@ -16,7 +17,13 @@ pub(crate) struct NotARequest;
 ///
 /// `lambda_http` panics where it builds the URL from a `Host` or `X-Forwarded-Proto` that is not one, and where it
 /// decodes a body that is not base64. The sender chooses all three, so the panic ends here.
-pub(crate) fn delivery(event: &str, request_id: &str) -> Result<Delivery, NotARequest> {
+///
+/// The trace is the sender's, where it sent one, else the invocation's own, `xray`.
+pub(crate) fn delivery(
+    event: &str,
+    request_id: &str,
+    xray: Option<&str>,
+) -> Result<Delivery, NotARequest> {
     let parse = AssertUnwindSafe(|| lambda_http::request::from_str(event));
     let request = catch_unwind(parse)
         .map_err(|_| NotARequest)?
@@ -26,6 +33,8 @@ pub(crate) fn delivery(event: &str, request_id: &str) -> Result<Delivery, NotARe
     let source = Delivery::source_in(&path, stage.as_deref()).map(str::to_owned);
     let query = request.uri().query().unwrap_or_default().to_owned();
     let (parts, body) = request.into_parts();
+    let traceparent = parts.headers.get("traceparent");
+    let trace = traceparent.and_then(|value| Trace::parse(value.to_str().ok()?));
     Ok(Delivery {
         request_id: request_id.to_owned(),
         method: parts.method,
@@ -39,6 +48,7 @@ pub(crate) fn delivery(event: &str, request_id: &str) -> Result<Delivery, NotARe
             _ => Vec::new(),
         },
         source_ip,
+        trace: trace.or_else(|| Trace::from_xray(xray?)),
     })
 }
 

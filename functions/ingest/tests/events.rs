@@ -23,7 +23,7 @@ fn respond(event: &str) -> Response {
     });
     let ingest = Ingest::new(sources, MemoryLedger::default(), MemoryQueue::default());
     ingest
-        .respond(event, "request-1", 1_795_251_601_000)
+        .respond(event, "request-1", None, 1_795_251_601_000)
         .now_or_never()
         .unwrap()
 }

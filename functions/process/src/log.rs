@@ -1,13 +1,19 @@
-//! One line per message. No body.
+//! One line per message, with the fields of docs/operations.md. No body.
 
 use hookwell::handler::Outcome;
 use hookwell::process::{Fate, Processed};
+use hookwell::steps::millis;
+use hookwell::trace::Trace;
 
 /// How much of a sender's text a line shows, in characters.
 const MAX_TEXT: usize = 128;
 
+/// What stands for the source of a message that is none of ours.
+const UNKNOWN: &str = "unknown";
+
 pub(crate) fn message(done: &Processed) {
     let event = done.event.as_ref();
+    let since_received = event.map(|event| done.at.saturating_sub(event.received_at));
     let short = |text: &str| text.chars().take(MAX_TEXT).collect::<String>();
     let id = event.map(|event| short(&event.id));
     let document = event
@@ -20,7 +26,7 @@ pub(crate) fn message(done: &Processed) {
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(
-                source.name = event.map(|event| event.source.as_str()),
+                source = event.map_or(UNKNOWN, |event| event.source.as_str()),
                 outcome = done.fate.name(),
                 event.id = id,
                 event.r#type = event.map(|event| event.kind.as_str()),
@@ -29,6 +35,12 @@ pub(crate) fn message(done: &Processed) {
                 reason,
                 message.id = done.message.id,
                 message.attempt = done.message.receive_count,
+                trace_id = event.and_then(|event| event.trace.as_ref()).map(Trace::id),
+                bytes = event.map(|event| event.body.0.len()),
+                handler_ms = done.steps.handler.map(millis),
+                record_ms = done.steps.record.map(millis),
+                duration_ms = done.steps.total.map(millis),
+                since_received_ms = since_received,
                 "event"
             )
         };

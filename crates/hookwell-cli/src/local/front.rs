@@ -66,7 +66,7 @@ async fn answer(
     let event = Trigger::FunctionUrl
         .event(&request, &request_id, now)
         .to_string();
-    let answer = front.ingest.respond(&event, &request_id, now).await;
+    let answer = front.ingest.respond(&event, &request_id, None, now).await;
     let status = StatusCode::from_u16(answer.status_code).unwrap_or(StatusCode::BAD_GATEWAY);
     let mut response = plain(status, answer.body);
     for (name, value) in answer.headers {

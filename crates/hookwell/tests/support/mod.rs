@@ -33,6 +33,7 @@ pub(crate) fn event(id: &str, operation: Operation, time: i64, document: &str) -
         document_id: Some(document.into()),
         document_at: Some("/data".into()),
         invalid: None,
+        trace: None,
         body: Body(format!(r#"{{"data":{{"from":"{id}"}}}}"#).into_bytes()),
     }
 }
