@@ -8,7 +8,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::commands::{check, completions, dev, dlq, documents, events, send, sign, verify};
+use crate::commands::{
+    check, completions, dev, dlq, documents, events, replay, send, sign, verify,
+};
 
 /// A webhook receiver for your own AWS account.
 ///
@@ -38,6 +40,7 @@ enum Command {
     Documents(documents::Command),
     #[command(subcommand)]
     Dlq(dlq::Command),
+    Replay(replay::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::Events(command) => events::run(&command),
         Command::Documents(command) => documents::run(&command),
         Command::Dlq(command) => dlq::run(&command),
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
     };
     match result {

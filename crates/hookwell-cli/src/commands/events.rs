@@ -60,7 +60,7 @@ pub(crate) enum Command {
 #[command(after_help = "Examples:
   hookwell events list --local
   hookwell events list --source shop --outcome rejected --since 2d
-  hookwell events list --type invoice.* --limit 1000 --json")]
+  hookwell events list --type 'invoice.*' --limit 1000 --json")]
 pub(crate) struct ListEvents {
     #[command(flatten)]
     filter: Filter,
@@ -86,7 +86,7 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    fn keeps(&self, item: &Item) -> bool {
+    pub(super) fn keeps(&self, item: &Item) -> bool {
         let is_in_time = |since| received_at(item) >= Some(since);
         self.since.is_none_or(is_in_time) && self.keeps_any_time(item)
     }
@@ -148,7 +148,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hookwell events stats --since 1h
-  hookwell events stats --type order.* --json --local")]
+  hookwell events stats --type 'order.*' --json --local")]
 pub(crate) struct Stats {
     #[command(flatten)]
     filter: Filter,
@@ -233,6 +233,6 @@ pub(super) fn became(item: &Item) -> String {
     }
 }
 
-fn received_at(item: &Item) -> Option<i64> {
+pub(super) fn received_at(item: &Item) -> Option<i64> {
     item.get("received_at").and_then(Value::as_i64)
 }

@@ -29,7 +29,7 @@ const WIDTHS: [usize; 8] = [24, 12, 11, 8, 9, 24, 28, 0];
 #[command(after_help = "Examples:
   hookwell events tail --local
   hookwell events tail --source shop --outcome rejected --json
-  hookwell events tail --type invoice.* --since 10m --every 60")]
+  hookwell events tail --type 'invoice.*' --since 10m --every 60")]
 pub(crate) struct Tail {
     #[command(flatten)]
     filter: Filter,

@@ -14,7 +14,8 @@ use http::{HeaderValue, StatusCode};
 use super::{LocalIngest, Machine};
 use crate::trigger::{HttpRequest, Trigger};
 
-/// The largest request that Lambda takes, in bytes ("Lambda quotas", synchronous invocation).
+/// The largest request that Lambda takes, in bytes, as the JSON that it gives to the function ("Lambda quotas",
+/// invocation payload, synchronous).
 const MAX_REQUEST: usize = 6 * 1024 * 1024;
 
 /// Where a running machine tells other `hookwell` commands what it is made of.
@@ -47,10 +48,7 @@ async fn answer(
 ) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MAX_REQUEST).await else {
-        return plain(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            r#"{"error":"Payload too large"}"#,
-        );
+        return too_large();
     };
     let request = HttpRequest {
         method: parts.method.as_str().to_owned(),
@@ -66,6 +64,9 @@ async fn answer(
     let event = Trigger::FunctionUrl
         .event(&request, &request_id, now)
         .to_string();
+    if event.len() > MAX_REQUEST {
+        return too_large();
+    }
     let answer = front.ingest.respond(&event, &request_id, None, now).await;
     let status = StatusCode::from_u16(answer.status_code).unwrap_or(StatusCode::BAD_GATEWAY);
     let mut response = plain(status, answer.body);
@@ -75,6 +76,13 @@ async fn answer(
         }
     }
     response
+}
+
+fn too_large() -> Response {
+    plain(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        r#"{"error":"Payload too large"}"#,
+    )
 }
 
 fn plain(status: StatusCode, body: impl Into<Body>) -> Response {

@@ -22,10 +22,11 @@ use support::gate::Gate;
 const CANARY: &str = "canary";
 
 /// Of a place that logs: why the test does not get there.
-const UNREACHED: [(&str, &str); 3] = [
+const UNREACHED: [(&str, &str); 4] = [
     (r#""the front stopped""#, "needs a listener that breaks"),
     (r#""the tables stopped""#, "needs a listener that breaks"),
     (r#""the queues stopped""#, "needs a listener that breaks"),
+    (r#""the bucket stopped""#, "needs a listener that breaks"),
 ];
 
 /// Tables and queues behind doors that can be shut.

@@ -12,7 +12,7 @@ use hookwell::event::Event;
 use hookwell::handler::{HandleError, Handler, Outcome};
 use hookwell_aws::dead_letters::DeadLetters;
 use hookwell_aws::mapping::EventSourceMapping;
-use hookwell_aws::{DocumentsTable, EventsTable, Limits, SqsQueue};
+use hookwell_aws::{Bucket, DocumentsTable, EventsTable, Limits, SqsQueue};
 use hookwell_cli::local::{Endpoints, Functions};
 use http::StatusCode;
 use process::Process;
@@ -51,11 +51,13 @@ fn process(world: &World) -> Tested {
         events_table,
         documents_table,
         queue_url,
+        bucket,
         ..
     } = world.endpoints.clone();
+    let bucket = Some(Bucket::new(connection.clone(), bucket, Limits::PROCESS));
     Process::new(
-        EventsTable::new(tables.clone(), events_table),
-        SqsQueue::new(connection.sqs(Limits::PROCESS), queue_url),
+        EventsTable::new(tables.clone(), events_table, bucket.clone()),
+        SqsQueue::new(connection.sqs(Limits::PROCESS), queue_url, bucket),
         Told {
             documents: DocumentsTable::new(tables, documents_table),
         },
@@ -156,7 +158,7 @@ async fn every_fate(world: &World, process: &Tested) {
 
 async fn dead_letters_that_cannot_be_released(world: &World) {
     let connection = world.endpoints.connection().unwrap();
-    let queue = DeadLetters::of(&connection, &world.endpoints.queue_url)
+    let queue = DeadLetters::of(&connection, &world.endpoints.queue_url, None)
         .await
         .unwrap();
     let letters = queue.receive().await.unwrap();
