@@ -77,12 +77,8 @@ impl Seen {
 pub(super) async fn run(arguments: &Tail) -> Result<ExitCode> {
     let opened = arguments.target.open().await?;
     let from = arguments.filter.since.unwrap_or_else(ingest::now);
-    let every = arguments
-        .every
-        .unwrap_or(match arguments.target.is_local() {
-            true => 2,
-            false => 15,
-        });
+    let usual = if arguments.target.is_local() { 2 } else { 15 };
+    let every = arguments.every.unwrap_or(usual);
     eprintln!(
         "looking every {every} s; each look reads the whole table {}; Ctrl-C ends it",
         opened.events_table
@@ -101,9 +97,10 @@ pub(super) async fn run(arguments: &Tail) -> Result<ExitCode> {
         let table = &opened.events_table;
         let found = opened.admin.changed_since(table, since).await?;
         for item in seen.news(found).iter().filter(|item| is_meant(item)) {
-            let line = match arguments.json {
-                true => serde_json::to_string(item)?,
-                false => line(item),
+            let line = if arguments.json {
+                serde_json::to_string(item)?
+            } else {
+                line(item)
             };
             // Whoever read this has gone.
             if writeln!(io::stdout(), "{line}").is_err() {
