@@ -113,6 +113,8 @@ pub struct Processed {
     pub fate: Fate,
     /// Why, for rejected events.
     pub reason: Option<String>,
+    /// When.
+    pub at: Millis,
 }
 
 /// Processes a batch: documents side by side, the events of one document in the order of their versions, so that a
@@ -129,7 +131,7 @@ pub async fn process<L: Ledger, Q: Queue, H: Handler>(
     invocation: Invocation<'_>,
     stop: impl Future<Output = ()> + Send,
 ) -> Vec<Processed> {
-    let (groups, malformed) = group(batch);
+    let (groups, malformed) = group(batch, now());
     let finished = Mutex::new(malformed);
     let (call, processed) = (
         &Call {
@@ -176,6 +178,7 @@ pub async fn process<L: Ledger, Q: Queue, H: Handler>(
             event: None,
             fate,
             reason: None,
+            at: (call.now)(),
         }
     }));
     if in_time {
@@ -199,7 +202,7 @@ pub fn delay(receive_count: u32) -> u32 {
 /// Events by document, each group in order. An event without a document is a group of its own.
 type Groups = BTreeMap<String, Vec<(Event, Message)>>;
 
-fn group(batch: Vec<Message>) -> (Groups, Vec<Processed>) {
+fn group(batch: Vec<Message>, at: Millis) -> (Groups, Vec<Processed>) {
     let mut groups = Groups::new();
     let mut malformed = Vec::new();
     for mut message in batch {
@@ -216,6 +219,7 @@ fn group(batch: Vec<Message>) -> (Groups, Vec<Processed>) {
                 event: None,
                 fate: Fate::Malformed,
                 reason: None,
+                at,
             }),
         }
     }
@@ -245,6 +249,7 @@ impl<L: Ledger, Q: Queue, H: Handler, N: Fn() -> Millis + Sync> Call<'_, L, Q, H
             event: Some(event),
             fate,
             reason,
+            at: (self.now)(),
         }
     }
 

@@ -96,6 +96,11 @@ impl<L: Ledger, Q: Queue> Ingest<L, Q> {
 
     /// Answers one trigger event: a function URL's, an HTTP API's, a REST API's or a load balancer's, as JSON.
     pub async fn respond(&self, event: &str, request_id: &str, now: Millis) -> Response {
+        Response::from(self.receive(event, request_id, now).await.reply)
+    }
+
+    /// Receives the delivery of one trigger event, and logs what came of it.
+    pub async fn receive(&self, event: &str, request_id: &str, now: Millis) -> Received {
         let (source, received, bytes) = match request::delivery(event, request_id) {
             Ok(delivery) => {
                 // Beside the delivery, which does not wait for it. What is not done by the time of the answer goes on
@@ -120,7 +125,7 @@ impl<L: Ledger, Q: Queue> Ingest<L, Q> {
             bytes,
             self::now().saturating_sub(now),
         );
-        Response::from(received.reply)
+        received
     }
 }
 

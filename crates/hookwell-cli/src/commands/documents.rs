@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use hookwell_aws::admin::{Item, readable};
 use serde_json::Value;
 
-use super::items::{self, Show, Table, text};
+use super::items::{self, Show, Table};
 
 const DOCUMENTS: Table = Table {
     name: |opened| &opened.documents_table,
@@ -43,10 +44,9 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
     items::block_on(async {
         match command {
             Command::List(ListDocuments { deleted, list }) => {
-                let is_there = |item: &hookwell_aws::admin::Item| {
-                    *deleted || item.get("deleted") != Some(&Value::Bool(true))
-                };
-                let by_key = |all: &mut [_]| all.sort_by_key(|item| text(item, "pk"));
+                let is_there =
+                    |item: &Item| *deleted || item.get("deleted") != Some(&Value::Bool(true));
+                let by_key = |all: &mut [_]| all.sort_by_key(|item| readable(item, "pk"));
                 items::list(list, &DOCUMENTS, is_there, by_key).await
             }
             Command::Show(show) => items::show(show, &DOCUMENTS).await,

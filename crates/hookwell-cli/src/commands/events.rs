@@ -9,11 +9,11 @@ use clap::{Args, Subcommand};
 use hookwell::handler::Outcome;
 use hookwell::pattern::Pattern;
 use hookwell::time::Millis;
-use hookwell_aws::admin::Item;
+use hookwell_aws::admin::{Item, readable};
 use jiff::{Span, SpanRelativeTo, Timestamp};
 use serde_json::{Value, json};
 
-use super::items::{self, List, Show, Table, text};
+use super::items::{self, List, Show, Table};
 use super::target::Target;
 use crate::console::table;
 
@@ -70,7 +70,7 @@ struct Filter {
 
 impl Filter {
     fn keeps(&self, item: &Item) -> bool {
-        let kind = text(item, "type");
+        let kind = readable(item, "type");
         self.kind
             .as_ref()
             .is_none_or(|pattern| pattern.capture(&kind).is_some())
@@ -78,7 +78,7 @@ impl Filter {
             && self
                 .document
                 .as_ref()
-                .is_none_or(|one| *one == text(item, "document_id"))
+                .is_none_or(|one| *one == readable(item, "document_id"))
             && self
                 .since
                 .is_none_or(|since| received_at(item) >= Some(since))
@@ -169,7 +169,10 @@ async fn stats(arguments: &Stats) -> Result<ExitCode> {
     let mut sources: BTreeMap<String, Counts> = BTreeMap::new();
     for item in opened.admin.scan(&opened.events_table, None).await? {
         if arguments.filter.keeps(&item) {
-            sources.entry(text(&item, "source")).or_default().add(&item);
+            sources
+                .entry(readable(&item, "source"))
+                .or_default()
+                .add(&item);
         }
     }
     let names = ["pending", "applied", "stale", "ignored", "rejected"];
@@ -203,9 +206,9 @@ async fn stats(arguments: &Stats) -> Result<ExitCode> {
 
 /// The outcome, or that there is none yet.
 fn became(item: &Item) -> String {
-    match text(item, "status") {
+    match readable(item, "status") {
         status if status == "pending" => status,
-        _ => text(item, "outcome"),
+        _ => readable(item, "outcome"),
     }
 }
 
