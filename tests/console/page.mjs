@@ -42,6 +42,7 @@ async function table(operation, more) {
     method: 'POST',
     headers: {
       'content-type': 'application/x-amz-json-1.0',
+      'x-amz-date': '20261121T000000Z',
       'x-amz-target': `DynamoDB_20120810.${operation}`,
       authorization: 'AWS4-HMAC-SHA256 Credential=local/20261121/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=local',
     },
@@ -132,7 +133,7 @@ const steps = {
 
   'search and filters are in the address and survive a reload': async () => {
     await open('/');
-    await page.getByLabel('Source').selectOption('plain');
+    await page.locator('select[name=source]').selectOption('plain');
     await page.getByLabel('Search').fill('live-1');
     await page.waitForURL(/q=live-1&source=plain/);
     await page.waitForFunction(() => document.querySelectorAll('table.list tbody tr').length === 1);
@@ -140,10 +141,10 @@ const steps = {
     assert.equal(await rows().count(), 1);
     assert.equal(await page.getByLabel('Search').inputValue(), 'live-1');
     await page.getByRole('link', { name: 'Show all' }).click();
-    await page.getByLabel('Outcome').selectOption('unverified');
+    await page.locator('select[name=outcome]').selectOption('unverified');
     await page.waitForFunction(() => document.querySelectorAll('table.list tbody tr').length === 1);
-    await page.getByLabel('Outcome').selectOption('');
-    await page.getByLabel('Status').selectOption('403');
+    await page.locator('select[name=outcome]').selectOption('');
+    await page.locator('select[name=status]').selectOption('403');
     await page.waitForFunction(() => document.querySelectorAll('table.list tbody tr').length === 1);
   },
 
@@ -179,7 +180,7 @@ const steps = {
   'many dead letters go back only after a question': async () => {
     for (const id of ['one', 'two']) {
       await view('Send');
-      await page.getByLabel('Source').selectOption('generic');
+      await page.locator('select[name=source]').selectOption('generic');
       const body = { id: `evt_${id}`, type: 'asset.created', created_at: '2026-11-21T09:00:00Z', data: { name: 'nobody' } };
       await page.getByLabel('Body').fill(JSON.stringify(body));
       await press('Sign and send');

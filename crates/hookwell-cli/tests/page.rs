@@ -204,9 +204,6 @@ async fn what_a_sender_writes_stays_text() {
     let path = "/webhooks/generic?q=%3Cscript%3E";
     let answer = world.request("POST", path, headers, event).await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    world
-        .request("POST", "/webhooks/<script>", Vec::new(), Vec::new())
-        .await;
     shows(&world, "/deliveries/1", ">applied<").await;
     let search = "/?q=%3Cscript%3E%22";
     for path in ["/", "/documents", "/deliveries/1", search] {

@@ -13,7 +13,7 @@ use super::filter::Filter;
 use super::index::Index;
 use super::layout::{count, encoded, frame, millis, outcome, select, status, time};
 use super::row::{OUTCOMES, Row};
-use super::{Page, charts, live};
+use super::{Page, charts};
 
 /// Charts move on with the clock, this often in milliseconds.
 const TICK: i64 = 5_000;
@@ -43,7 +43,7 @@ pub(super) async fn view(
     let index = page.index();
     let now = ingest::now();
     let revision = page.revision(format_args!("{}-{}", index.revision, now / TICK));
-    live(
+    page.live(
         &headers,
         &revision,
         || part(&index, &filter, now),

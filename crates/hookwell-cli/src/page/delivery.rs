@@ -11,12 +11,13 @@ use hookwell_aws::admin::Item;
 use http::{Method, StatusCode};
 use maud::{Markup, html};
 
+use super::Page;
 use super::event::{about, tries};
 use super::layout::{date, frame, kind, millis, outcome, sentence, status};
 use super::pretty;
 use super::recorder::Arrived;
 use super::row::Effect;
-use super::{IntoHtml as _, Page, live};
+use super::veil::headers;
 use crate::explain::explain;
 
 /// How much of a body is shown, in bytes; the rest is only counted.
@@ -25,7 +26,7 @@ const MAX_BODY: usize = 64 * 1024;
 pub(super) async fn view(
     State(page): State<Arc<Page>>,
     Path(number): Path<u64>,
-    headers: HeaderMap,
+    asked: HeaderMap,
 ) -> Response {
     let (kept, row, effects) = {
         let index = page.index();
@@ -41,17 +42,15 @@ pub(super) async fn view(
     };
     let (Some(kept), Some(row)) = (kept, row) else {
         let text = "It is not kept any more: the last 1,000 deliveries are remembered while the machine runs.";
-        return sentence("No such delivery", text)
-            .into_string()
-            .into_html(StatusCode::NOT_FOUND);
+        return page.html(StatusCode::NOT_FOUND, sentence("No such delivery", text));
     };
     let changes: usize = effects.iter().map(|(_, effect)| effect.tries.len()).sum();
     let revision = page.revision(format_args!("{number}-{changes}"));
-    if headers
+    if asked
         .get("x-known")
         .is_some_and(|known| *known == *revision)
     {
-        return live(&headers, &revision, || html! {}, |_| html! {});
+        return page.live(&asked, &revision, || html! {}, |_| html! {});
     }
     let mut records = Vec::new();
     // Of a delivery with hundreds of events the first say enough.
@@ -63,8 +62,8 @@ pub(super) async fn view(
     } else {
         &row.kind
     };
-    live(
-        &headers,
+    page.live(
+        &asked,
         &revision,
         || part(&page, &kept, &effects, &records),
         |part| {
@@ -92,7 +91,6 @@ fn part(
         .source
         .as_deref()
         .and_then(|name| page.source(name));
-    let hide = |text: &str| page.veil.hide(text);
     let refused = why_refused(page, kept, &delivery);
     html! {
         p.lead {
@@ -101,7 +99,7 @@ fn part(
             @if effects.len() > 1 { " and " (effects.len() - 1) " more" }
         }
         @if let Some(why) = &refused {
-            section.why aria-label="Why it was refused" { h2 { "Why it was refused" } p { (hide(why)) } }
+            section.why aria-label="Why it was refused" { h2 { "Why it was refused" } p { (why) } }
         }
         @if source.is_some() && request.method == "POST" {
             form.act method="post" action={ "/deliveries/" (kept.number) "/again" } {
@@ -110,15 +108,15 @@ fn part(
         }
         h2 { "Timeline" }
         ol.timeline { (timeline(page, kept, effects)) }
-        @for (key, record) in records { (about(page, key, record.as_ref())) }
+        @for (key, record) in records { (about(key, record.as_ref())) }
         h2 { "Request" }
-        p.request { code { (request.method) " " (hide(&request.path)) @if !request.query.is_empty() { "?" (hide(&request.query)) } } " from " (request.source_ip) }
+        p.request { code { (request.method) " " (request.path) @if !request.query.is_empty() { "?" (request.query) } } " from " (request.source_ip) }
         dl.pairs.headers {
-            @for (name, value) in page.veil.headers(source, &request.headers) { dt { (name) } dd { (value) } }
+            @for (name, value) in headers(source, &request.headers) { dt { (name) } dd { (value) } }
         }
-        (body(page, &request.body))
+        (body(&request.body))
         h2 { "Answer" }
-        pre tabindex="0" { (hide(&received.reply.body)) }
+        pre tabindex="0" { (received.reply.body) }
     }
 }
 
@@ -164,9 +162,9 @@ fn timeline(page: &Page, kept: &Arrived, effects: &[(String, Effect)]) -> Markup
 }
 
 /// The body, pretty where it is JSON, and as it was sent.
-fn body(page: &Page, bytes: &[u8]) -> Markup {
+fn body(bytes: &[u8]) -> Markup {
     let shown = bytes.get(..MAX_BODY).unwrap_or(bytes);
-    let text = page.veil.hide(&String::from_utf8_lossy(shown));
+    let text = String::from_utf8_lossy(shown);
     let pretty = std::str::from_utf8(bytes)
         .ok()
         .filter(|_| bytes.len() <= MAX_BODY);
@@ -176,7 +174,7 @@ fn body(page: &Page, bytes: &[u8]) -> Markup {
         @if bytes.is_empty() {
             p.note { "Empty." }
         } @else if let Some(pretty) = pretty {
-            pre tabindex="0" { (page.veil.hide(&pretty)) }
+            pre tabindex="0" { (pretty) }
             details { summary { "As sent" } pre tabindex="0" { (text) } }
         } @else {
             pre tabindex="0" { (text) }

@@ -11,10 +11,10 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::Page;
 use super::index::{DocumentRow, Index};
 use super::layout::{count, encoded, frame, pairs, sentence};
 use super::pretty::pretty;
-use super::{IntoHtml as _, Page, live};
 
 /// How many lines a page has.
 const LINES: usize = 100;
@@ -41,10 +41,10 @@ pub(super) async fn list(
 ) -> Response {
     let index = page.index();
     let revision = page.revision(index.revision);
-    live(
+    page.live(
         &headers,
         &revision,
-        || part(&page, &index, &which),
+        || part(&index, &which),
         |part| {
             let content = html! {
                 h1.unseen { "Documents" }
@@ -62,7 +62,7 @@ pub(super) async fn list(
     )
 }
 
-fn part(page: &Page, index: &Index, which: &Which) -> Markup {
+fn part(index: &Index, which: &Which) -> Markup {
     let words = which.q.trim().to_lowercase();
     let fits = |(key, row): &(&String, &DocumentRow)| {
         words.is_empty()
@@ -94,7 +94,7 @@ fn part(page: &Page, index: &Index, which: &Which) -> Markup {
                             td.source { (row.source) }
                             td.type { (row.kind) }
                             td.event { (row.event_id) }
-                            td.state { @if row.is_deleted { span.outcome.plain { "deleted" } } @else { (page.veil.hide(&row.state)) } }
+                            td.state { @if row.is_deleted { span.outcome.plain { "deleted" } } @else { (row.state) } }
                         }
                     }
                 }
@@ -112,14 +112,13 @@ pub(super) async fn view(State(page): State<Arc<Page>>, Query(one): Query<One>) 
         Ok(Some(item)) => item,
         Ok(None) => {
             let text = "There is no document under this key: no event was applied to it.";
-            return sentence("No such document", text)
-                .into_string()
-                .into_html(StatusCode::NOT_FOUND);
+            return page.html(StatusCode::NOT_FOUND, sentence("No such document", text));
         }
         Err(why) => {
-            return sentence("The documents table does not answer", &why.to_string())
-                .into_string()
-                .into_html(StatusCode::BAD_GATEWAY);
+            return page.html(
+                StatusCode::BAD_GATEWAY,
+                sentence("The documents table does not answer", &why.to_string()),
+            );
         }
     };
     let text = |name| item.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -127,14 +126,14 @@ pub(super) async fn view(State(page): State<Arc<Page>>, Query(one): Query<One>) 
     let state = pretty(text("document")).unwrap_or_else(|| text("document").to_owned());
     let made_by = made_by(&page, text("source"), text("event_id"));
     let shown = item.keys().filter(|name| *name != "document").map(|name| {
-        let text = page.veil.hide(&readable(&item, name));
+        let text = readable(&item, name);
         (name.as_str(), html! { (text) })
     });
     let content = html! {
         p.back { a href="/documents" { "Documents" } }
         h1 { (text("document_id")) }
         @if is_deleted { p.lead { span.outcome.plain { "deleted" } " A tombstone stays, so that an older event cannot bring it back." } }
-        @else { h2 { "State" } pre tabindex="0" { (page.veil.hide(&state)) } }
+        @else { h2 { "State" } pre tabindex="0" { (state) } }
         h2 { "Made by" }
         p {
             @match made_by {
@@ -145,9 +144,10 @@ pub(super) async fn view(State(page): State<Arc<Page>>, Query(one): Query<One>) 
         h2 { "Record" }
         (pairs(shown))
     };
-    frame(text("document_id"), "Documents", &content)
-        .into_string()
-        .into_html(StatusCode::OK)
+    page.html(
+        StatusCode::OK,
+        frame(text("document_id"), "Documents", &content),
+    )
 }
 
 /// The key of the event that made a document, among those that the page knows.

@@ -9,9 +9,9 @@ use http::StatusCode;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::Page;
 use super::layout::{date, encoded, frame, kind, outcome, pairs, sentence};
 use super::row::Effect;
-use super::{IntoHtml as _, Page};
 
 /// Which event.
 #[derive(Debug, Deserialize)]
@@ -32,9 +32,7 @@ pub(super) async fn view(State(page): State<Arc<Page>>, Query(which): Query<Whic
     let effect = index.effects.get(&which.key);
     if record.is_none() && effect.is_none() {
         let text = "There is no record of this event: it was forgotten, or never arrived.";
-        return sentence("No such event", text)
-            .into_string()
-            .into_html(StatusCode::NOT_FOUND);
+        return page.html(StatusCode::NOT_FOUND, sentence("No such event", text));
     }
     let content = html! {
         p.back { a href="/" { "Deliveries" } }
@@ -48,11 +46,9 @@ pub(super) async fn view(State(page): State<Arc<Page>>, Query(which): Query<Whic
         } @else {
             p.note { "Its delivery is not kept: headers and body are remembered while the machine runs, for the last 1,000." }
         }
-        (about(&page, &which.key, record.as_ref()))
+        (about(&which.key, record.as_ref()))
     };
-    frame("Event", "Deliveries", &content)
-        .into_string()
-        .into_html(StatusCode::OK)
+    page.html(StatusCode::OK, frame("Event", "Deliveries", &content))
 }
 
 impl Page {
@@ -83,12 +79,12 @@ pub(super) fn tries(effect: &Effect) -> Markup {
 }
 
 /// The record of an event and the document that it is about.
-pub(super) fn about(page: &Page, key: &str, record: Option<&Item>) -> Markup {
+pub(super) fn about(key: &str, record: Option<&Item>) -> Markup {
     let Some(record) = record else {
         return html! { p.note { "The events table has no record of it." } };
     };
     let shown = record.iter().map(|(name, _)| {
-        let text = page.veil.hide(&readable(record, name));
+        let text = readable(record, name);
         (name.as_str(), html! { (text) })
     });
     let text = |name| {

@@ -140,7 +140,10 @@ impl Index {
 
     fn processed(&mut self, done: &Processed) {
         let Some(event) = &done.event else { return };
-        let effect = self.effects.entry(event.key.to_string()).or_default();
+        let effect = self
+            .effects
+            .entry(event.key.as_str().to_owned())
+            .or_default();
         effect.tried(done, self.tries);
         if effect.is_applied() {
             self.changed(event);

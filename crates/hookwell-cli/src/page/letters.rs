@@ -10,9 +10,9 @@ use http::StatusCode;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::Page;
 use super::layout::{count, encoded, frame, sentence, time};
 use super::recorder::Seen;
-use super::{IntoHtml as _, Page};
 
 /// How to show them.
 #[derive(Debug, Default, Deserialize)]
@@ -27,7 +27,7 @@ pub(super) struct How {
 pub(super) async fn list(State(page): State<Arc<Page>>, Query(how): Query<How>) -> Response {
     let letters = match page.look().await {
         Ok(letters) => letters,
-        Err(why) => return away(&why),
+        Err(why) => return away(&page, &why),
     };
     let content = html! {
         h1.unseen { "Dead letters" }
@@ -45,13 +45,14 @@ pub(super) async fn list(State(page): State<Arc<Page>>, Query(how): Query<How>) 
             @if letters.is_empty() {
                 p.empty { "Nothing failed. What your handler rejects, or what fails too often, waits here." }
             } @else {
-                (table(&page, &letters))
+                (table(&letters))
             }
         }
     };
-    frame("Dead letters", "Dead letters", &content)
-        .into_string()
-        .into_html(StatusCode::OK)
+    page.html(
+        StatusCode::OK,
+        frame("Dead letters", "Dead letters", &content),
+    )
 }
 
 fn question(letters: &[DeadLetter]) -> Markup {
@@ -66,7 +67,7 @@ fn question(letters: &[DeadLetter]) -> Markup {
     }
 }
 
-fn table(page: &Page, letters: &[DeadLetter]) -> Markup {
+fn table(letters: &[DeadLetter]) -> Markup {
     html! {
         table.list.letters {
             thead { tr { th { "Time, UTC" } th { "Source" } th { "Type" } th { "Event" } th { "Reason" } th { span.unseen { "Put back" } } } }
@@ -81,7 +82,7 @@ fn table(page: &Page, letters: &[DeadLetter]) -> Markup {
                         } @else {
                             td.source {} td.type {} td.id { (letter.message_id) }
                         }
-                        td.reason { (page.veil.hide(letter.why())) }
+                        td.reason { (letter.why()) }
                         td.do {
                             form method="post" action="/dead-letters/redrive" {
                                 input type="hidden" name="id" value=(letter.message_id);
@@ -114,7 +115,7 @@ pub(super) async fn redrive(State(page): State<Arc<Page>>, form: String) -> Resp
             page.recorder.caught_up().await;
             Redirect::to(&format!("/dead-letters?done={done}")).into_response()
         }
-        Err(why) => away(&why),
+        Err(why) => away(&page, &why),
     }
 }
 
@@ -145,7 +146,7 @@ impl Page {
             let at = ingest::now();
             // Before the queue has it again: process may be quick.
             if let Some(event) = &letter.event {
-                let key = event.key.to_string();
+                let key = event.key.as_str().to_owned();
                 self.recorder.tell(Seen::PutBack { key, at });
             }
             let reopened = queue.reopen(&self.admin, table, &letter, &by, at).await;
@@ -160,8 +161,9 @@ impl Page {
     }
 }
 
-fn away(why: &AdminError) -> Response {
-    sentence("The dead-letter queue does not answer", &why.to_string())
-        .into_string()
-        .into_html(StatusCode::BAD_GATEWAY)
+fn away(page: &Page, why: &AdminError) -> Response {
+    page.html(
+        StatusCode::BAD_GATEWAY,
+        sentence("The dead-letter queue does not answer", &why.to_string()),
+    )
 }

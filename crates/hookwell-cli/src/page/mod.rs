@@ -32,7 +32,7 @@ use hookwell_aws::admin::{Admin, AdminError};
 use hookwell_aws::dead_letters::DeadLetters;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use maud::Markup;
+use maud::{Markup, html};
 pub(crate) use recorder::{Arrived, Recorder, Records};
 use tokio::sync::Mutex;
 
@@ -105,6 +105,35 @@ impl Page {
         DeadLetters::of(&self.connection, &self.endpoints.queue_url).await
     }
 
+    /// A page, without secrets: here, once, for everything that anybody wrote into it.
+    fn html(&self, status: StatusCode, content: Markup) -> Response {
+        let kind = [(CONTENT_TYPE, "text/html; charset=utf-8")];
+        let text = self.veil.hide(content.into_string());
+        (status, kind, text).into_response()
+    }
+
+    /// A view that the script keeps current: to the script only its changing part, and only when it changed.
+    fn live(
+        &self,
+        headers: &HeaderMap,
+        revision: &str,
+        part: impl FnOnce() -> Markup,
+        whole: impl FnOnce(Markup) -> Markup,
+    ) -> Response {
+        let Some(known) = headers.get("x-known") else {
+            let part = html! { div #live data-revision=(revision) { (part()) } };
+            return self.html(StatusCode::OK, whole(part));
+        };
+        if known == revision {
+            return StatusCode::NO_CONTENT.into_response();
+        }
+        let mut response = self.html(StatusCode::OK, part());
+        if let Ok(revision) = revision.parse() {
+            response.headers_mut().insert("x-revision", revision);
+        }
+        response
+    }
+
     /// What the script compares to know whether its view is current.
     fn revision(&self, of: impl std::fmt::Display) -> String {
         format!("{}-{of}", self.started_at)
@@ -131,38 +160,4 @@ pub(crate) fn router(page: Arc<Page>) -> Router {
         .route("/page.svg", file("image/svg+xml", include_str!("page.svg")))
         .route_layer(axum::middleware::from_fn(guard::guard))
         .with_state(page)
-}
-
-/// A view that the script keeps current: to the script only its changing part, and only when it changed.
-fn live(
-    headers: &HeaderMap,
-    revision: &str,
-    part: impl FnOnce() -> Markup,
-    whole: impl FnOnce(Markup) -> Markup,
-) -> Response {
-    let Some(known) = headers.get("x-known") else {
-        return whole(maud::html! { div #live data-revision=(revision) { (part()) } })
-            .into_string()
-            .into_html(StatusCode::OK);
-    };
-    if known == revision {
-        return StatusCode::NO_CONTENT.into_response();
-    }
-    let mut response = part().into_string().into_html(StatusCode::OK);
-    if let Ok(revision) = revision.parse() {
-        response.headers_mut().insert("x-revision", revision);
-    }
-    response
-}
-
-/// Text as a page.
-trait IntoHtml {
-    fn into_html(self, status: StatusCode) -> Response;
-}
-
-impl IntoHtml for String {
-    fn into_html(self, status: StatusCode) -> Response {
-        let kind = [(CONTENT_TYPE, "text/html; charset=utf-8")];
-        (status, kind, self).into_response()
-    }
 }

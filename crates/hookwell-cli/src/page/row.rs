@@ -158,7 +158,7 @@ impl Row {
             reason: received.reason.as_deref().map(clip),
             keys: if is_known {
                 let events = received.events.iter();
-                events.map(|event| event.key.to_string()).collect()
+                events.map(|event| event.key.as_str().to_owned()).collect()
             } else {
                 Vec::new()
             },

@@ -12,8 +12,8 @@ use hookwell::source::Source;
 use http::StatusCode;
 use maud::{Markup, html};
 
+use super::Page;
 use super::layout::frame;
-use super::{IntoHtml as _, Page};
 use crate::request::{Draft, Signed, signed};
 use crate::trigger::HttpRequest;
 
@@ -49,9 +49,7 @@ fn show(page: &Page, code: StatusCode, problem: Option<&str>) -> Response {
             button name="what" value="own" { "Sign and send" }
         }
     };
-    frame("Send", "Send", &content)
-        .into_string()
-        .into_html(code)
+    page.html(code, frame("Send", "Send", &content))
 }
 
 fn line(source: &Source) -> Markup {

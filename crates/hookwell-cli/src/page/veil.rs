@@ -1,8 +1,11 @@
 //! What the page does not show: signatures, credentials, and the secrets of this machine wherever they turn up.
 
-use http::HeaderMap;
+use std::cmp::Reverse;
 
 use hookwell::source::{Scheme, Source};
+use http::HeaderMap;
+use maud::html;
+use serde_json::Value;
 
 use crate::local::Senders;
 
@@ -25,6 +28,9 @@ const TELLING: [&str; 12] = [
 /// What stands in place of a secret.
 const MASK: &str = "••••••••";
 
+/// The shortest text that is hidden, in bytes: shorter ones are in every page by chance.
+const MIN_SECRET: usize = 6;
+
 /// Hides secrets.
 #[derive(Debug, Default)]
 pub(super) struct Veil(Vec<String>);
@@ -36,50 +42,44 @@ impl Veil {
         let references = sources.iter().flat_map(Source::references);
         let texts = references.filter_map(|reference| secrets.fetch(reference).ok());
         let mut all = Vec::new();
-        for text in texts.filter(|text| !text.is_empty()) {
-            // As it is written in JSON and in a form.
-            let json = serde_json::Value::String(text.clone()).to_string();
-            all.push(json.trim_matches('"').to_owned());
-            all.push(form_urlencoded::byte_serialize(text.as_bytes()).collect());
-            all.push(text);
+        for text in texts.filter(|text| text.len() >= MIN_SECRET) {
+            let json = Value::String(text.clone()).to_string();
+            let json = json.trim_matches('"');
+            let form: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+            // As it stands in a page, whether it came plain, in JSON or in a form.
+            all.extend([text.as_str(), json, &form].map(|text| html! { (text) }.into_string()));
         }
-        all.sort_by_key(|text| std::cmp::Reverse(text.len()));
-        all.dedup();
+        all.sort_by_key(|text| Reverse(text.len()));
         Self(all)
     }
 
-    /// A text without secrets.
-    pub(super) fn hide(&self, text: &str) -> String {
-        let mut shown = text.to_owned();
+    /// A page without secrets.
+    pub(super) fn hide(&self, mut page: String) -> String {
         for secret in &self.0 {
-            if shown.contains(secret.as_str()) {
-                shown = shown.replace(secret.as_str(), MASK);
+            if page.contains(secret.as_str()) {
+                page = page.replace(secret.as_str(), MASK);
             }
         }
-        shown
+        page
     }
+}
 
-    /// Headers to show: name and value.
-    pub(super) fn headers(
-        &self,
-        source: Option<&Source>,
-        headers: &HeaderMap,
-    ) -> Vec<(String, String)> {
-        let signed: Vec<_> = source.map(signature_headers).unwrap_or_default();
-        let shown = headers.iter().map(|(name, value)| {
-            let name = name.as_str();
-            let value = String::from_utf8_lossy(value.as_bytes());
-            let is_proof = signed.iter().any(|it| it.eq_ignore_ascii_case(name))
-                || TELLING.iter().any(|part| name.contains(part));
-            let shown = if is_proof {
-                format!("{MASK} ({} characters)", value.chars().count())
-            } else {
-                self.hide(&value)
-            };
-            (name.to_owned(), shown)
-        });
-        shown.collect()
-    }
+/// Headers to show, name and value, without what proves somebody.
+pub(super) fn headers(source: Option<&Source>, headers: &HeaderMap) -> Vec<(String, String)> {
+    let signed: Vec<_> = source.map(signature_headers).unwrap_or_default();
+    let shown = headers.iter().map(|(name, value)| {
+        let name = name.as_str();
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let is_proof = signed.iter().any(|it| it.eq_ignore_ascii_case(name))
+            || TELLING.iter().any(|part| name.contains(part));
+        let shown = if is_proof {
+            format!("{MASK} ({} characters)", value.chars().count())
+        } else {
+            value.into_owned()
+        };
+        (name.to_owned(), shown)
+    });
+    shown.collect()
 }
 
 /// Where a source reads its signature.
