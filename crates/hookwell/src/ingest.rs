@@ -339,7 +339,6 @@ async fn remember<L: Ledger>(
 ) -> Known {
     let mut all = Known {
         reason: without_table.then(|| "keys were fetched in the time of the record".to_owned()),
-        dedup_unavailable: without_table,
         ..Known::default()
     };
     let mut is_away = without_table;

@@ -270,10 +270,34 @@ fn a_delivery_that_waited_for_a_fetch_goes_to_the_queue_without_the_table() {
     let stage = stage(SHOP, &[("ssm:/shop", text(OLD))]);
     stage.put("ssm:/shop", text(NEW));
     let new = stage.signed("shop", NEW, BODY, NOW);
-    assert_eq!(stage.status(&new, NOW), 200);
+    let received = stage.receive(&new, NOW);
+    assert_eq!(received.reply.status.as_u16(), 200);
+    assert!(
+        received.reason.is_some(),
+        "the log says that the record was left out"
+    );
+    assert!(
+        !received.dedup_unavailable,
+        "the table is not away: no alarm"
+    );
     assert_eq!((stage.ledger.len(), stage.queue.len()), (0, 1));
     assert_eq!(stage.status(&new, NOW), 200);
     assert_eq!((stage.ledger.len(), stage.queue.len()), (1, 2));
+}
+
+#[test]
+fn a_handshake_with_the_token_of_a_rotation_is_answered_at_once() {
+    let text_of = format!("{SHOP}handshake = {{ kind = \"meta\", verify_token = \"ssm:/token\" }}");
+    let [old, new] = ["the-old-token-of-the-shop", "the-new-token-of-the-shop"];
+    let stage = stage(
+        &text_of,
+        &[("ssm:/shop", text(OLD)), ("ssm:/token", text(old))],
+    );
+    stage.put("ssm:/token", text(new));
+    let mut check = stage.signed("shop", OLD, "", NOW);
+    check.method = Method::GET;
+    check.query = format!("hub.verify_token={new}&hub.challenge=7");
+    assert_eq!(stage.receive(&check, NOW).reply.body, "7");
 }
 
 /// The test key as a JWK set, under this id.

@@ -50,27 +50,32 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     options.data = arguments.data;
     tokio::runtime::Runtime::new()?.block_on(async {
         let running = local::start(options).await?;
+        // Before the first line: whoever reads it may end the machine at once.
+        let interrupted = interrupted()?;
         if arguments.json {
             println!("{}", serde_json::to_string(&running.machine)?);
         } else {
             introduce(&running.machine, &senders)?;
         }
         std::io::stdout().flush()?;
-        interrupted().await?;
+        interrupted.await;
         eprintln!("stopping");
         running.stop().await;
         Ok(ExitCode::SUCCESS)
     })
 }
 
-async fn interrupted() -> Result<()> {
+/// Resolves at Ctrl-C or a request to end. Signals count from this call on, not only from the first poll.
+fn interrupted() -> Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupted = signal(SignalKind::interrupt()).context("cannot wait for Ctrl-C")?;
     let mut terminated = signal(SignalKind::terminate()).context("cannot wait for signals")?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot wait for Ctrl-C")?,
-        _ = terminated.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
+        }
+    })
 }
 
 fn introduce(machine: &Machine, senders: &Senders) -> Result<()> {
