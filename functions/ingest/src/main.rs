@@ -1,4 +1,6 @@
 //! The ingest function: behind a function URL or API Gateway, it turns a webhook into a queued event.
+// The futures of the SDK lie deeper in each other than the compiler looks by itself.
+#![recursion_limit = "256"]
 
 use hookwell_aws::settings::process_environment;
 use hookwell_aws::telemetry;

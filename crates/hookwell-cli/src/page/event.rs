@@ -83,7 +83,7 @@ pub(super) fn about(key: &str, record: Option<&Item>) -> Markup {
     let Some(record) = record else {
         return html! { p.note { "The events table has no record of it." } };
     };
-    let shown = record.iter().map(|(name, _)| {
+    let shown = record.keys().map(|name| {
         let text = readable(record, name);
         (name.as_str(), html! { (text) })
     });

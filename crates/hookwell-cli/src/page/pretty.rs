@@ -21,7 +21,7 @@ pub(super) fn pretty(text: &str) -> Option<String> {
         match one {
             '{' | '[' => {
                 shown.push(one);
-                while rest.next_if(|next| next.is_ascii_whitespace()).is_some() {}
+                while rest.next_if(char::is_ascii_whitespace).is_some() {}
                 if let Some(end) = rest.next_if(|next| matches!(next, '}' | ']')) {
                     shown.push(end);
                 } else {
