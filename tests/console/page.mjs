@@ -1,34 +1,20 @@
 // The page of `hookwell dev`, used as a person uses it, in a real Chromium. Prints a line for each sentence that holds.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
-import { chromium } from 'playwright-core';
+import { openBrowser, startMachine, tables } from './machine.mjs';
 
-const { HOOKWELL, CHROMIUM, PROFILE, SCREENSHOTS } = process.env;
+const { SCREENSHOTS } = process.env;
 const SOURCES = ['resource', 'generic', 'stonal', 'plain'];
 const SECRET = 'the-secret-that-no-page-shows';
 
-const machine = spawn(HOOKWELL, ['dev', '--port', '0', '--json'], {
-  stdio: ['ignore', 'pipe', 'ignore'],
-  env: { ...process.env, HOOKWELL_SECRET_RESOURCE: SECRET },
-});
-const [line] = await new Promise((done) => createInterface(machine.stdout).once('line', (text) => done([text])));
-const { url, dynamodb_endpoint: tables, documents_table: documents } = JSON.parse(line);
-
-const browser = await chromium.launchPersistentContext(PROFILE, {
-  executablePath: CHROMIUM,
-  headless: true,
-  viewport: { width: 1280, height: 800 },
-  args: [
-    '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync',
-  ],
-});
+const machine = await startMachine([], { HOOKWELL_SECRET_RESOURCE: SECRET });
+const { url, documents_table: documents } = machine;
+const browser = await openBrowser();
 const page = browser.pages()[0] ?? (await browser.newPage());
 const complaints = [];
 page.on('pageerror', (error) => complaints.push(String(error)));
 page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
 
+const table = tables(machine);
 const see = (text) => page.getByText(text).first().waitFor();
 const press = (name) => page.getByRole('button', { name, exact: true }).click();
 const open = (path) => page.goto(url + path);
@@ -37,24 +23,11 @@ const rows = () => page.locator('table.list tbody tr');
 const leads = () => page.locator('.lead').innerText();
 const becomes = async (selector, text) => page.locator(selector, { hasText: text }).first().waitFor();
 
-async function table(operation, more) {
-  const answer = await fetch(tables, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/x-amz-json-1.0',
-      'x-amz-date': '20261121T000000Z',
-      'x-amz-target': `DynamoDB_20120810.${operation}`,
-      authorization: 'AWS4-HMAC-SHA256 Credential=local/20261121/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=local',
-    },
-    body: JSON.stringify({ TableName: documents, ...more }),
-  });
-  assert.equal(answer.status, 200, await answer.text());
-}
-
 /** A documents table with that key. The handler can write to one with `pk` only. */
 async function newDocumentsTable(key) {
-  await table('DeleteTable');
+  await table('DeleteTable', { TableName: documents });
   await table('CreateTable', {
+    TableName: documents,
     KeySchema: [{ AttributeName: key, KeyType: 'HASH' }],
     AttributeDefinitions: [{ AttributeName: key, AttributeType: 'S' }],
     BillingMode: 'PAY_PER_REQUEST',
@@ -74,6 +47,9 @@ const steps = {
     await open('/');
     await see('Nothing arrived yet.');
     await shoot('empty');
+    await view('Send');
+    await see('A body of your own');
+    await shoot('send');
   },
 
   'a sample of each source is sent and applied': async () => {
@@ -101,10 +77,16 @@ const steps = {
     await rows().filter({ hasText: 'generic' }).filter({ hasText: 'deleted' }).waitFor();
   },
 
-  'a forged one is refused, and the page says why': async () => {
+  'a forged one is refused': async () => {
     await view('Send');
     await press('Forged resource');
     assert.match(await leads(), /401.*unverified/);
+    await view('Deliveries');
+    await rows().first().filter({ hasText: 'resource' }).filter({ hasText: 'unverified' }).waitFor();
+  },
+
+  'the page says why it was refused': async () => {
+    await rows().first().getByRole('link').click();
     await see('Why it was refused');
     await see('made with a secret that is not here, or over another body');
     await shoot('forged');
@@ -159,18 +141,33 @@ const steps = {
     await becomes('.lead', 'applied');
   },
 
-  'a handler that fails leaves a dead letter with its reason, and redriven it is applied': async () => {
+  'the handler breaks, and what it is given is rejected': async () => {
     await newDocumentsTable('other');
     await view('Send');
     await press('Create resource');
     await becomes('.lead', 'rejected');
+    await becomes('.timeline', 'the documents table refuses the document');
+  },
+
+  'the dead letter is listed with its reason': async () => {
     await view('Dead letters');
-    await see('the documents table refuses the document');
+    await see('1 dead letter');
+    await rows().filter({ hasText: 'resource' }).filter({ hasText: 'the documents table refuses the document' }).waitFor();
     await shoot('dead-letter');
+    await page.getByRole('link', { name: /^evt_/ }).click();
+    await page.getByRole('link', { name: 'See the dead letters' }).waitFor();
+    await shoot('event');
+  },
+
+  'the handler is mended and the dead letter redriven': async () => {
     await newDocumentsTable('pk');
+    await page.getByRole('link', { name: 'See the dead letters' }).click();
     await press('Put back');
     await see('1 put back into the queue.');
     await see('Nothing failed.');
+  },
+
+  'redriven, it is applied': async () => {
     await view('Deliveries');
     await rows().first().filter({ hasText: 'resource' }).filter({ hasText: 'applied' }).waitFor();
     await rows().first().getByRole('link').click();
@@ -237,16 +234,19 @@ const steps = {
   },
 
   'at 320 px no page scrolls sideways': async () => {
-    const long = 'w'.repeat(300);
+    const long = 'w'.repeat(200);
     const body = JSON.stringify({ event: `asset${long}.created`, data: { id: long, name: long } });
     await fetch(`${url}/webhooks/plain`, { method: 'POST', headers: { 'content-type': 'application/json', 'x-long': long }, body });
     await page.setViewportSize({ width: 320, height: 640 });
     await open('/');
+    await rows().first().filter({ hasText: long }).filter({ hasText: 'applied' }).waitFor();
     const delivery = await rows().first().getByRole('link').getAttribute('href');
-    for (const path of ['/', delivery, '/documents', '/dead-letters', '/send', '/deliveries/1', '/?q=nothing']) {
+    const document = `/document?key=${encodeURIComponent(`plain#asset${long}#${long}`)}`;
+    for (const path of ['/', delivery, document, '/documents', '/dead-letters', '/send', '/deliveries/1', '/?q=nothing']) {
       await open(path);
       const [width, room] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
       assert.ok(width <= room, `${path} is ${width} px wide`);
+      assert.doesNotMatch(await page.title(), /No such doc/);
     }
     await page.setViewportSize({ width: 1280, height: 800 });
   },
@@ -290,6 +290,36 @@ const steps = {
     }
   },
 
+  'at 500 deliveries a second the open list shows every one': async () => {
+    await open('/');
+    const count = async () => Number((await page.locator('.found').innerText()).replace(/\D/g, ''));
+    const before = await count();
+    const sent = [];
+    for (let number = 0; number < 1000; number += 1) {
+      // Refused ones are in no table: only the list has them.
+      const path = number % 10 ? `/webhooks/nobody-${number}` : '/webhooks/plain';
+      const body = JSON.stringify({ event: 'asset.created', data: { id: `fast-${number}` } });
+      sent.push(fetch(url + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body }));
+      if (number % 10 === 9) await new Promise((done) => setTimeout(done, 20));
+    }
+    await Promise.all(sent);
+    await page.waitForFunction(
+      (all) => Number(document.querySelector('.found').innerText.replace(/\D/g, '')) === all,
+      before + 1000,
+    );
+    const seen = new Set();
+    for (let more = true; more; ) {
+      for (const text of await rows().allInnerTexts()) {
+        const name = /(nobody|fast)-(\d+)/.exec(text);
+        if (name) seen.add(name[2]);
+      }
+      const older = page.getByRole('link', { name: 'Older' });
+      more = (await older.count()) > 0;
+      if (more) await open(await older.getAttribute('href'));
+    }
+    assert.equal(seen.size, 1000);
+  },
+
   'the browser had nothing to complain about': async () => {
     assert.deepEqual(complaints.filter((text) => !/status of (401|403|404)/.test(text)), []);
   },
@@ -308,6 +338,6 @@ for (const [sentence, step] of Object.entries(steps)) {
   }
 }
 await browser.close();
-machine.kill('SIGINT');
+await machine.stop();
 console.log(`${Object.keys(steps).length - failed} passed, ${failed} failed`);
 process.exitCode = failed ? 1 : 0;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The page of `hookwell dev` in a real Chromium. Installs playwright-core below target/console; the browser is the
 # system's (`apt-get install chromium`). SCREENSHOTS=DIR keeps pictures at 1280 and 320 px there.
+# `--speed` measures it with 100,000 events in place of that, and prints the figures.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 tests=$PWD/tests/console
@@ -17,7 +18,7 @@ for tool in node npm "${CHROMIUM:-chromium}"; do
   fi
 done
 if [ ! -x "$HOOKWELL" ]; then
-  printf 'no binary at %s: cargo build -p hookwell-cli, or set HOOKWELL\n' "$HOOKWELL"
+  printf 'no binary at %s: cargo build, or set HOOKWELL\n' "$HOOKWELL"
   exit 1
 fi
 
@@ -30,8 +31,8 @@ if ! cmp -s "$tests/package-lock.json" installed.json; then
   cp "$tests/package-lock.json" installed.json
 fi
 # A module looks for packages beside itself.
-cp "$tests/page.mjs" .
+cp "$tests"/*.mjs .
 PROFILE=$(mktemp -d)
 export PROFILE
-trap 'rm -rf "$PROFILE"' EXIT
-node page.mjs
+trap 'rm -rf "$PROFILE" "$PROFILE-data"' EXIT
+if [ "${1:-}" = --speed ]; then node speed.mjs; else node page.mjs; fi

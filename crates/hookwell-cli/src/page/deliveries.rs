@@ -11,9 +11,9 @@ use maud::{Markup, html};
 
 use super::filter::Filter;
 use super::index::Index;
-use super::layout::{count, encoded, frame, millis, outcome, select, status, time};
+use super::layout::{count, frame, millis, outcome, select, status, time};
 use super::row::{OUTCOMES, Row};
-use super::{Page, charts};
+use super::{Page, charts, event};
 
 /// Charts move on with the clock, this often in milliseconds.
 const TICK: i64 = 5_000;
@@ -132,7 +132,10 @@ fn line(index: &Index, row: &Row) -> Markup {
             td.source { (row.source) }
             td.type title=(row.kind) { (row.kind) }
             td.code { @if let Some(code) = row.status { (status(code)) } }
-            td.end title=[reason] { (outcome(name)) @if many > 1 { " ×" (many) } }
+            td.end title=[reason] {
+                (outcome(name)) @if many > 1 { " ×" (many) }
+                @if let Some(reason) = reason { " " span.reason { (reason) } }
+            }
             td.document title=(row.document_id) { (row.document_id) }
             td.id title=(row.event_id) { (row.event_id) }
             td.number.ack { @if let Some(ack) = row.ack { (millis(ack)) } }
@@ -146,7 +149,7 @@ fn line(index: &Index, row: &Row) -> Markup {
 fn address(row: &Row) -> String {
     match (row.number, row.keys.first()) {
         (Some(number), _) => format!("/deliveries/{number}"),
-        (None, Some(key)) => format!("/event?key={}", encoded(key)),
+        (None, Some(key)) => event::address(key),
         (None, None) => "/".to_owned(),
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Redirect, Response};
 use hookwell::delivery::Delivery;
 use hookwell::reply::Receipt;
 use hookwell_aws::admin::Item;
@@ -12,11 +12,11 @@ use http::{Method, StatusCode};
 use maud::{Markup, html};
 
 use super::Page;
-use super::event::{about, tries};
+use super::event::{self, about, tries};
 use super::layout::{date, frame, kind, millis, outcome, sentence, status};
 use super::pretty;
 use super::recorder::Arrived;
-use super::row::Effect;
+use super::row::{Effect, Row};
 use super::veil::headers;
 use crate::explain::explain;
 
@@ -40,9 +40,12 @@ pub(super) async fn view(
             .collect();
         (index.delivery(number), row, effects)
     };
-    let (Some(kept), Some(row)) = (kept, row) else {
-        let text = "It is not kept any more: the last 1,000 deliveries are remembered while the machine runs.";
+    let Some(row) = row else {
+        let text = "Deliveries are remembered while the machine runs, and this is none of them.";
         return page.html(StatusCode::NOT_FOUND, sentence("No such delivery", text));
+    };
+    let Some(kept) = kept else {
+        return not_kept(&page, &row);
     };
     let changes: usize = effects.iter().map(|(_, effect)| effect.tries.len()).sum();
     let revision = page.revision(format_args!("{number}-{changes}"));
@@ -55,7 +58,7 @@ pub(super) async fn view(
     let mut records = Vec::new();
     // Of a delivery with hundreds of events the first say enough.
     for (key, _) in effects.iter().take(10) {
-        records.push((key.as_str(), page.record(key).await));
+        records.push(page.record(key).await);
     }
     let title = if row.kind.is_empty() {
         "Delivery"
@@ -77,11 +80,32 @@ pub(super) async fn view(
     )
 }
 
+/// Of an older delivery there is its event, or, where it was refused, no more than its line.
+fn not_kept(page: &Page, row: &Row) -> Response {
+    if let Some(key) = row.keys.first() {
+        return Redirect::to(&event::address(key)).into_response();
+    }
+    let content = html! {
+        p.back { a href="/" { "Deliveries" } }
+        h1 { "Delivery" }
+        p.lead {
+            @if let Some(code) = row.status { (status(code)) " " }
+            @if let Some(receipt) = row.receipt { (outcome(receipt.name())) }
+        }
+        @if let Some(reason) = &row.reason {
+            section.why aria-label="Why" { h2 { "Why" } p { (reason) } }
+        }
+        p { (row.source) " at " (date(row.at)) }
+        p.note { "Headers and body are remembered for the last 1,000 deliveries." }
+    };
+    page.html(StatusCode::OK, frame("Delivery", "Deliveries", &content))
+}
+
 fn part(
     page: &Page,
     kept: &Arrived,
     effects: &[(String, Effect)],
-    records: &[(&str, Option<Item>)],
+    records: &[Option<Item>],
 ) -> Markup {
     let Arrived {
         request, received, ..
@@ -106,17 +130,23 @@ fn part(
                 button { "Send again, signed anew" }
             }
         }
-        h2 { "Timeline" }
-        ol.timeline { (timeline(page, kept, effects)) }
-        @for (key, record) in records { (about(key, record.as_ref())) }
-        h2 { "Request" }
-        p.request { code { (request.method) " " (request.path) @if !request.query.is_empty() { "?" (request.query) } } " from " (request.source_ip) }
-        dl.pairs.headers {
-            @for (name, value) in headers(source, &request.headers) { dt { (name) } dd { (value) } }
+        div.sides {
+            div {
+                h2 { "Timeline" }
+                ol.timeline { (timeline(page, kept, effects)) }
+                @for record in records { (about(record.as_ref())) }
+            }
+            div {
+                (body(&request.body))
+                h2 { "Request" }
+                p.request { code { (request.method) " " (request.path) @if !request.query.is_empty() { "?" (request.query) } } " from " (request.source_ip) }
+                dl.pairs {
+                    @for (name, value) in headers(source, &request.headers) { dt { (name) } dd { (value) } }
+                }
+                h2 { "Answer" }
+                pre tabindex="0" { (received.reply.body) }
+            }
         }
-        (body(&request.body))
-        h2 { "Answer" }
-        pre tabindex="0" { (received.reply.body) }
     }
 }
 

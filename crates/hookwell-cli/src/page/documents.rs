@@ -5,16 +5,15 @@ use std::sync::Arc;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use hookwell_aws::admin::readable;
 use http::StatusCode;
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Page;
 use super::index::{DocumentRow, Index};
 use super::layout::{count, encoded, frame, pairs, sentence};
 use super::pretty::pretty;
+use super::{Page, event};
 
 /// How many lines a page has.
 const LINES: usize = 100;
@@ -125,24 +124,23 @@ pub(super) async fn view(State(page): State<Arc<Page>>, Query(one): Query<One>) 
     let is_deleted = item.get("deleted") == Some(&Value::Bool(true));
     let state = pretty(text("document")).unwrap_or_else(|| text("document").to_owned());
     let made_by = made_by(&page, text("source"), text("event_id"));
-    let shown = item.keys().filter(|name| *name != "document").map(|name| {
-        let text = readable(&item, name);
-        (name.as_str(), html! { (text) })
-    });
     let content = html! {
         p.back { a href="/documents" { "Documents" } }
         h1 { (text("document_id")) }
+        div.sides { div {
         @if is_deleted { p.lead { span.outcome.plain { "deleted" } " A tombstone stays, so that an older event cannot bring it back." } }
         @else { h2 { "State" } pre tabindex="0" { (state) } }
         h2 { "Made by" }
         p {
             @match made_by {
-                Some(key) => { a href={ "/event?key=" (encoded(&key)) } { "event " (text("event_id")) } }
+                Some(key) => { a href=(event::address(&key)) { "event " (text("event_id")) } }
                 None => { "event " (text("event_id")) }
             }
         }
-        h2 { "Record" }
-        (pairs(shown))
+        } div {
+            h2 { "Record" }
+            (pairs(&item, |name| name != "document"))
+        } }
     };
     page.html(
         StatusCode::OK,

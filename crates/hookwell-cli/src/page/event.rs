@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
-use hookwell_aws::admin::{Item, readable};
+use hookwell_aws::admin::Item;
 use http::StatusCode;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -19,36 +20,75 @@ pub(super) struct Which {
     key: String,
 }
 
-pub(super) async fn view(State(page): State<Arc<Page>>, Query(which): Query<Which>) -> Response {
+/// Where an event is shown.
+pub(super) fn address(key: &str) -> String {
+    format!("/event?key={}", encoded(key))
+}
+
+pub(super) async fn view(
+    State(page): State<Arc<Page>>,
+    Query(which): Query<Which>,
+    asked: HeaderMap,
+) -> Response {
+    let (effect, deliveries) = {
+        let index = page.index();
+        let effect = index.effects.get(&which.key).cloned();
+        (effect, index.deliveries_of(&which.key))
+    };
     let record = page.record(&which.key).await;
-    let index = page.index();
-    let has_it = |row: &&super::row::Row| row.keys.contains(&which.key);
-    let numbers: Vec<_> = index
-        .rows
-        .iter()
-        .filter(has_it)
-        .filter_map(|row| row.number)
-        .collect();
-    let effect = index.effects.get(&which.key);
     if record.is_none() && effect.is_none() {
         let text = "There is no record of this event: it was forgotten, or never arrived.";
         return page.html(StatusCode::NOT_FOUND, sentence("No such event", text));
     }
-    let content = html! {
-        p.back { a href="/" { "Deliveries" } }
-        h1 { "Event" }
-        @if let Some(effect) = effect {
-            p.lead { (outcome(effect.outcome)) @if let Some(reason) = &effect.reason { " " (reason) } }
-            @if !effect.tries.is_empty() { ol.timeline { (tries(effect)) } }
+    let effect = effect.or_else(|| record.as_ref().map(Effect::of_record));
+    let effect = effect.unwrap_or_default();
+    let state = format_args!(
+        "{}-{}-{}",
+        effect.outcome,
+        effect.tries.len(),
+        deliveries.len()
+    );
+    let revision = page.revision(state);
+    page.live(
+        &asked,
+        &revision,
+        || part(&effect, &deliveries, record.as_ref()),
+        |part| {
+            let content = html! {
+                p.back { a href="/" { "Deliveries" } }
+                h1 { "Event" }
+                (part)
+            };
+            frame("Event", "Deliveries", &content)
+        },
+    )
+}
+
+fn part(effect: &Effect, deliveries: &[u64], record: Option<&Item>) -> Markup {
+    html! {
+        p.lead { (outcome(effect.outcome)) @if let Some(reason) = &effect.reason { " " span.reason { (reason) } } }
+        div.act { (actions(effect)) }
+        @if !effect.tries.is_empty() {
+            h2 { "Timeline" }
+            ol.timeline { (tries(effect)) }
         }
-        @if !numbers.is_empty() {
-            p { "Came with " @for number in numbers { a href={ "/deliveries/" (number) } { "delivery " (number) } " " } }
+        (about(record))
+        h2 { "Deliveries" }
+        @if deliveries.is_empty() {
+            p.note { "Headers and body are not kept: they are remembered while the machine runs, for the last 1,000 deliveries." }
         } @else {
-            p.note { "Its delivery is not kept: headers and body are remembered while the machine runs, for the last 1,000." }
+            p { @for number in deliveries { a href={ "/deliveries/" (number) } { "delivery " (number) } " " } }
         }
-        (about(&which.key, record.as_ref()))
-    };
-    page.html(StatusCode::OK, frame("Event", "Deliveries", &content))
+    }
+}
+
+/// What to do about an event.
+fn actions(effect: &Effect) -> Markup {
+    html! {
+        @if ["rejected", "out of tries"].contains(&effect.outcome) {
+            a.button href="/dead-letters" { "See the dead letters" }
+        }
+    }
 }
 
 impl Page {
@@ -79,32 +119,21 @@ pub(super) fn tries(effect: &Effect) -> Markup {
 }
 
 /// The record of an event and the document that it is about.
-pub(super) fn about(key: &str, record: Option<&Item>) -> Markup {
+pub(super) fn about(record: Option<&Item>) -> Markup {
     let Some(record) = record else {
         return html! { p.note { "The events table has no record of it." } };
     };
-    let shown = record.keys().map(|name| {
-        let text = readable(record, name);
-        (name.as_str(), html! { (text) })
-    });
     let text = |name| {
-        record
-            .get(name)
-            .and_then(serde_json::Value::as_str)
-            .unwrap_or_default()
+        let value = record.get(name).and_then(serde_json::Value::as_str);
+        value.unwrap_or_default()
     };
-    let document = format!(
-        "{}#{}#{}",
-        text("source"),
-        text("document_type"),
-        text("document_id")
-    );
+    let [source, kind, id] = ["source", "document_type", "document_id"].map(text);
+    let document = encoded(&format!("{source}#{kind}#{id}"));
     html! {
         h2 { "Record" }
-        (pairs(shown))
-        @if !text("document_id").is_empty() && text("operation") != "other" {
-            p { "Document " a href={ "/document?key=" (encoded(&document)) } { (text("document_id")) } }
+        (pairs(record, |_| true))
+        @if !id.is_empty() && text("operation") != "other" {
+            p { "Document " a href={ "/document?key=" (document) } { (id) } }
         }
-        p.note { "Key " code { (key) } }
     }
 }

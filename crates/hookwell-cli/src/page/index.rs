@@ -97,6 +97,16 @@ impl Index {
         self.kept.iter().rev().find(is_it).cloned()
     }
 
+    /// The deliveries of an event that are still kept, newest first.
+    pub(super) fn deliveries_of(&self, key: &str) -> Vec<u64> {
+        let kept = self.kept.iter().rev();
+        let with_it = kept.filter(|kept| {
+            let mut events = kept.received.events.iter();
+            events.any(|event| event.key.as_str() == key)
+        });
+        with_it.map(|kept| kept.number).collect()
+    }
+
     /// The line of a delivery.
     pub(super) fn row(&self, number: u64) -> Option<&Row> {
         self.rows

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hookwell::time::{Millis, to_rfc3339};
+use hookwell_aws::admin::{Item, readable};
 use maud::{DOCTYPE, Markup, html};
 
 /// The views that the frame leads to, with their addresses.
@@ -136,11 +137,13 @@ pub(super) fn count(number: usize) -> String {
     text
 }
 
-/// The names and values of something, a line each.
-pub(super) fn pairs<'t>(all: impl IntoIterator<Item = (&'t str, Markup)>) -> Markup {
+/// The attributes of an item, a line each; those with nothing in them are left out.
+pub(super) fn pairs(item: &Item, is_shown: impl Fn(&str) -> bool) -> Markup {
+    let names = item.keys().filter(|name| is_shown(name));
+    let pairs = names.map(|name| (name, readable(item, name)));
     html! {
         dl.pairs {
-            @for (name, value) in all {
+            @for (name, value) in pairs.filter(|(_, value)| !value.is_empty()) {
                 dt { (name) }
                 dd { (value) }
             }

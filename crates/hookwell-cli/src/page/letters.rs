@@ -10,9 +10,9 @@ use http::StatusCode;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::Page;
-use super::layout::{count, encoded, frame, sentence, time};
+use super::layout::{count, frame, sentence, time};
 use super::recorder::Seen;
+use super::{Page, event};
 
 /// How to show them.
 #[derive(Debug, Default, Deserialize)]
@@ -75,10 +75,10 @@ fn table(letters: &[DeadLetter]) -> Markup {
                 @for letter in letters {
                     tr {
                         td.time { @if let Some(at) = letter.sent_at { (time(at)) } }
-                        @if let Some(event) = &letter.event {
-                            td.source { (event.source) }
-                            td.type { (event.kind) }
-                            td.id { a href={ "/event?key=" (encoded(event.key.as_str())) } { (event.id) } }
+                        @if let Some(one) = &letter.event {
+                            td.source { (one.source) }
+                            td.type { (one.kind) }
+                            td.id { a href=(event::address(one.key.as_str())) { (one.id) } }
                         } @else {
                             td.source {} td.type {} td.id { (letter.message_id) }
                         }
