@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use hookwell_aws::admin::Item;
+use hookwell_aws::admin::{Item, readable};
 use http::StatusCode;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -49,6 +49,8 @@ pub(super) async fn view(
         deliveries.len()
     );
     let revision = page.revision(state);
+    let kind = record.as_ref().map(|record| readable(record, "type"));
+    let title = kind.as_deref().unwrap_or("Event");
     page.live(
         &asked,
         &revision,
@@ -56,10 +58,10 @@ pub(super) async fn view(
         |part| {
             let content = html! {
                 p.back { a href="/" { "Deliveries" } }
-                h1 { "Event" }
+                h1 { (title) }
                 (part)
             };
-            frame("Event", "Deliveries", &content)
+            frame(title, "Deliveries", &content)
         },
     )
 }
@@ -68,16 +70,20 @@ fn part(effect: &Effect, deliveries: &[u64], record: Option<&Item>) -> Markup {
     html! {
         p.lead { (outcome(effect.outcome)) @if let Some(reason) = &effect.reason { " " span.reason { (reason) } } }
         div.act { (actions(effect)) }
-        @if !effect.tries.is_empty() {
-            h2 { "Timeline" }
-            ol.timeline { (tries(effect)) }
-        }
-        (about(record))
-        h2 { "Deliveries" }
-        @if deliveries.is_empty() {
-            p.note { "Headers and body are not kept: they are remembered while the machine runs, for the last 1,000 deliveries." }
-        } @else {
-            p { @for number in deliveries { a href={ "/deliveries/" (number) } { "delivery " (number) } " " } }
+        div.sides {
+            div { (about(record)) }
+            div {
+                @if !effect.tries.is_empty() {
+                    h2 { "Timeline" }
+                    ol.timeline { (tries(effect)) }
+                }
+                h2 { "Deliveries" }
+                @if deliveries.is_empty() {
+                    p.note { "Headers and body are remembered while the machine runs, for the last 1,000 deliveries." }
+                } @else {
+                    p { @for number in deliveries { a href={ "/deliveries/" (number) } { "delivery " (number) } " " } }
+                }
+            }
         }
     }
 }
