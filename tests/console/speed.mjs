@@ -5,7 +5,7 @@ const EVENTS = 100_000;
 const DOCUMENTS = 20_000;
 const SOURCES = ['resource', 'generic', 'stonal', 'plain'];
 const ENDS = [['applied'], ['stale'], ['ignored'], ['rejected', 'the event names no document']];
-const data = ['--data', `${process.env.PROFILE}-data`];
+const data = ['--data', process.env.DATA];
 const millis = (time) => `${time.toFixed(time < 10 ? 1 : 0)} ms`.padStart(9);
 const seconds = (since) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
 

@@ -34,7 +34,7 @@ pub(super) async fn view(
         let keys = row.iter().flat_map(|row| row.keys.clone());
         let effects: Vec<_> = keys
             .map(|key| {
-                let effect = index.effects.get(&key).cloned().unwrap_or_default();
+                let effect = index.effects.of(&key).cloned().unwrap_or_default();
                 (key, effect)
             })
             .collect();

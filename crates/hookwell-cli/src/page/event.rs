@@ -32,7 +32,7 @@ pub(super) async fn view(
 ) -> Response {
     let (effect, deliveries) = {
         let index = page.index();
-        let effect = index.effects.get(&which.key).cloned();
+        let effect = index.effects.of(&which.key).cloned();
         (effect, index.deliveries_of(&which.key))
     };
     let record = page.record(&which.key).await;

@@ -1,11 +1,10 @@
 //! Which lines to show. It is the query of the address, so that a reload and a bookmark keep it.
 
-use std::collections::HashMap;
-
 use serde::Deserialize;
 
+use super::effects::Effects;
 use super::index::Index;
-use super::row::{Effect, Row};
+use super::row::Row;
 
 /// How many lines a page has.
 const LINES: usize = 100;
@@ -58,7 +57,7 @@ impl Filter {
         Lines { rows, found, older }
     }
 
-    fn admits(&self, row: &Row, words: &str, effects: &HashMap<String, Effect>) -> bool {
+    fn admits(&self, row: &Row, words: &str, effects: &Effects) -> bool {
         if !self.source.is_empty() && self.source != row.source {
             return false;
         }

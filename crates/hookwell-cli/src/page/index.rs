@@ -1,7 +1,8 @@
 //! What the page knows: filled once from the tables and kept current by what the machine tells, so that no view of it
 //! reads a whole table.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use hookwell::document::change;
@@ -10,6 +11,7 @@ use hookwell::process::Processed;
 use hookwell_aws::admin::Item;
 use serde_json::Value;
 
+use super::effects::Effects;
 use super::recorder::{Arrived, Seen};
 use super::row::{Effect, Row, clip};
 
@@ -40,7 +42,7 @@ pub(super) struct Index {
     /// Oldest first.
     pub(super) rows: VecDeque<Row>,
     /// By the event's key.
-    pub(super) effects: HashMap<String, Effect>,
+    pub(super) effects: Effects,
     /// By the document's key.
     pub(super) documents: BTreeMap<String, DocumentRow>,
     /// Whether the tables were read.
@@ -59,7 +61,7 @@ impl Index {
     pub(super) fn new() -> Self {
         Self {
             rows: VecDeque::new(),
-            effects: HashMap::new(),
+            effects: Effects::default(),
             documents: BTreeMap::new(),
             is_filled: false,
             revision: 0,
@@ -74,7 +76,7 @@ impl Index {
         match seen {
             Seen::Arrived(arrived) => self.arrived(*arrived),
             Seen::Processed(done) => self.processed(&done),
-            Seen::PutBack { key, at } => self.effects.entry(key).or_default().put_back(at),
+            Seen::PutBack { key, at } => self.effects.change(&key, |effect| effect.put_back(at)),
             Seen::Stored {
                 events,
                 documents,
@@ -116,11 +118,7 @@ impl Index {
     }
 
     fn arrived(&mut self, mut arrived: Arrived) {
-        let row = Row::of_delivery(&arrived);
-        for key in &row.keys {
-            self.effects.entry(key.clone()).or_default();
-        }
-        self.push(row);
+        self.push(Row::of_delivery(&arrived));
         // The body is in the request already.
         for event in &mut arrived.received.events {
             event.body.0 = Vec::new();
@@ -136,6 +134,7 @@ impl Index {
     }
 
     fn push(&mut self, mut row: Row) {
+        row.places = row.keys.iter().map(|key| self.effects.hold(key)).collect();
         row.place = self.next;
         self.next = self.next.saturating_add(1);
         self.rows.push_back(row);
@@ -143,19 +142,20 @@ impl Index {
             && let Some(oldest) = self.rows.pop_front()
         {
             for key in &oldest.keys {
-                self.effects.remove(key);
+                self.effects.let_go(key);
             }
         }
     }
 
     fn processed(&mut self, done: &Processed) {
         let Some(event) = &done.event else { return };
-        let effect = self
-            .effects
-            .entry(event.key.as_str().to_owned())
-            .or_default();
-        effect.tried(done, self.tries);
-        if effect.is_applied() {
+        let tries = self.tries;
+        let mut is_applied = false;
+        self.effects.change(event.key.as_str(), |effect| {
+            effect.tried(done, tries);
+            is_applied = effect.is_applied();
+        });
+        if is_applied {
             self.changed(event);
         }
     }
@@ -185,23 +185,21 @@ impl Index {
     /// What was there before the start goes before everything else.
     fn stored(&mut self, events: &[Item], documents: &[Item]) {
         let known: HashSet<_> = self.rows.iter().flat_map(|row| row.keys.clone()).collect();
-        let mut rows: Vec<_> = events.iter().map(Row::of_record).collect();
-        let mut effects: Vec<_> = events.iter().map(Effect::of_record).collect();
-        for (row, effect) in rows.iter().zip(effects.drain(..)) {
-            for key in &row.keys {
-                if !known.contains(key) {
-                    self.effects.insert(key.clone(), effect.clone());
-                }
-            }
-        }
-        rows.retain(|row| !row.keys.iter().any(|key| known.contains(key)));
-        rows.sort_by_key(|row| row.at);
+        let is_new = |row: &Row| !row.keys.iter().any(|key| known.contains(key));
+        let rows = events.iter().map(|item| (Row::of_record(item), item));
+        let mut rows: Vec<_> = rows.filter(|(row, _)| is_new(row)).collect();
+        rows.sort_by_key(|(row, _)| Reverse(row.at));
+        rows.truncate(ROWS.saturating_sub(self.rows.len()));
         let mut place = self.rows.front().map_or(0, |row| row.place);
-        for mut row in rows
-            .into_iter()
-            .rev()
-            .take(ROWS.saturating_sub(self.rows.len()))
-        {
+        for (mut row, item) in rows {
+            for key in &row.keys {
+                // What the machine told since is newer than what was read.
+                if self.effects.of(key).is_none() {
+                    let stored = Effect::of_record(item);
+                    self.effects.change(key, |effect| *effect = stored);
+                }
+                row.places.push(self.effects.hold(key));
+            }
             place = place.saturating_sub(1);
             row.place = place;
             self.rows.push_front(row);

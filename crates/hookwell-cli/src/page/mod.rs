@@ -7,6 +7,7 @@ mod charts;
 mod deliveries;
 mod delivery;
 mod documents;
+mod effects;
 mod event;
 mod fill;
 mod filter;

@@ -1,6 +1,5 @@
 //! One line of the list: a delivery as it was answered, or, from before the start, an event of the table.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use hookwell::delivery::Delivery;
@@ -12,6 +11,7 @@ use hookwell::time::Millis;
 use hookwell_aws::admin::Item;
 use serde_json::Value;
 
+use super::effects::Effects;
 use super::recorder::Arrived;
 
 /// The longest text of a sender that a line keeps, in characters.
@@ -35,6 +35,8 @@ pub(super) struct Row {
     pub(super) reason: Option<String>,
     /// The keys of its events.
     pub(super) keys: Vec<String>,
+    /// Where what became of them is.
+    pub(super) places: Vec<usize>,
     /// What a search looks through, in small letters.
     text: String,
 }
@@ -205,6 +207,7 @@ impl Row {
             ack: None,
             reason: None,
             keys: Vec::new(),
+            places: Vec::new(),
             text: text.to_lowercase(),
             source,
             kind,
@@ -227,18 +230,16 @@ impl Row {
     }
 
     /// What became of it, in a word, and the effect that says so.
-    pub(super) fn outcome<'e>(
-        &self,
-        effects: &'e HashMap<String, Effect>,
-    ) -> (&'static str, Option<&'e Effect>) {
+    pub(super) fn outcome<'e>(&self, effects: &'e Effects) -> (&'static str, Option<&'e Effect>) {
         if let Some(receipt) = self.receipt
             && !matches!(receipt, Receipt::Received | Receipt::Quarantined)
         {
             return (receipt.name(), None);
         }
-        let known = self.keys.iter().filter_map(|key| effects.get(key));
-        let rank = |effect: &&Effect| OUTCOMES.iter().position(|name| *name == effect.outcome);
-        let worst = known.min_by_key(rank);
+        let known = self.places.iter().filter_map(|place| effects.at(*place));
+        let rank = |effect: &Effect| OUTCOMES.iter().position(|name| *name == effect.outcome);
+        let worse = |one, other| if rank(other) < rank(one) { other } else { one };
+        let worst = known.reduce(worse);
         let none = if self.keys.is_empty() {
             "received"
         } else {
@@ -248,18 +249,15 @@ impl Row {
     }
 
     /// From the request to the last effect, once there is nothing left to wait for.
-    pub(super) fn to_effect(&self, effects: &HashMap<String, Effect>) -> Option<Duration> {
+    pub(super) fn to_effect(&self, effects: &Effects) -> Option<Duration> {
         if !matches!(
             self.receipt,
             None | Some(Receipt::Received | Receipt::Quarantined)
         ) {
             return None;
         }
-        let ends = self
-            .keys
-            .iter()
-            .map(|key| effects.get(key).and_then(|effect| effect.ended_at));
-        let ends: Option<Vec<_>> = ends.collect();
+        let effects = self.places.iter().map(|place| effects.at(*place));
+        let ends: Option<Vec<_>> = effects.map(|effect| effect?.ended_at).collect();
         let took = ends?.into_iter().max()?.saturating_sub(self.at);
         Some(Duration::from_millis(u64::try_from(took).unwrap_or(0)))
     }
