@@ -195,6 +195,17 @@ const steps = {
     await see('2 put back into the queue.');
   },
 
+  'an event that was kept is replayed, and is applied without overwriting anything newer': async () => {
+    await view('Send');
+    await press('Create generic');
+    await becomes('.lead', 'applied');
+    await page.getByRole('link', { name: /^event / }).click();
+    await press('Replay');
+    await becomes('.timeline', 'put back');
+    await becomes('.lead', 'applied');
+    await becomes('.pairs', 'reopened_by');
+  },
+
   'everything can be done with a keyboard': async () => {
     await open('/');
     await page.keyboard.press('Tab');

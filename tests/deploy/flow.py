@@ -22,7 +22,8 @@ def new_document(word):
 
 def records(stack):
     """The records of the events table by event id."""
-    return {record["event_id"]: record for record in stack.items("EventsTableName").values()}
+    items = stack.items("EventsTableName").values()
+    return {item["event_id"]: item for item in items if "event_id" in item}
 
 
 def document(stack, identity):
@@ -89,6 +90,35 @@ def rejected(stack, sender):
     reason = finished(stack, sent, outcomes=("rejected",))["reason"]
     message = dead_letter(stack, sent["id"])
     expect(message["MessageAttributes"]["reason"]["StringValue"], reason, "the reason")
+
+
+def kept(stack, sender):
+    """Events of a source that keeps them are applied again with `replay`, also one that no message can hold."""
+    for word, attachment in [("small", ""), ("large", "x" * 3_000_000)]:
+        sent = event_without_time(new_document(word)) | {"attachment": attachment}
+        expect(sender.post(sent, source="generic"), RECEIVED, f"the {word} event")
+        before = finished(stack, sent)
+        expect(stack.hookwell("replay", sent["id"]), "1 put into the queue\n", "replay")
+        again = lambda: _ended(records(stack)[sent["id"]])["finished_at"] > before["finished_at"]
+        eventually(f"the {word} event is applied again", lambda: _ended(records(stack)[sent["id"]]) and again())
+        after = finished(stack, sent)
+        expect("reopened_by" in after, True, "who replayed it")
+
+
+def redriven(stack, sender):
+    """A dead letter is shown with its reason and put back with `dlq`."""
+    sent = event("created", new_document("rejected"))
+    del sent["data"]["object"]["id"]
+    expect(sender.post(sent), RECEIVED, "the event")
+    before = finished(stack, sent, outcomes=("rejected",))
+    line = json.loads(eventually("dlq list shows it", lambda: stack.hookwell("dlq", "list", "--json")))
+    expect((line["event_id"], line["reason"]), (sent["id"], before["reason"]), "dlq list")
+    shown = json.loads(stack.hookwell("dlq", "show", sent["id"], "--json"))
+    expect(json.loads(shown["body"]), sent, "dlq show")
+    stack.hookwell("dlq", "redrive", sent["id"])
+    again = lambda: records(stack)[sent["id"]]["finished_at"] > before["finished_at"]
+    eventually("it was tried again", again)
+    dead_letter(stack, sent["id"])
 
 
 def dead_letter(stack, part):
@@ -235,7 +265,9 @@ def command_line(stack, sender):
 
 
 def deleted(stack):
-    """Nothing of the stack is left but the documents."""
+    """Nothing of the stack is left but the documents and the bucket."""
     expect(stack.client("lambda").list_functions()["Functions"], [], "functions")
     expect(stack.client("sqs").list_queues().get("QueueUrls", []), [], "queues")
+    buckets = [bucket["Name"] for bucket in stack.client("s3").list_buckets()["Buckets"]]
+    expect(stack.outputs["BucketName"] in buckets, True, "the bucket stays")
     expect(stack.client("dynamodb").list_tables()["TableNames"], [stack.outputs["DocumentsTableName"]], "tables")

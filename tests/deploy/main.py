@@ -83,6 +83,10 @@ def main(wanted):
             print(f"     {flow.rush(stack, list(senders.values()))} of them had to be repeated after a 503")
         with steps.step("hookwell events and documents show the same"):
             flow.command_line(stack, url)
+        with steps.step("hookwell dlq shows a dead letter and puts it back"):
+            flow.redriven(stack, url)
+        with steps.step("hookwell replay applies a kept event again, also one of 3 MB"):
+            flow.kept(stack, url)
         with steps.step("a secret that is changed in its store counts at once"):
             stores.use(stack)
             stores.rotate(stack, url)

@@ -38,6 +38,7 @@ def everything(stack, sender):
     flow.duplicate(stack, sender)
     flow.without_time(stack, sender)
     flow.rejected(stack, sender)
+    flow.kept(stack, sender)
     flow.comes_back(stack, sender)
 
 

@@ -31,6 +31,7 @@ TOOL = {
     "HOOKWELL_EVENTS_TABLE": "EventsTableName",
     "HOOKWELL_DOCUMENTS_TABLE": "DocumentsTableName",
     "HOOKWELL_QUEUE_URL": "QueueUrl",
+    "HOOKWELL_BUCKET": "BucketName",
 }
 
 

@@ -7,13 +7,14 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType, TimeToLiveSpecification,
 };
 use aws_sdk_sqs::types::QueueAttributeName;
-use hookwell::event::Key;
+use hookwell::event::{Event, Key};
 use hookwell::ledger::Status;
 use hookwell::time::{Millis, to_rfc3339};
 use serde_json::{Number, Value};
 
+use crate::bucket::{Bucket, expand};
 use crate::connection::{Connection, Limits, reason};
-use crate::ledger::{TTL_ATTRIBUTE, number, text};
+use crate::ledger::{KEPT, TTL_ATTRIBUTE, kept_key, number, text};
 
 /// A call failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -219,7 +220,7 @@ impl Admin {
             .map_err(|error| failed("sending a message", reason(&error)))
     }
 
-    /// Every item of a table whose `attribute` is `value`, or every item. Reads the whole table: for a person's eyes
+    /// Every item of a table whose `attribute` is `value`, or every item, but for whole events that are kept. Reads the whole table: for a person's eyes
     /// and tests, not for programs.
     ///
     /// # Errors
@@ -238,9 +239,12 @@ impl Admin {
                 .scan()
                 .table_name(table)
                 .set_exclusive_start_key(start);
+            request = request
+                .filter_expression("attribute_not_exists(#kept)")
+                .expression_attribute_names("#kept", KEPT);
             if let Some((attribute, value)) = filter {
                 request = request
-                    .filter_expression("#attribute = :value")
+                    .filter_expression("attribute_not_exists(#kept) AND #attribute = :value")
                     .expression_attribute_names("#attribute", attribute)
                     .expression_attribute_values(":value", text(value));
             }
@@ -286,6 +290,47 @@ impl Admin {
             Err(error) if reason(&error) == "ConditionalCheckFailedException" => Ok(false),
             Err(error) => Err(failed("reopening a record", reason(&error))),
         }
+    }
+
+    /// The whole event of the record `pk`, when it was kept and its time is not over. `bucket` is where large ones are.
+    ///
+    /// # Errors
+    /// When DynamoDB or the bucket refuses, or what is kept is not an event.
+    pub async fn kept(
+        &self,
+        table: &str,
+        pk: &str,
+        bucket: Option<&Bucket>,
+        now: Millis,
+    ) -> Result<Option<Event>, AdminError> {
+        let what = format!("reading what was kept of {pk}");
+        let request = self
+            .dynamodb
+            .get_item()
+            .table_name(table)
+            .key("pk", text(kept_key(pk)));
+        let answer = request.consistent_read(true).send().await;
+        let item = answer
+            .map_err(|error| failed(&what, reason(&error)))?
+            .item
+            .unwrap_or_default();
+        let until = item.get(TTL_ATTRIBUTE).and_then(|it| it.as_n().ok());
+        // DynamoDB deletes late, and what was promised to be gone is gone.
+        let is_over = until.and_then(|it| it.parse().ok()).unwrap_or(0) < now / 1000;
+        let message = match item.get(KEPT) {
+            Some(_) if is_over => return Ok(None),
+            Some(AttributeValue::B(bytes)) => expand(bytes.as_ref()),
+            Some(AttributeValue::S(name)) => {
+                let bucket = bucket.ok_or_else(|| failed(&what, "HOOKWELL_BUCKET is not set"))?;
+                let read = bucket.read(name).await;
+                Some(read.map_err(|why| failed(&what, why.to_string()))?)
+            }
+            _ => return Ok(None),
+        };
+        let event = message.and_then(|message| Event::from_message(&message).ok());
+        event
+            .map(Some)
+            .ok_or_else(|| failed(&what, "it is not an event"))
     }
 
     /// The item of a table under a key.

@@ -27,6 +27,9 @@ const CRYPTO: CryptoMode = CryptoMode::AwsLc;
 #[cfg(not(any(feature = "aws-lc", feature = "fips")))]
 const CRYPTO: CryptoMode = CryptoMode::Ring;
 
+/// The pause before the second try of a call.
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(25);
+
 /// How long one call may take. The SDK itself waits for an answer without end.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -44,6 +47,9 @@ impl Limits {
     pub const INGEST_PUT: Self = Self::millis(300, 400, 2);
     /// Ingest's send.
     pub const INGEST_SEND: Self = Self::millis(300, 750, 3);
+    /// Ingest's put into the bucket, which comes before the send and only for messages too large for the queue: their
+    /// senders have their answer within 2.2 seconds.
+    pub const INGEST_STORE: Self = Self::millis(700, 1000, 2);
     /// One fetch of a key. Ingest gives it the time of the put, which it then leaves out.
     pub const KEYS: Self = Self::INGEST_PUT;
     /// Process has a queue behind it and can wait longer.
@@ -69,7 +75,7 @@ impl Limits {
     fn retries(self) -> RetryConfig {
         RetryConfig::standard()
             .with_max_attempts(self.attempts)
-            .with_initial_backoff(Duration::from_millis(25))
+            .with_initial_backoff(FIRST_PAUSE)
             .with_max_backoff(Duration::from_millis(500))
     }
 }
@@ -87,6 +93,7 @@ pub struct Connection {
 #[derive(Debug, Clone)]
 struct Endpoints {
     dynamodb: Option<String>,
+    s3: Option<String>,
     secretsmanager: Option<String>,
     sqs: Option<String>,
     ssm: Option<String>,
@@ -97,6 +104,7 @@ impl Endpoints {
         let of = |service: &str| env(service).or_else(|| env("AWS_ENDPOINT_URL"));
         Self {
             dynamodb: of("AWS_ENDPOINT_URL_DYNAMODB"),
+            s3: of("AWS_ENDPOINT_URL_S3"),
             secretsmanager: of("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
             sqs: of("AWS_ENDPOINT_URL_SQS"),
             ssm: of("AWS_ENDPOINT_URL_SSM"),
@@ -163,16 +171,21 @@ impl Connection {
         })
     }
 
-    /// The embedded tables and queues of `hookwell dev`, which take any credentials.
+    /// The embedded tables, queues and bucket of `hookwell dev`, which take any credentials.
     ///
     /// # Errors
     /// When the system's certificates cannot be used.
-    pub fn local(dynamodb_endpoint: &str, sqs_endpoint: &str) -> Result<Self, ConnectionError> {
+    pub fn local(
+        dynamodb_endpoint: &str,
+        sqs_endpoint: &str,
+        s3_endpoint: &str,
+    ) -> Result<Self, ConnectionError> {
         let env = |name: &str| match name {
             "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("local".to_owned()),
             "AWS_REGION" => Some("us-east-1".to_owned()),
             "AWS_ENDPOINT_URL_DYNAMODB" => Some(dynamodb_endpoint.to_owned()),
             "AWS_ENDPOINT_URL_SQS" => Some(sqs_endpoint.to_owned()),
+            "AWS_ENDPOINT_URL_S3" => Some(s3_endpoint.to_owned()),
             _ => None,
         };
         Self::from_environment(&env)
@@ -211,14 +224,42 @@ impl Connection {
         client!(aws_sdk_sqs, self, limits, sqs)
     }
 
-    /// A client of Parameter Store.
-    pub(crate) fn ssm(&self, limits: Limits) -> aws_sdk_ssm::Client {
-        client!(aws_sdk_ssm, self, limits, ssm)
+    /// Who signs.
+    pub(crate) fn credentials(&self) -> &SharedCredentialsProvider {
+        &self.credentials
     }
 
-    /// A client of Secrets Manager.
-    pub(crate) fn secretsmanager(&self, limits: Limits) -> aws_sdk_secretsmanager::Client {
-        client!(aws_sdk_secretsmanager, self, limits, secretsmanager)
+    /// The region that is signed for.
+    pub(crate) fn region(&self) -> &str {
+        self.region.as_ref()
+    }
+
+    /// Where a bucket's objects are ("Methods for accessing a general purpose bucket"). Emulators have no names for
+    /// each bucket, so with an endpoint of its own the bucket is in the path.
+    pub(crate) fn bucket_url(&self, bucket: &str) -> String {
+        match &self.endpoints.s3 {
+            Some(endpoint) => format!("{}/{bucket}", endpoint.trim_end_matches('/')),
+            None => format!("https://{bucket}.s3.{}", self.regional_domain()),
+        }
+    }
+
+    /// Where Parameter Store or Secrets Manager is.
+    pub(crate) fn service_url(&self, service: &str) -> String {
+        let endpoint = match service {
+            "ssm" => &self.endpoints.ssm,
+            _ => &self.endpoints.secretsmanager,
+        };
+        match endpoint {
+            Some(endpoint) => format!("{}/", endpoint.trim_end_matches('/')),
+            None => format!("https://{service}.{}/", self.regional_domain()),
+        }
+    }
+
+    fn regional_domain(&self) -> String {
+        let region = self.region();
+        let is_in_china = region.starts_with("cn-");
+        let suffix = if is_in_china { ".cn" } else { "" };
+        format!("{region}.amazonaws.com{suffix}")
     }
 
     /// What all clients speak through, for a request to somebody else.

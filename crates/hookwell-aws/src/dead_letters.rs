@@ -8,9 +8,11 @@ use aws_sdk_sqs::types::{
 };
 use hookwell::event::Event;
 use hookwell::ledger::Status;
+use hookwell::queue::Queue as _;
 use hookwell::time::Millis;
 
 use crate::admin::{Admin, AdminError, failed};
+use crate::bucket::Bucket;
 use crate::connection::{Connection, Limits, reason};
 use crate::mapping::MAX_BATCH;
 use crate::queue::{REASON, SqsQueue};
@@ -57,6 +59,7 @@ impl DeadLetter {
 #[derive(Debug)]
 pub struct DeadLetters {
     client: Client,
+    queue: SqsQueue,
     queue_url: String,
     url: String,
 }
@@ -66,9 +69,13 @@ impl DeadLetters {
     ///
     /// # Errors
     /// When SQS refuses, or the queue has none.
-    pub async fn of(connection: &Connection, queue_url: &str) -> Result<Self, AdminError> {
+    pub async fn of(
+        connection: &Connection,
+        queue_url: &str,
+        bucket: Option<Bucket>,
+    ) -> Result<Self, AdminError> {
         let client = connection.sqs(Limits::TOOL);
-        let queue = SqsQueue::new(client.clone(), queue_url.to_owned());
+        let queue = SqsQueue::new(client.clone(), queue_url.to_owned(), bucket);
         let url = queue.dead_letter_url().await;
         let url =
             url.map_err(|error| failed("finding the dead-letter queue", error.to_string()))?;
@@ -76,6 +83,7 @@ impl DeadLetters {
             client,
             queue_url: queue_url.to_owned(),
             url: url.to_owned(),
+            queue,
         })
     }
 
@@ -101,8 +109,12 @@ impl DeadLetters {
                 .map_err(|error| failed("reading the dead-letter queue", reason(&error)))?;
             let messages = answer.messages.unwrap_or_default();
             let count = found.len();
-            let letters = messages.into_iter().map(letter);
-            found.extend(letters.filter(|letter| seen.insert(letter.message_id.clone())));
+            for message in messages {
+                let letter = self.letter(message).await;
+                if seen.insert(letter.message_id.clone()) {
+                    found.push(letter);
+                }
+            }
             if found.len() == count {
                 break;
             }
@@ -177,17 +189,22 @@ impl DeadLetters {
     }
 }
 
-fn letter(message: Message) -> DeadLetter {
-    let attributes = message.attributes.unwrap_or_default();
-    let sent_at = attributes.get(&MessageSystemAttributeName::SentTimestamp);
-    let own = message.message_attributes.unwrap_or_default();
-    let body = message.body.unwrap_or_default();
-    DeadLetter {
-        message_id: message.message_id.unwrap_or_default(),
-        event: Event::from_message(&body).ok(),
-        reason: own.get(REASON).and_then(|it| it.string_value.clone()),
-        sent_at: sent_at.and_then(|text| text.parse().ok()),
-        receipt: message.receipt_handle.unwrap_or_default(),
-        body,
+impl DeadLetters {
+    async fn letter(&self, message: Message) -> DeadLetter {
+        let attributes = message.attributes.unwrap_or_default();
+        let sent_at = attributes.get(&MessageSystemAttributeName::SentTimestamp);
+        let own = message.message_attributes.unwrap_or_default();
+        let body = message.body.unwrap_or_default();
+        // A large one whose object cannot be read is listed all the same, and can be redriven.
+        let whole = self.queue.open(body.clone()).await;
+        let event = whole.ok().and_then(|text| Event::from_message(&text).ok());
+        DeadLetter {
+            message_id: message.message_id.unwrap_or_default(),
+            event,
+            reason: own.get(REASON).and_then(|it| it.string_value.clone()),
+            sent_at: sent_at.and_then(|text| text.parse().ok()),
+            receipt: message.receipt_handle.unwrap_or_default(),
+            body,
+        }
     }
 }

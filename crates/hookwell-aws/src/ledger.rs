@@ -7,30 +7,51 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_smithy_types::Blob;
 use hookwell::event::Event;
 use hookwell::handler::Outcome;
 use hookwell::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered, Status};
 use hookwell::time::Millis;
 
+use crate::bucket::{Bucket, compress};
 use crate::connection::reason;
 
 /// The attribute of both tables that says when DynamoDB may delete an item, in seconds since 1970. The template has to
 /// name the same one, and `hookwell check --template` compares.
 pub const TTL_ATTRIBUTE: &str = "expires_at";
 
-/// The events table.
+/// The attribute of a whole event: itself, compressed, or the name of an object in the bucket. It is an item of its own,
+/// so that it can go before its record does, and costs nothing when the record is written again.
+pub(crate) const KEPT: &str = "kept";
+
+/// The largest event that is kept in the table, compressed, in bytes. Above it a put into S3 costs less than the write
+/// units of an item: $5 against $0.625 a KiB for a million ("Amazon S3 pricing", "Amazon DynamoDB pricing for on-demand
+/// capacity", us-east-1, November 2026 from memory).
+const MAX_INLINE: usize = 8 * 1024;
+
+/// The events table, with a bucket for whole events that are too large for it.
 #[derive(Debug, Clone)]
 pub struct EventsTable {
     client: Client,
     table: String,
+    bucket: Option<Bucket>,
 }
 
 impl EventsTable {
-    /// The table of that name.
+    /// The table of that name. Without a bucket it keeps what fits an item.
     #[must_use]
-    pub fn new(client: Client, table: String) -> Self {
-        Self { client, table }
+    pub fn new(client: Client, table: String, bucket: Option<Bucket>) -> Self {
+        Self {
+            client,
+            table,
+            bucket,
+        }
     }
+}
+
+/// The key of a whole event beside the record `pk`.
+pub(crate) fn kept_key(pk: &str) -> String {
+    format!("{pk}#{KEPT}")
 }
 
 impl EventsTable {
@@ -164,6 +185,26 @@ impl Ledger for EventsTable {
                 })
             }
         }
+    }
+
+    async fn keep(&self, event: &Event) -> Result<(), LedgerError> {
+        let compressed = compress(&event.to_message());
+        let kept = match &self.bucket {
+            Some(bucket) if compressed.len() > MAX_INLINE => {
+                let stored = bucket.store(event).await;
+                text(stored.map_err(|why| LedgerError(why.to_string()))?)
+            }
+            _ => AttributeValue::B(Blob::new(compressed)),
+        };
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .item("pk", text(kept_key(event.key.as_str())))
+            .item(KEPT, kept)
+            .item(TTL_ATTRIBUTE, number(event.retain_until.unwrap_or(0)));
+        let put = put.send().await;
+        put.map(drop).map_err(|error| LedgerError(reason(&error)))
     }
 
     async fn finish(&self, event: &Event, end: &End) -> Result<Finish, LedgerError> {

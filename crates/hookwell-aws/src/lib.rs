@@ -3,6 +3,7 @@
 
 #[cfg(feature = "tools")]
 pub mod admin;
+pub mod bucket;
 pub mod connection;
 #[cfg(feature = "tools")]
 pub mod dead_letters;
@@ -11,10 +12,14 @@ pub mod ledger;
 #[cfg(feature = "tools")]
 pub mod mapping;
 pub mod queue;
+#[cfg(feature = "tools")]
+pub mod replay;
 pub mod settings;
+mod signed;
 pub mod stores;
 pub mod telemetry;
 
+pub use bucket::Bucket;
 pub use connection::{Connection, Limits};
 pub use documents::DocumentsTable;
 pub use ledger::EventsTable;

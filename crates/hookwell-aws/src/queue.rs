@@ -10,6 +10,7 @@ use hookwell::event::{Event, REFUSED};
 use hookwell::queue::{Queue, QueueError};
 use tokio::sync::OnceCell;
 
+use crate::bucket::{Bucket, pointed_at, pointer};
 use crate::connection::reason;
 
 /// The message attribute of a dead letter that says why it was rejected.
@@ -18,20 +19,25 @@ pub(crate) const REASON: &str = "reason";
 /// How much of a reason goes into it, in characters.
 const MAX_REASON: usize = 500;
 
-/// The queue.
+/// The largest event that goes into a message, in bytes: SQS takes 1 MiB, attributes and all (`SendMessage`).
+const MAX_EVENT: usize = 1_000_000;
+
+/// The queue, with a bucket for events that are too large for it ("Managing large Amazon SQS messages").
 #[derive(Debug)]
 pub struct SqsQueue {
     client: Client,
+    bucket: Option<Bucket>,
     url: String,
     dead_letter_url: OnceCell<String>,
 }
 
 impl SqsQueue {
-    /// The queue at that URL.
+    /// The queue at that URL. Without a bucket it takes what fits a message.
     #[must_use]
-    pub fn new(client: Client, url: String) -> Self {
+    pub fn new(client: Client, url: String, bucket: Option<Bucket>) -> Self {
         Self {
             client,
+            bucket,
             url,
             dead_letter_url: OnceCell::new(),
         }
@@ -79,6 +85,22 @@ impl SqsQueue {
 }
 
 impl SqsQueue {
+    /// The message of an event: the event itself, or where it is in the bucket by now.
+    async fn message(&self, event: &Event) -> Result<String, QueueError> {
+        let message = event.to_message();
+        if message.len() <= MAX_EVENT {
+            return Ok(message);
+        }
+        let name = self.bucket()?.store(event).await;
+        name.map(pointer).map_err(|why| QueueError(why.to_string()))
+    }
+
+    fn bucket(&self) -> Result<&Bucket, QueueError> {
+        let none =
+            || QueueError("HOOKWELL_BUCKET is not set, and a message is too large".to_owned());
+        self.bucket.as_ref().ok_or_else(none)
+    }
+
     /// Sends one batch, and what SQS refused of it once more: it throttles entries one by one.
     async fn send_batch(&self, mut messages: Vec<String>) -> Result<(), QueueError> {
         let mut why = String::new();
@@ -148,7 +170,7 @@ impl Queue for SqsQueue {
             .client
             .send_message()
             .queue_url(&self.url)
-            .message_body(event.to_message());
+            .message_body(self.message(event).await?);
         request
             .send()
             .await
@@ -157,10 +179,19 @@ impl Queue for SqsQueue {
     }
 
     async fn send_all(&self, events: &[&Event]) -> Result<(), QueueError> {
-        let messages: Vec<String> = events.iter().map(|event| event.to_message()).collect();
+        let messages = join_all(events.iter().map(|event| self.message(event))).await;
+        let messages = messages.into_iter().collect::<Result<_, _>>()?;
         let batches = batches(messages).into_iter();
         let sent = join_all(batches.map(|batch| self.send_batch(batch))).await;
         sent.into_iter().collect()
+    }
+
+    async fn open(&self, message: String) -> Result<String, QueueError> {
+        let Some(name) = pointed_at(&message) else {
+            return Ok(message);
+        };
+        let read = self.bucket()?.read(&name).await;
+        read.map_err(|why| QueueError(why.to_string()))
     }
 
     async fn bury(&self, event: &Event, reason_text: &str) -> Result<(), QueueError> {
@@ -186,7 +217,7 @@ impl Queue for SqsQueue {
             .client
             .send_message()
             .queue_url(url)
-            .message_body(event.to_message());
+            .message_body(self.message(event).await?);
         let request = request.message_attributes(REASON, attribute);
         request
             .send()

@@ -1,33 +1,27 @@
 //! Where the texts of keys come from: the environment, Parameter Store, Secrets Manager, and a provider's own address.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
-use aws_sdk_ssm::operation::get_parameter::GetParameterError;
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::byte_stream::ByteStream;
 use hookwell::secret::SecretRef;
 use hookwell::source::SecretProblem;
 use hookwell::sources::Fetch;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::connection::{Connection, Limits, reason};
+use crate::connection::{Connection, Limits};
 use crate::settings::Environment;
+use crate::signed::Request;
 
 /// The largest page taken for a certificate, in bytes. Chains have a few thousand.
 const MAX_PAGE: usize = 64 * 1024;
 
-/// The way to every text. A client is made when a reference first needs it: without one a cold start pays nothing.
+/// The way to every text.
 #[must_use]
 pub fn fetch(env: Environment<'static>, connection: Connection) -> Fetch {
-    let stores = Arc::new(Stores {
-        env,
-        connection,
-        ssm: OnceLock::new(),
-        secretsmanager: OnceLock::new(),
-    });
+    let stores = Arc::new(Stores { env, connection });
     Fetch::new(move |reference| {
         let stores = Arc::clone(&stores);
         async move { stores.find(&reference).await }
@@ -37,8 +31,6 @@ pub fn fetch(env: Environment<'static>, connection: Connection) -> Fetch {
 struct Stores {
     env: Environment<'static>,
     connection: Connection,
-    ssm: OnceLock<aws_sdk_ssm::Client>,
-    secretsmanager: OnceLock<aws_sdk_secretsmanager::Client>,
 }
 
 impl Stores {
@@ -55,39 +47,57 @@ impl Stores {
     }
 
     async fn parameter(&self, name: &str) -> Result<String, SecretProblem> {
-        let ssm = self.ssm.get_or_init(|| self.connection.ssm(Limits::KEYS));
-        let found = ssm.get_parameter().name(name).with_decryption(true);
-        let found = found.send().await.map_err(|error| match &error {
-            SdkError::ServiceError(context) => match context.err() {
-                GetParameterError::ParameterNotFound(_)
-                | GetParameterError::ParameterVersionNotFound(_) => SecretProblem::NotSet,
-                _ => SecretProblem::Unavailable(reason(&error)),
-            },
-            _ => SecretProblem::Unavailable(reason(&error)),
-        })?;
-        let value = found.parameter.and_then(|parameter| parameter.value);
-        value.ok_or(SecretProblem::NotSet)
+        let asked = json!({ "Name": name, "WithDecryption": true });
+        let found = self.ask("ssm", "AmazonSSM.GetParameter", &asked).await?;
+        let value = found.pointer("/Parameter/Value").and_then(Value::as_str);
+        value.map(str::to_owned).ok_or(SecretProblem::NotSet)
     }
 
     async fn secret(&self, id: &str, stage: &str) -> Result<String, SecretProblem> {
-        let client = || self.connection.secretsmanager(Limits::KEYS);
-        let client = self.secretsmanager.get_or_init(client);
-        let found = client
-            .get_secret_value()
-            .secret_id(id)
-            .version_stage(stage)
-            .send()
-            .await;
-        let found = found.map_err(|error| match &error {
-            SdkError::ServiceError(context) => match context.err() {
-                // Also for a stage that no version has.
-                GetSecretValueError::ResourceNotFoundException(_) => SecretProblem::NotSet,
-                _ => SecretProblem::Unavailable(reason(&error)),
-            },
-            _ => SecretProblem::Unavailable(reason(&error)),
-        })?;
+        let asked = json!({ "SecretId": id, "VersionStage": stage });
+        let operation = "secretsmanager.GetSecretValue";
+        let found = self.ask("secretsmanager", operation, &asked).await?;
+        let text = found.get("SecretString").and_then(Value::as_str);
         let binary = || SecretProblem::Unavailable("it is binary, not text".to_owned());
-        found.secret_string.ok_or_else(binary)
+        text.map(str::to_owned).ok_or_else(binary)
+    }
+
+    /// One call of a service that speaks JSON 1.1 ("AWS JSON 1.1 protocol", Smithy).
+    async fn ask(
+        &self,
+        service: &'static str,
+        operation: &str,
+        asked: &Value,
+    ) -> Result<Value, SecretProblem> {
+        let unavailable = |why: &str| SecretProblem::Unavailable(why.to_owned());
+        let body = asked.to_string();
+        let request = Request {
+            service,
+            method: "POST",
+            url: &self.connection.service_url(service),
+            headers: &[
+                ("content-type", "application/x-amz-json-1.1"),
+                ("x-amz-target", operation),
+            ],
+            body: body.as_bytes(),
+        };
+        let answer = self.connection.send_signed(&request, Limits::KEYS).await;
+        let answer = answer.map_err(unavailable)?;
+        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        if answer.status == 200 {
+            return Ok(body);
+        }
+        // The shape's name, perhaps behind its namespace.
+        let kind = body.get("__type").and_then(Value::as_str);
+        let kind = kind.and_then(|kind| kind.rsplit('#').next());
+        match kind {
+            // A stage that no version has is not found either.
+            Some(
+                "ParameterNotFound" | "ParameterVersionNotFound" | "ResourceNotFoundException",
+            ) => Err(SecretProblem::NotSet),
+            Some(kind) if kind.chars().all(|c| c.is_ascii_alphanumeric()) => Err(unavailable(kind)),
+            _ => Err(unavailable(&format!("status {}", answer.status))),
+        }
     }
 
     /// The text at an address: at this one, whatever it says about others.

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check, dev, dlq, documents, events, send, sign, verify};
+use crate::commands::{check, dev, dlq, documents, events, replay, send, sign, verify};
 
 /// A webhook receiver for your own AWS account.
 ///
@@ -38,6 +38,7 @@ enum Command {
     Documents(documents::Command),
     #[command(subcommand)]
     Dlq(dlq::Command),
+    Replay(replay::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         Command::Events(command) => events::run(&command),
         Command::Documents(command) => documents::run(&command),
         Command::Dlq(command) => dlq::run(&command),
+        Command::Replay(arguments) => replay::run(&arguments),
     };
     match result {
         Ok(code) => code,

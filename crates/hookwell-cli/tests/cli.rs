@@ -67,11 +67,13 @@ fn dev_says_where_everything_is_and_ends_cleanly() {
         .map(String::as_str)
         .collect();
     let expected = [
+        "bucket",
         "dead_letter_queue_url",
         "documents_table",
         "dynamodb_endpoint",
         "events_table",
         "queue_url",
+        "s3_endpoint",
         "sqs_endpoint",
         "url",
     ];
@@ -213,7 +215,7 @@ fn check_lists_every_mistake_and_exits_with_one() {
         "sources.b.allow_ips: is missing",
         "sources.c.secrets[0]: is not env:NAME",
         "sources.d.alow_ips: unknown key: did you mean allow_ips?",
-        "sources.d.max_body_bytes: is a number from 1 to 716800",
+        "sources.d.max_body_bytes: is a number from 1 to 6291456",
         "5 problems",
     ];
     let output = text(&checked.stdout);
@@ -303,7 +305,7 @@ fn a_rejected_event_can_be_looked_at_and_put_back() {
     let unknown = hookwell(&["dlq", "redrive", "nobody", &local]);
     assert!(text(&unknown.stderr).contains("there is no dead letter \"nobody\""));
     let many = hookwell(&["dlq", "redrive", "--all", &local]);
-    assert!(text(&many.stderr).contains("this would put 2 events back into the queue: add --yes"));
+    assert!(text(&many.stderr).contains("this would put 2 events into the queue: add --yes"));
     dead_letters(&local, 2);
 
     let redriven = hookwell(&["dlq", "redrive", id, "--json", &local]);

@@ -8,7 +8,7 @@ use hookwell::ledger::{Claim, End, Finish, Lease, Ledger, Remembered, Status};
 use hookwell::memory::{MemoryDocuments, MemoryLedger};
 use hookwell::queue::Queue as _;
 use hookwell_aws::admin::Admin;
-use hookwell_aws::{DocumentsTable, EventsTable, Limits, SqsQueue};
+use hookwell_aws::{Bucket, DocumentsTable, EventsTable, Limits, SqsQueue};
 use hookwell_cli::local::{QueueSettings, Storage};
 
 const NOW: i64 = 1_790_000_000_000;
@@ -24,6 +24,7 @@ fn event(id: &str, operation: Operation, time: i64, document: &str) -> Event {
         time: Some(time),
         received_at: NOW,
         expires_at: NOW / 1000 + LIFE,
+        retain_until: None,
         document_type: "thing".into(),
         document_id: Some(document.into()),
         document_at: Some("/data".into()),
@@ -48,6 +49,11 @@ fn known(status: Status) -> Remembered {
         received_at: NOW,
         same_body: true,
     }
+}
+
+fn bucket(storage: &Storage) -> Bucket {
+    let connection = storage.endpoints.connection().unwrap();
+    Bucket::new(connection, storage.endpoints.bucket.clone(), Limits::TOOL)
 }
 
 async fn a_ledger_remembers(ledger: &impl Ledger) {
@@ -258,6 +264,35 @@ async fn storage() -> Storage {
     Storage::start(0, None, queue).await.unwrap()
 }
 
+/// Small ones in the table and large ones in the bucket, whatever is in them.
+async fn a_table_keeps_whole_events_until_their_time(storage: &Storage, ledger: &EventsTable) {
+    let admin = Admin::new(&storage.endpoints.connection().unwrap());
+    let (table, bucket) = (&storage.endpoints.events_table, bucket(storage));
+    let mut random = vec![0; 20_000];
+    getrandom::fill(&mut random).unwrap();
+    let until = NOW / 1000 + 60;
+    for (id, body) in [("small", b"{}".to_vec()), ("large", random)] {
+        let event = Event {
+            retain_until: Some(until),
+            body: Body(body),
+            ..event(id, Operation::Create, 1, "kept")
+        };
+        let kept = async |bucket, now| {
+            let pk = event.key.as_str();
+            admin.kept(table, pk, bucket, now).await
+        };
+        assert_eq!(kept(None, NOW).await, Ok(None), "{id}: not yet");
+        ledger.keep(&event).await.unwrap();
+        ledger.keep(&event).await.unwrap();
+        assert_eq!(kept(Some(&bucket), NOW).await, Ok(Some(event.clone())));
+        assert_eq!(kept(None, NOW).await.is_ok(), id == "small");
+        let late = kept(Some(&bucket), (until + 1) * 1000).await;
+        assert_eq!(late, Ok(None), "{id}: not after its time");
+    }
+    let listed = admin.scan(table, None).await.unwrap();
+    assert!(listed.iter().all(|item| item.contains_key("status")));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tables_keep_the_contract() {
     let storage = storage().await;
@@ -266,13 +301,15 @@ async fn the_tables_keep_the_contract() {
         .connection()
         .unwrap()
         .dynamodb(Limits::TOOL);
-    let ledger = EventsTable::new(tables.clone(), storage.endpoints.events_table.clone());
+    let table = storage.endpoints.events_table.clone();
+    let ledger = EventsTable::new(tables.clone(), table, Some(bucket(&storage)));
     a_ledger_remembers(&ledger).await;
     a_ledger_forgets_on_time(&ledger).await;
     a_ledger_writes_what_ingest_could_not(&ledger).await;
     a_ledger_closes_what_was_quarantined(&ledger).await;
     a_ledger_lends_an_event_to_one_owner_at_a_time(&ledger).await;
     a_ledger_lets_one_of_many_in(&ledger).await;
+    a_table_keeps_whole_events_until_their_time(&storage, &ledger).await;
     let documents = DocumentsTable::new(tables, storage.endpoints.documents_table.clone());
     documents_follow_their_newest_version(&documents).await;
 
@@ -295,6 +332,7 @@ async fn the_queue_takes_every_body_and_finds_its_dead_letter_queue() {
     let queue = SqsQueue::new(
         connection.sqs(Limits::TOOL),
         storage.endpoints.queue_url.clone(),
+        Some(bucket(&storage)),
     );
     let bodies: [&[u8]; 4] = [
         b"{}",

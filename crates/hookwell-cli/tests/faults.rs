@@ -170,7 +170,7 @@ async fn an_event_that_ran_out_of_tries_is_applied_once_it_is_put_back() {
     }
     gated.tables.open();
     let connection = world.endpoints.connection().unwrap();
-    let queue = DeadLetters::of(&connection, &world.endpoints.queue_url);
+    let queue = DeadLetters::of(&connection, &world.endpoints.queue_url, None);
     let queue = queue.await.unwrap();
     let letters = queue.receive().await.unwrap();
     assert_eq!(letters[0].reason, None, "nobody rejected it");

@@ -52,6 +52,9 @@ impl Ledger for Shared<MemoryLedger> {
     ) -> Result<hookwell::ledger::Remembered, hookwell::ledger::LedgerError> {
         self.0.remember(event, now).await
     }
+    async fn keep(&self, event: &Event) -> Result<(), hookwell::ledger::LedgerError> {
+        self.0.keep(event).await
+    }
     async fn finish(
         &self,
         event: &Event,

@@ -5,7 +5,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -111,6 +111,7 @@ struct World {
 
 impl World {
     async fn start() -> Self {
+        LazyLock::force(&LOG);
         let stub = Arc::new(Stub::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = format!("http://{}", listener.local_addr().unwrap());
@@ -303,11 +304,6 @@ async fn what_a_store_answers_is_told_apart() {
 
 #[tokio::test]
 async fn no_secret_is_ever_logged() {
-    let log = Log::default();
-    let into = log.clone();
-    let lines = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG);
-    let lines = lines.with_writer(move || into.clone()).finish();
-    let _all = tracing::subscriber::set_default(lines);
     let world = World::start().await;
     world.stub.put("/hookwell/shop", OLD);
     let ingest = world.ingest(FILE).await;
@@ -317,7 +313,7 @@ async fn no_secret_is_ever_logged() {
     post(&ingest, "ssm", NEW, NOW + PAUSE).await;
     world.gate.close();
     post(&ingest, "ssm", NEW, NOW + 2 * PAUSE).await;
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = String::from_utf8(LOG.0.lock().unwrap().clone()).unwrap();
     assert!(
         log.contains("ssm:/hookwell/shop is shorter than 16 bytes"),
         "{log}"
@@ -325,7 +321,16 @@ async fn no_secret_is_ever_logged() {
     assert!(!log.contains("canary"), "{log}");
 }
 
-/// What was logged.
+/// What was logged, by every test of this file: with a subscriber per thread, tracing asks the thread that comes to a line
+/// first whether anybody wants it, and that may be another test's.
+static LOG: LazyLock<Log> = LazyLock::new(|| {
+    let log = Log::default();
+    let into = log.clone();
+    let lines = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG);
+    lines.with_writer(move || into.clone()).init();
+    log
+});
+
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 

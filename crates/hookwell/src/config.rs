@@ -12,6 +12,7 @@ pub use self::preset::{presets, presets_text};
 use ipnet::IpNet;
 use toml::Table;
 
+use crate::event::LIFE_DAYS;
 use crate::fields::{Fields, Problems, looks_like};
 use crate::json::Pointer;
 use crate::pattern::Pattern;
@@ -19,11 +20,9 @@ use crate::recipe::{Algorithm, Part};
 use crate::secret::{MIN_BYTES, SecretRef};
 use crate::source::{Dedupe, Locator, Mapping, OnInvalid, Scheme, Sending, Source};
 
-/// The largest body a source takes unless it says otherwise, in bytes.
-pub const DEFAULT_BODY_BYTES: usize = 256 * 1024;
-
-/// The largest body a source may take, in bytes: in base64 it still fits an SQS message of 1 MiB.
-pub const MAX_BODY_BYTES: usize = 700 * 1024;
+/// The largest body a source takes, in bytes, unless it says that it takes less: what Lambda takes ("Lambda quotas",
+/// invocation payload, synchronous). The trigger's JSON around a body counts too, so the last of it never gets here.
+pub const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
 
 /// How far a signed time may be from now unless the recipe says otherwise, in seconds (Standard Webhooks).
 pub const DEFAULT_TOLERANCE: u32 = 300;
@@ -136,7 +135,8 @@ fn source(name: &str, mut fields: Fields<'_>, problems: &Problems) -> Option<Sou
     let public_url = public_url(&mut fields, problems);
     let max_body_bytes = fields
         .number("max_body_bytes", 1, MAX_BODY_BYTES)
-        .unwrap_or(DEFAULT_BODY_BYTES);
+        .unwrap_or(MAX_BODY_BYTES);
+    let retain_days = retain(&mut fields, problems);
     let on_invalid = fields.choice(
         "on_invalid",
         &[
@@ -184,6 +184,7 @@ fn source(name: &str, mut fields: Fields<'_>, problems: &Problems) -> Option<Sou
         max_body_bytes,
         on_invalid: on_invalid.unwrap_or(OnInvalid::Reject),
         send: send.unwrap_or(Sending::AfterPut),
+        retain_days,
         types,
         dedupe,
         mapping,
@@ -279,6 +280,24 @@ fn public_url(fields: &mut Fields<'_>, problems: &Problems) -> Option<String> {
         );
     }
     Some(url)
+}
+
+/// For how many days events are kept: no longer than their records.
+fn retain(fields: &mut Fields<'_>, problems: &Problems) -> i64 {
+    let path = format!("{}.retain", fields.path());
+    match fields.text("retain").as_deref() {
+        None | Some("none") => 0,
+        Some(text) => {
+            let days = text.strip_suffix('d').and_then(|days| days.parse().ok());
+            let days = days.filter(|days| (1..=LIFE_DAYS).contains(days));
+            days.unwrap_or_else(|| {
+                let message =
+                    format!("is \"none\" or a number of days from \"1d\" to \"{LIFE_DAYS}d\"");
+                problems.add(&path, &message);
+                0
+            })
+        }
+    }
 }
 
 fn dedupe(

@@ -42,12 +42,13 @@ impl Delivery {
     /// The value of a header, repeated ones joined with a comma as API Gateway and function URLs do; `None` when it
     /// is absent or not text.
     #[must_use]
-    pub fn header(&self, name: &str) -> Option<String> {
+    pub fn header(&self, name: &str) -> Option<Cow<'_, str>> {
         let mut values = self.headers.get_all(name).iter();
-        let mut text = values.next()?.to_str().ok()?.to_owned();
+        let mut text = Cow::Borrowed(values.next()?.to_str().ok()?);
         for value in values {
-            text.push(',');
-            text.push_str(value.to_str().ok()?);
+            let joined = text.to_mut();
+            joined.push(',');
+            joined.push_str(value.to_str().ok()?);
         }
         Some(text)
     }

@@ -151,6 +151,9 @@ pub struct Event {
     pub received_at: Millis,
     /// When its record may be forgotten, in seconds since 1970 (DynamoDB TTL counts seconds).
     pub expires_at: i64,
+    /// Until when it is kept whole, in seconds since 1970, so that it can be replayed; not at all when `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retain_until: Option<i64>,
     /// What sort of document it is about; empty when the sender has only one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub document_type: String,
@@ -314,6 +317,7 @@ mod tests {
             time: Some(1_700_000_000_000),
             received_at: 1_700_000_000_500,
             expires_at: 1_703_024_000,
+            retain_until: None,
             document_type: "order".into(),
             document_id: Some("7".into()),
             document_at: Some("/data".into()),

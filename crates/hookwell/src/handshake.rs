@@ -122,7 +122,7 @@ impl Handshake {
     /// before they give it one.
     #[must_use]
     pub fn unsigned(&self, delivery: &Delivery, keys: Option<&Keys>) -> Check {
-        let header = |name| delivery.header(name);
+        let header = |name| delivery.header(name).map(Cow::into_owned);
         let query = |name| delivery.query_value(name);
         let text = |text: Option<String>| answer(text.and_then(echo).map(|it| Reply::ok(TEXT, it)));
         let as_json =

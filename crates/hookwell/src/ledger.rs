@@ -127,6 +127,13 @@ pub trait Ledger: Send + Sync {
         lease: &Lease<'_>,
     ) -> impl Future<Output = Result<Claim, LedgerError>> + Send;
 
+    /// Keeps the whole event until its `retain_until`, so that it can be replayed. `Ok` MUST mean that it is stored
+    /// durably. Keeping it again does no harm.
+    ///
+    /// # Errors
+    /// When that is not known.
+    fn keep(&self, event: &Event) -> impl Future<Output = Result<(), LedgerError>> + Send;
+
     /// Records how an event ended.
     ///
     /// MUST write the record when there is none (ingest acknowledges also when the table is away), MUST NOT change

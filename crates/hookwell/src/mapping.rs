@@ -127,7 +127,7 @@ impl<'a> Place<'a> {
         Ok(match piece {
             Piece::Body(pointer) => self.body.text(pointer)?,
             Piece::Item(pointer) => self.item.text(pointer)?,
-            Piece::Header(name) => self.delivery.header(name).map(Cow::Owned),
+            Piece::Header(name) => self.delivery.header(name),
             Piece::Query(name) => self.delivery.query_value(name).map(Cow::Owned),
             Piece::Literal(text) => Some(Cow::Borrowed(text.as_str())),
         }

@@ -45,19 +45,28 @@ impl Record {
 
 /// A ledger in memory.
 #[derive(Debug, Default)]
-pub struct MemoryLedger(Mutex<BTreeMap<Key, Record>>);
+pub struct MemoryLedger {
+    records: Mutex<BTreeMap<Key, Record>>,
+    kept: Mutex<BTreeMap<Key, Event>>,
+}
 
 impl MemoryLedger {
+    /// What was kept of an event.
+    #[must_use]
+    pub fn kept(&self, key: &Key) -> Option<Event> {
+        locked(&self.kept).get(key).cloned()
+    }
+
     /// The record of an event.
     #[must_use]
     pub fn record(&self, key: &Key) -> Option<Record> {
-        locked(&self.0).get(key).cloned()
+        locked(&self.records).get(key).cloned()
     }
 
     /// How many records there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        locked(&self.0).len()
+        locked(&self.records).len()
     }
 
     /// Whether there are none.
@@ -69,7 +78,7 @@ impl MemoryLedger {
 
 impl Ledger for MemoryLedger {
     async fn remember(&self, event: &Event, now: Millis) -> Result<Remembered, LedgerError> {
-        let mut records = locked(&self.0);
+        let mut records = locked(&self.records);
         if let Some(record) = records.get(&event.key)
             && record.expires_at >= now / 1000
         {
@@ -90,7 +99,7 @@ impl Ledger for MemoryLedger {
     }
 
     async fn claim(&self, event: &Event, lease: &Lease<'_>) -> Result<Claim, LedgerError> {
-        let mut records = locked(&self.0);
+        let mut records = locked(&self.records);
         let record = records
             .entry(event.key.clone())
             .or_insert_with(|| Record::pending(event));
@@ -106,8 +115,13 @@ impl Ledger for MemoryLedger {
         Ok(Claim::Held)
     }
 
+    async fn keep(&self, event: &Event) -> Result<(), LedgerError> {
+        locked(&self.kept).insert(event.key.clone(), event.clone());
+        Ok(())
+    }
+
     async fn finish(&self, event: &Event, end: &End) -> Result<Finish, LedgerError> {
-        let mut records = locked(&self.0);
+        let mut records = locked(&self.records);
         let record = records
             .entry(event.key.clone())
             .or_insert_with(|| Record::pending(event));

@@ -4,12 +4,13 @@
 //! here, and a record that says "done" before the effect would lose the event at the first crash.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::FutureExt as _;
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, join_all, select};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use crate::event::{Event, hash};
@@ -131,8 +132,8 @@ pub async fn process<L: Ledger, Q: Queue, H: Handler>(
     invocation: Invocation<'_>,
     stop: impl Future<Output = ()> + Send,
 ) -> Vec<Processed> {
-    let (groups, malformed) = group(batch, now());
-    let finished = Mutex::new(malformed);
+    let (groups, unread) = group(queue, batch, now()).await;
+    let finished = Mutex::new(unread);
     let (call, processed) = (
         &Call {
             ledger,
@@ -202,11 +203,21 @@ pub fn delay(receive_count: u32) -> u32 {
 /// Events by document, each group in order. An event without a document is a group of its own.
 type Groups = BTreeMap<String, Vec<(Event, Message)>>;
 
-fn group(batch: Vec<Message>, at: Millis) -> (Groups, Vec<Processed>) {
+async fn group<Q: Queue>(
+    queue: &Q,
+    mut batch: Vec<Message>,
+    at: Millis,
+) -> (Groups, Vec<Processed>) {
     let mut groups = Groups::new();
-    let mut malformed = Vec::new();
-    for mut message in batch {
-        match Event::from_message(&std::mem::take(&mut message.body)) {
+    let mut unread = Vec::new();
+    let bodies = batch.iter_mut().map(|message| mem::take(&mut message.body));
+    let texts = join_all(bodies.map(|body| queue.open(body))).await;
+    for (message, text) in batch.into_iter().zip(texts) {
+        let event = match text {
+            Ok(text) => Event::from_message(&text).map_err(|_| Fate::Malformed),
+            Err(why) => Err(Fate::Retry(why.to_string())),
+        };
+        match event {
             Ok(event) => {
                 let document = event
                     .document_key()
@@ -214,10 +225,10 @@ fn group(batch: Vec<Message>, at: Millis) -> (Groups, Vec<Processed>) {
                 let group = document.unwrap_or_else(|| format!("message {}", message.id));
                 groups.entry(group).or_default().push((event, message));
             }
-            Err(_) => malformed.push(Processed {
+            Err(fate) => unread.push(Processed {
                 message,
                 event: None,
-                fate: Fate::Malformed,
+                fate,
                 reason: None,
                 at,
             }),
@@ -226,7 +237,7 @@ fn group(batch: Vec<Message>, at: Millis) -> (Groups, Vec<Processed>) {
     for group in groups.values_mut() {
         group.sort_by_cached_key(|(event, _)| event.version());
     }
-    (groups, malformed)
+    (groups, unread)
 }
 
 /// What an invocation works with.
@@ -285,6 +296,11 @@ impl<L: Ledger, Q: Queue, H: Handler, N: Fn() -> Millis + Sync> Call<'_, L, Q, H
         let retry = |why: &dyn ToString| Fate::Retry(why.to_string());
         if event.time.is_none() && event.document_at.is_some() {
             self.settle(event).await?;
+        }
+        // Before the handler: a failure after it would have it called again.
+        if event.retain_until.is_some() {
+            let kept = self.ledger.keep(event).await;
+            kept.map_err(|why| retry(&why))?;
         }
         let mut owner = None;
         if event.invalid.is_none() && self.handler.reaches_outside(event) {

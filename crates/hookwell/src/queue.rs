@@ -23,6 +23,15 @@ pub trait Queue: Send + Sync {
         }
     }
 
+    /// The whole text of a received message. A queue MAY keep a message that is too large for it elsewhere, and say in
+    /// its place where.
+    ///
+    /// # Errors
+    /// When it cannot be had now.
+    fn open(&self, message: String) -> impl Future<Output = Result<String, QueueError>> + Send {
+        std::future::ready(Ok(message))
+    }
+
     /// Puts an event into the dead-letter queue with the reason beside it. `Ok` MUST mean that it is stored durably.
     ///
     /// # Errors

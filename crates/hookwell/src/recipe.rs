@@ -144,22 +144,19 @@ struct Signatures<'d> {
 impl SignatureField {
     fn read<'d>(
         &self,
-        headers: &'d [String],
+        headers: &'d [Cow<'_, str>],
         time_tag: Option<&str>,
     ) -> Result<Signatures<'d>, Refusal> {
         let mut candidates = Vec::new();
         let mut times = Vec::new();
-        let items = headers.iter().flat_map(|value| match &self.separator {
-            Some(separator) => value
-                .split(match separator.trim() {
-                    "" => separator.as_str(),
-                    trimmed => trimmed, // ", " is also what a proxy may make of ","
-                })
-                .map(str::trim)
-                .collect::<Vec<_>>(),
-            None => vec![value.trim()],
-        });
-        for item in items {
+        // ", " is also what a proxy may make of ","; no header holds a line break.
+        let separator = match self.separator.as_deref().map(|text| (text, text.trim())) {
+            None => "\n",
+            Some((blank, "")) => blank,
+            Some((_, trimmed)) => trimmed,
+        };
+        let items = headers.iter().flat_map(|value| value.split(separator));
+        for item in items.map(str::trim) {
             let (tag, value) = match self.kv.and_then(|kv| item.split_once(kv)) {
                 Some((tag, value)) => (Some(tag), value),
                 None => (None, item),
@@ -267,7 +264,7 @@ impl Verifier for Recipe {
                 return Err(Refusal::UnsupportedVersion(name.clone()));
             }
         }
-        let values: Vec<String> = field
+        let values: Vec<Cow<'_, str>> = field
             .headers
             .iter()
             .filter_map(|name| delivery.header(name))
@@ -290,7 +287,7 @@ impl Verifier for Recipe {
             )),
             Some(TimestampPlace::Header(names)) => {
                 let value = names.iter().find_map(|name| delivery.header(name));
-                Some(Cow::Owned(value.ok_or(Refusal::MissingTimestamp)?))
+                Some(value.ok_or(Refusal::MissingTimestamp)?)
             }
             Some(TimestampPlace::Body(_)) => {
                 Some(self.body_time(delivery)?.ok_or(Refusal::MissingTimestamp)?)

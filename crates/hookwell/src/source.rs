@@ -43,6 +43,8 @@ pub struct Source {
     pub on_invalid: OnInvalid,
     /// When the queue is asked.
     pub send: Sending,
+    /// For how many days its events are kept whole, so that they can be replayed; 0 for not at all.
+    pub retain_days: i64,
     /// The types to queue; empty for all.
     pub types: Vec<Pattern>,
     /// What makes two deliveries the same event.

@@ -16,6 +16,7 @@ mod twilio;
 pub mod web_keys;
 
 use serde_json::Value;
+use std::borrow::Cow;
 
 use crate::algorithm::Encoding;
 use crate::delivery::Delivery;
@@ -188,7 +189,7 @@ fn any_secret(claim: &Claim<'_>, mut fits: impl FnMut(&[u8]) -> bool) -> Result<
 }
 
 fn required(delivery: &Delivery, name: &str) -> Result<String, Refusal> {
-    let value = delivery.header(name);
+    let value = delivery.header(name).map(Cow::into_owned);
     value.ok_or_else(|| Refusal::MissingHeader(name.to_owned()))
 }
 

@@ -167,12 +167,19 @@ impl<'a> Verified<'a> {
             time,
             received_at: now,
             expires_at: (now / 1000).saturating_add(seconds),
+            retain_until: self.retain_until(now),
             document_type,
             document_id: find(&mapping.document_id, "document id", MAX_ID_BYTES)?,
             document_at,
             invalid: None,
             body: Body(part.text.to_vec()),
         })
+    }
+
+    /// Until when its source keeps it, in seconds since 1970.
+    fn retain_until(&self, now: Millis) -> Option<i64> {
+        let seconds = self.source.retain_days.saturating_mul(DAY / 1000);
+        (seconds > 0).then(|| (now / 1000).saturating_add(seconds))
     }
 
     /// An id for an event without one: the request's, or what is the same in every copy of a list.
@@ -200,6 +207,7 @@ impl<'a> Verified<'a> {
             time: None,
             received_at: now,
             expires_at: (now / 1000).saturating_add(LIFE_DAYS * DAY / 1000),
+            retain_until: self.retain_until(now),
             document_type: String::new(),
             document_id: None,
             document_at: None,

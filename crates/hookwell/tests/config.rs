@@ -20,6 +20,7 @@ fn every_mistake_is_listed_at_once_with_its_path() {
         secrets = ["SHOP_SECRET"]
         secret = "x"
         max_body_bytes = 9000000
+        retain = "36d"
 
         [sources.open]
         preset = "plain"
@@ -46,7 +47,8 @@ fn every_mistake_is_listed_at_once_with_its_path() {
     sources.acme.verify.signature.encoding: is one of hex, base64, base64url
     sources.acme.verify.signature.header: "X Sig" is not a header name
     sources.open.allow_ips: is missing: nothing is signed here, so say which addresses may send (["0.0.0.0/0", "::/0"] for anyone)
-    sources.shop.max_body_bytes: is a number from 1 to 716800
+    sources.shop.max_body_bytes: is a number from 1 to 6291456
+    sources.shop.retain: is "none" or a number of days from "1d" to "35d"
     sources.shop.secret: unknown key: did you mean secrets?
     sources.shop.secrets[0]: is not env:NAME, ssm:NAME or secretsmanager:ID#STAGE
     sources.unknown.preset: there is no preset "resorce": did you mean resource?

@@ -83,6 +83,10 @@ impl Ledger for World<'_> {
         self.ledger.claim(event, lease).await
     }
 
+    async fn keep(&self, event: &Event) -> Result<(), LedgerError> {
+        self.ledger.keep(event).await
+    }
+
     async fn finish(&self, event: &Event, end: &End) -> Result<Finish, LedgerError> {
         self.ledger.finish(event, end).await
     }

@@ -120,6 +120,11 @@ impl Ledger for World<'_> {
         self.call(claim).await.ok_or_else(Self::lost)
     }
 
+    async fn keep(&self, event: &Event) -> Result<(), LedgerError> {
+        let keep = || self.ledger.keep(event).now_or_never().unwrap().unwrap();
+        self.call(keep).await.ok_or_else(Self::lost)
+    }
+
     async fn finish(&self, event: &Event, end: &End) -> Result<Finish, LedgerError> {
         let finish = || {
             self.ledger

@@ -27,6 +27,7 @@ const SOURCES: &str = r#"
     [sources.resource]
     preset = "resource"
     secrets = ["env:NEW", "env:OLD"]
+    max_body_bytes = 262144
 
     [sources.stonal]
     preset = "stonal"
@@ -91,6 +92,10 @@ impl Ledger for Setup {
 
     async fn claim(&self, event: &Event, lease: &Lease<'_>) -> Result<Claim, LedgerError> {
         self.ledger.claim(event, lease).await
+    }
+
+    async fn keep(&self, event: &Event) -> Result<(), LedgerError> {
+        self.ledger.keep(event).await
     }
 
     async fn finish(&self, event: &Event, end: &End) -> Result<Finish, LedgerError> {

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use futures_util::FutureExt as _;
 use hookwell::event::{Body, Event, Operation};
 use hookwell::handler::{HandleError, Handler, Outcome};
-use hookwell::ledger::{Claim, End, Finish, Lease, Ledger, Status};
+use hookwell::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered, Status};
 use hookwell::memory::{MemoryDocuments, MemoryLedger, MemoryQueue};
 use hookwell::process::{Fate, Invocation, Message, Processed, delay, process};
 use hookwell::queue::{Queue, QueueError};
@@ -486,6 +486,85 @@ fn an_event_without_a_time_of_its_own_counts_from_its_first_copy() {
     setup.run(&[copy]);
     let document = setup.handler.get(&first.document_key().unwrap());
     assert_eq!(document.unwrap().version, first.version());
+}
+
+/// A ledger that keeps nothing, and one whose every call after that works.
+struct Keepless(MemoryLedger);
+
+impl Ledger for Keepless {
+    async fn remember(&self, event: &Event, now: i64) -> Result<Remembered, LedgerError> {
+        self.0.remember(event, now).await
+    }
+
+    async fn claim(&self, event: &Event, lease: &Lease<'_>) -> Result<Claim, LedgerError> {
+        self.0.claim(event, lease).await
+    }
+
+    async fn keep(&self, _: &Event) -> Result<(), LedgerError> {
+        Err(LedgerError("down".into()))
+    }
+
+    async fn finish(&self, event: &Event, end: &End) -> Result<Finish, LedgerError> {
+        self.0.finish(event, end).await
+    }
+}
+
+#[test]
+fn an_event_is_kept_before_its_handler_is_called() {
+    let kept = Event {
+        retain_until: Some(NOW / 1000 + 1),
+        ..event("1", Operation::Create, 1, "d")
+    };
+    let setup = Setup::<MemoryDocuments>::default();
+    setup.run(&[kept.clone(), event("2", Operation::Create, 1, "e")]);
+    assert_eq!(setup.ledger.kept(&kept.key), Some(kept.clone()));
+    let other = event("2", Operation::Create, 1, "e");
+    assert_eq!(setup.ledger.kept(&other.key), None, "nobody asked for it");
+
+    let (ledger, documents) = (
+        Keepless(MemoryLedger::default()),
+        MemoryDocuments::default(),
+    );
+    let batch = vec![message(&kept.to_message())];
+    let queue = MemoryQueue::default();
+    let done = invoke(&ledger, &queue, &documents, batch, NOW).now_or_never();
+    let done = done.unwrap();
+    assert!(matches!(done[0].fate, Fate::Retry(_)));
+    assert!(
+        documents.all().is_empty(),
+        "it comes back, and is applied then"
+    );
+}
+
+/// A queue that cannot open its messages.
+struct Closed;
+
+impl Queue for Closed {
+    async fn send(&self, _: &Event) -> Result<(), QueueError> {
+        Ok(())
+    }
+
+    async fn open(&self, _: String) -> Result<String, QueueError> {
+        Err(QueueError("down".into()))
+    }
+
+    async fn bury(&self, _: &Event, _: &str) -> Result<(), QueueError> {
+        Ok(())
+    }
+
+    async fn delay(&self, _: &str, _: u32) {}
+}
+
+#[test]
+fn a_message_that_cannot_be_had_now_comes_back() {
+    let (ledger, documents) = (MemoryLedger::default(), MemoryDocuments::default());
+    let batch = vec![message("where it is")];
+    let done = invoke(&ledger, &Closed, &documents, batch, NOW).now_or_never();
+    let fate = &done.unwrap()[0].fate;
+    assert_eq!(
+        *fate,
+        Fate::Retry("the queue is unavailable: down".to_owned())
+    );
 }
 
 #[test]

@@ -208,6 +208,13 @@ impl Ledger for World {
             .ok_or_else(|| LedgerError("lost".into()))
     }
 
+    async fn keep(&self, event: &Event) -> Result<(), LedgerError> {
+        let keep = || self.ledger.keep(event).now_or_never().unwrap().unwrap();
+        self.call(keep)
+            .await
+            .ok_or_else(|| LedgerError("lost".into()))
+    }
+
     async fn finish(&self, event: &Event, end: &End) -> Result<Finish, LedgerError> {
         let finish = || {
             self.ledger

@@ -14,11 +14,14 @@ use hookwell::reply::{Receipt, Reply};
 use hookwell::source::Source;
 use hookwell::time::Millis;
 use hookwell_aws::settings::{Environment, required};
-use hookwell_aws::{Connection, EventsTable, Limits, SqsQueue, stores};
+use hookwell_aws::{Bucket, Connection, EventsTable, Limits, SqsQueue, stores};
 use serde::Serialize;
 
 /// The sources file that this build carries.
 pub const SOURCES: &str = include_str!("../sources.toml");
+
+/// The largest body where there is no bucket, in bytes: in base64 it still fits a message of SQS.
+const MAX_WITHOUT_BUCKET: usize = 700 * 1024;
 
 /// Why the function cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -53,13 +56,21 @@ impl Ingest<EventsTable, SqsQueue> {
     /// When a setting is missing or the sources file has mistakes.
     pub async fn from_environment(env: Environment<'static>) -> Result<Self, StartError> {
         let connection = Connection::from_environment(env)?;
+        let bucket = Bucket::from_environment(env, &connection, Limits::INGEST_STORE);
+        let mut sources = config(env)?;
+        if bucket.is_none() {
+            for source in &mut sources {
+                source.max_body_bytes = source.max_body_bytes.min(MAX_WITHOUT_BUCKET);
+            }
+        }
         let ledger = EventsTable::new(
             connection.dynamodb(Limits::INGEST_PUT),
             required(env, "HOOKWELL_EVENTS_TABLE")?,
+            None,
         );
         let queue_url = required(env, "HOOKWELL_QUEUE_URL")?;
-        let queue = SqsQueue::new(connection.sqs(Limits::INGEST_SEND), queue_url.clone());
-        let sources = config(env)?;
+        let sqs = connection.sqs(Limits::INGEST_SEND);
+        let queue = SqsQueue::new(sqs, queue_url.clone(), bucket);
         // Beside the first question for work, and nobody waits for it.
         let to_queue = connection.clone();
         tokio::spawn(async move { to_queue.open_sqs(&queue_url).await });

@@ -15,7 +15,7 @@ use hookwell::process::{Invocation, Message, Processed, process};
 use hookwell::queue::Queue;
 use hookwell::time::Millis;
 use hookwell_aws::settings::{Environment, NotSet, required};
-use hookwell_aws::{Connection, DocumentsTable, EventsTable, Limits, SqsQueue};
+use hookwell_aws::{Bucket, Connection, DocumentsTable, EventsTable, Limits, SqsQueue};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 /// What is still running this long before the deadline is abandoned, so that the rest of the batch is reported.
@@ -63,10 +63,13 @@ impl<H: Handler> Process<EventsTable, SqsQueue, H> {
         let tables = connection.dynamodb(Limits::PROCESS);
         let documents =
             DocumentsTable::new(tables.clone(), required(env, "HOOKWELL_DOCUMENTS_TABLE")?);
-        let ledger = EventsTable::new(tables, required(env, "HOOKWELL_EVENTS_TABLE")?);
+        let bucket = Bucket::from_environment(env, &connection, Limits::PROCESS);
+        let events = required(env, "HOOKWELL_EVENTS_TABLE")?;
+        let ledger = EventsTable::new(tables, events, bucket.clone());
         let queue = SqsQueue::new(
             connection.sqs(Limits::PROCESS),
             required(env, "HOOKWELL_QUEUE_URL")?,
+            bucket,
         );
         Ok(Self::new(ledger, queue, handler(documents)))
     }

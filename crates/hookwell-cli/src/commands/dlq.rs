@@ -1,6 +1,5 @@
 //! `hookwell dlq`: what could not be applied, why, and the way back.
 
-use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail, ensure};
@@ -11,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::items::block_on;
 use super::target::Target;
+use super::{confirm, user};
 use crate::console::{progress, table};
 
 /// Show the dead-letter queue and put events back into the queue.
@@ -164,11 +164,11 @@ async fn redrive(arguments: &Redrive) -> Result<ExitCode> {
     };
     let (meant, other): (Vec<_>, Vec<_>) = letters.into_iter().partition(is_meant);
     queue.release(&other).await;
-    if let Err(why) = confirm(arguments, &meant) {
+    if let Err(why) = is_wanted(arguments, &meant) {
         queue.release(&meant).await;
         return Err(why);
     }
-    let by = std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned());
+    let by = user();
     let bar = progress(meant.len());
     for (index, letter) in meant.iter().enumerate() {
         let (admin, table) = (&opened.admin, &opened.events_table);
@@ -197,28 +197,12 @@ async fn redrive(arguments: &Redrive) -> Result<ExitCode> {
 }
 
 /// Whether this is what the person wants.
-fn confirm(arguments: &Redrive, meant: &[DeadLetter]) -> Result<()> {
+fn is_wanted(arguments: &Redrive, meant: &[DeadLetter]) -> Result<()> {
     let unknown = |id: &&String| !meant.iter().any(|letter| is_named(letter, id));
     if let Some(id) = arguments.ids.iter().find(unknown) {
         bail!("there is no dead letter {id:?}: `hookwell dlq list` shows what is there");
     }
-    let count = meant.len();
-    if count < 2 || arguments.yes {
-        return Ok(());
-    }
-    ensure!(
-        std::io::stdin().is_terminal(),
-        "this would put {count} events back into the queue: add --yes if that is meant"
-    );
-    eprint!("Put {count} events back into the queue? [y/N] ");
-    std::io::stderr().flush()?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    ensure!(
-        answer.trim().eq_ignore_ascii_case("y"),
-        "nothing was changed"
-    );
-    Ok(())
+    confirm(meant.len(), arguments.yes)
 }
 
 fn is_of(letter: &DeadLetter, source: Option<&str>) -> bool {

@@ -53,7 +53,7 @@ pub(crate) struct ListEvents {
 
 /// Which events are meant, beside their source.
 #[derive(Debug, Args)]
-struct Filter {
+pub(super) struct Filter {
     /// Only of this type, or of types like it: `invoice.*`.
     #[arg(long = "type", value_name = "PATTERN", value_parser = pattern)]
     kind: Option<Pattern>,
@@ -69,7 +69,7 @@ struct Filter {
 }
 
 impl Filter {
-    fn keeps(&self, item: &Item) -> bool {
+    pub(super) fn keeps(&self, item: &Item) -> bool {
         let kind = readable(item, "type");
         self.kind
             .as_ref()
@@ -212,6 +212,6 @@ fn became(item: &Item) -> String {
     }
 }
 
-fn received_at(item: &Item) -> Option<i64> {
+pub(super) fn received_at(item: &Item) -> Option<i64> {
     item.get("received_at").and_then(Value::as_i64)
 }

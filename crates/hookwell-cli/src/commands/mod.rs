@@ -6,16 +6,46 @@ pub(crate) mod dlq;
 pub(crate) mod documents;
 pub(crate) mod events;
 mod items;
+pub(crate) mod replay;
 pub(crate) mod send;
 pub(crate) mod sign;
 mod target;
 pub(crate) mod verify;
 
+use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use hookwell::config;
 use hookwell::source::Source;
+
+/// Who the audited writes name.
+fn user() -> String {
+    std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned())
+}
+
+/// Asks before more than one event goes into the queue.
+///
+/// # Errors
+/// When that is not meant, or there is nobody to ask.
+fn confirm(count: usize, is_meant: bool) -> Result<()> {
+    if count < 2 || is_meant {
+        return Ok(());
+    }
+    ensure!(
+        std::io::stdin().is_terminal(),
+        "this would put {count} events into the queue: add --yes if that is meant"
+    );
+    eprint!("Put {count} events into the queue? [y/N] ");
+    std::io::stderr().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    ensure!(
+        answer.trim().eq_ignore_ascii_case("y"),
+        "nothing was changed"
+    );
+    Ok(())
+}
 
 /// The sources of a file, or the ones that this build carries.
 fn sources(file: Option<&Path>) -> Result<Vec<Source>> {

@@ -2,10 +2,10 @@
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use hookwell_aws::Connection;
 use hookwell_aws::admin::Admin;
 use hookwell_aws::dead_letters::DeadLetters;
 use hookwell_aws::settings::process_environment;
+use hookwell_aws::{Bucket, Connection, Limits, SqsQueue};
 use hookwell_cli::local::{DESCRIPTION_PATH, Endpoints, Machine};
 
 /// Where to look.
@@ -26,6 +26,7 @@ pub(crate) struct Opened {
     pub(crate) documents_table: String,
     connection: Connection,
     queue_url: Option<String>,
+    bucket: Option<String>,
 }
 
 impl Opened {
@@ -34,9 +35,32 @@ impl Opened {
     /// # Errors
     /// When nobody said which queue, or it has none.
     pub(crate) async fn dead_letters(&self) -> Result<DeadLetters> {
+        let url = self.queue_url()?;
+        Ok(DeadLetters::of(&self.connection, url, self.bucket()).await?)
+    }
+
+    /// The queue.
+    ///
+    /// # Errors
+    /// When nobody said which.
+    pub(crate) fn queue(&self) -> Result<SqsQueue> {
+        let client = self.connection.sqs(Limits::TOOL);
+        Ok(SqsQueue::new(
+            client,
+            self.queue_url()?.to_owned(),
+            self.bucket(),
+        ))
+    }
+
+    /// The bucket for large events, where there is one.
+    pub(crate) fn bucket(&self) -> Option<Bucket> {
+        let name = self.bucket.clone()?;
+        Some(Bucket::new(self.connection.clone(), name, Limits::TOOL))
+    }
+
+    fn queue_url(&self) -> Result<&str> {
         let url = self.queue_url.as_deref();
-        let url = url.with_context(|| is_not_set("HOOKWELL_QUEUE_URL"))?;
-        Ok(DeadLetters::of(&self.connection, url).await?)
+        url.with_context(|| is_not_set("HOOKWELL_QUEUE_URL"))
     }
 }
 
@@ -57,6 +81,7 @@ impl Target {
                 events_table,
                 documents_table,
                 queue_url,
+                bucket,
                 ..
             } = endpoints;
             return Ok(Opened {
@@ -65,6 +90,7 @@ impl Target {
                 documents_table,
                 connection,
                 queue_url: Some(queue_url),
+                bucket: Some(bucket),
             });
         }
         let table = |name: &str| process_environment(name).with_context(|| is_not_set(name));
@@ -77,6 +103,7 @@ impl Target {
             documents_table,
             connection,
             queue_url: process_environment("HOOKWELL_QUEUE_URL"),
+            bucket: process_environment("HOOKWELL_BUCKET"),
         })
     }
 }

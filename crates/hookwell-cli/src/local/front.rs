@@ -10,13 +10,16 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
 use axum::routing::get;
+use hookwell::ingest::Received;
+use hookwell::reply::Receipt;
 use http::{HeaderValue, StatusCode};
 
 use super::{LocalIngest, Machine};
 use crate::page::{Arrived, Recorder};
 use crate::trigger::{HttpRequest, Trigger};
 
-/// The largest request that Lambda takes, in bytes ("Lambda quotas", synchronous invocation).
+/// The largest request that Lambda takes, in bytes, as the JSON that it gives to the function ("Lambda quotas",
+/// invocation payload, synchronous).
 const MAX_REQUEST: usize = 6 * 1024 * 1024;
 
 /// Where a running machine tells other `hookwell` commands what it is made of.
@@ -85,7 +88,12 @@ impl Front {
         let event = Trigger::FunctionUrl
             .event(&request, &request_id, now)
             .to_string();
-        let received = self.ingest.receive(&event, &request_id, now).await;
+        let received = if event.len() > MAX_REQUEST {
+            let why = "Lambda takes no request of this size".to_owned();
+            Received::refused(Receipt::TooLarge, Some(why))
+        } else {
+            self.ingest.receive(&event, &request_id, now).await
+        };
         let answer = ingest::Response::from(received.reply.clone());
         self.recorder.arrived(Arrived {
             number,

@@ -1,6 +1,7 @@
 //! The whole system on one machine: an embedded DynamoDB and SQS, the two functions as Lambda runs them, an HTTP
 //! front and an event source mapping, all on 127.0.0.1, with the real SDK clients between them.
 
+mod bucket;
 mod front;
 mod mapping;
 pub mod sqs;
@@ -16,7 +17,7 @@ pub(crate) use front::Front;
 use hookwell::ingest::Sources;
 use hookwell::source::Source;
 pub use hookwell_aws::admin::QueueSettings;
-use hookwell_aws::{Connection, DocumentsTable, EventsTable, Limits, SqsQueue};
+use hookwell_aws::{Bucket, Connection, DocumentsTable, EventsTable, Limits, SqsQueue};
 use ingest::Ingest;
 use process::Process;
 use process::handler::YourHandler;
@@ -205,8 +206,10 @@ fn functions(
         events_table,
         documents_table,
         queue_url,
+        bucket,
         ..
     } = endpoints;
+    let bucket = |limits| Bucket::new(connection.clone(), bucket.clone(), limits);
     let ingest = Ingest::new(
         Sources::new(senders.sources, |reference| {
             senders.secrets.fetch(reference)
@@ -214,13 +217,26 @@ fn functions(
         EventsTable::new(
             connection.dynamodb(Limits::INGEST_PUT),
             events_table.clone(),
+            None,
         ),
-        SqsQueue::new(connection.sqs(Limits::INGEST_SEND), queue_url.clone()),
+        SqsQueue::new(
+            connection.sqs(Limits::INGEST_SEND),
+            queue_url.clone(),
+            Some(bucket(Limits::INGEST_STORE)),
+        ),
     );
     let tables = connection.dynamodb(Limits::PROCESS);
     let process = Process::new(
-        EventsTable::new(tables.clone(), events_table.clone()),
-        SqsQueue::new(connection.sqs(Limits::PROCESS), queue_url.clone()),
+        EventsTable::new(
+            tables.clone(),
+            events_table.clone(),
+            Some(bucket(Limits::PROCESS)),
+        ),
+        SqsQueue::new(
+            connection.sqs(Limits::PROCESS),
+            queue_url.clone(),
+            Some(bucket(Limits::PROCESS)),
+        ),
         YourHandler::new(DocumentsTable::new(tables, documents_table.clone())),
     );
     (Arc::new(ingest), Arc::new(process))

@@ -1,4 +1,4 @@
-//! The embedded DynamoDB and SQS, with the tables and queues that the template makes.
+//! The embedded DynamoDB, SQS and S3, with the tables, queues and bucket that the template makes.
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::bucket::Objects;
 use super::sqs::Sqs;
 
 /// Where tables and queues are.
@@ -20,6 +21,8 @@ pub struct Endpoints {
     pub dynamodb_endpoint: String,
     /// The embedded SQS.
     pub sqs_endpoint: String,
+    /// What stands in for S3.
+    pub s3_endpoint: String,
     /// The table of events.
     pub events_table: String,
     /// The table of documents.
@@ -28,6 +31,8 @@ pub struct Endpoints {
     pub queue_url: String,
     /// Its dead-letter queue.
     pub dead_letter_queue_url: String,
+    /// The bucket for large events.
+    pub bucket: String,
 }
 
 impl Endpoints {
@@ -39,21 +44,24 @@ impl Endpoints {
         Ok(Connection::local(
             &self.dynamodb_endpoint,
             &self.sqs_endpoint,
+            &self.s3_endpoint,
         )?)
     }
 
     /// What the functions need in their environment to run against them, as under `cargo lambda watch`.
     #[must_use]
-    pub fn environment(&self) -> [(&'static str, &str); 8] {
+    pub fn environment(&self) -> [(&'static str, &str); 10] {
         [
             ("AWS_ACCESS_KEY_ID", "local"),
             ("AWS_SECRET_ACCESS_KEY", "local"),
             ("AWS_REGION", "us-east-1"),
             ("AWS_ENDPOINT_URL_DYNAMODB", &self.dynamodb_endpoint),
             ("AWS_ENDPOINT_URL_SQS", &self.sqs_endpoint),
+            ("AWS_ENDPOINT_URL_S3", &self.s3_endpoint),
             ("HOOKWELL_EVENTS_TABLE", &self.events_table),
             ("HOOKWELL_DOCUMENTS_TABLE", &self.documents_table),
             ("HOOKWELL_QUEUE_URL", &self.queue_url),
+            ("HOOKWELL_BUCKET", &self.bucket),
         ]
     }
 }
@@ -68,7 +76,7 @@ pub struct Storage {
 }
 
 impl Storage {
-    /// Starts both servers and creates what the functions need. They listen on the two ports above `port` where those
+    /// Starts the servers and creates what the functions need. They listen on the three ports above `port` where those
     /// are free, and keep their data in the folder `data`, or nowhere.
     ///
     /// # Errors
@@ -100,13 +108,24 @@ impl Storage {
         let listener = near(port, 2).await?;
         let sqs_endpoint = url(&listener)?;
         let queues = Sqs::open(file("queues.sqlite").as_deref())?;
+        let until = stopped.clone();
         servers.spawn(async move {
-            if let Err(reason) = queues.serve(listener, when_true(stopped)).await {
+            if let Err(reason) = queues.serve(listener, when_true(until)).await {
                 tracing::error!(%reason, "the queues stopped");
             }
         });
 
-        let admin = Admin::new(&Connection::local(&dynamodb_endpoint, &sqs_endpoint)?);
+        let listener = near(port, 3).await?;
+        let s3_endpoint = url(&listener)?;
+        let objects = Objects::open(file("bucket"))?;
+        servers.spawn(async move {
+            if let Err(reason) = objects.serve(listener, when_true(stopped)).await {
+                tracing::error!(%reason, "the bucket stopped");
+            }
+        });
+
+        let connection = Connection::local(&dynamodb_endpoint, &sqs_endpoint, &s3_endpoint)?;
+        let admin = Admin::new(&connection);
         let events_table = "hookwell-events".to_owned();
         let documents_table = "hookwell-documents".to_owned();
         admin.create_table(&events_table).await?;
@@ -115,10 +134,12 @@ impl Storage {
         let endpoints = Endpoints {
             dynamodb_endpoint,
             sqs_endpoint,
+            s3_endpoint,
             events_table,
             documents_table,
             queue_url,
             dead_letter_queue_url,
+            bucket: "hookwell".to_owned(),
         };
         Ok(Self {
             endpoints,

@@ -58,7 +58,7 @@ pub(super) async fn view(
     let mut records = Vec::new();
     // Of a delivery with hundreds of events the first say enough.
     for (key, _) in effects.iter().take(10) {
-        records.push(page.record(key).await);
+        records.push((key.as_str(), page.record(key).await));
     }
     let title = if row.kind.is_empty() {
         "Delivery"
@@ -105,7 +105,7 @@ fn part(
     page: &Page,
     kept: &Arrived,
     effects: &[(String, Effect)],
-    records: &[Option<Item>],
+    records: &[(&str, Option<Item>)],
 ) -> Markup {
     let Arrived {
         request, received, ..
@@ -134,7 +134,10 @@ fn part(
             div {
                 h2 { "Timeline" }
                 ol.timeline { (timeline(page, kept, effects)) }
-                @for record in records { (about(record.as_ref())) }
+                @for (key, record) in records {
+                    (about(record.as_ref()))
+                    p { a href=(event::address(key)) { "event " (key) } }
+                }
             }
             div {
                 (body(&request.body))
@@ -274,15 +277,14 @@ fn why_refused(page: &Page, kept: &Arrived, delivery: &Delivery) -> Option<Strin
             )
         }
         Receipt::MethodNotAllowed => "Webhooks are posted: only POST is taken here".to_owned(),
-        Receipt::TooLarge => {
-            let most = source
-                .map(|source| source.max_body_bytes)
-                .unwrap_or_default();
-            format!(
-                "The body has {} bytes, and this source takes {most}: see max_body_bytes",
-                delivery.body.len()
-            )
-        }
+        Receipt::TooLarge => match (&received.reason, source) {
+            (None, Some(source)) => format!(
+                "The body has {} bytes, and this source takes {}: see max_body_bytes",
+                delivery.body.len(),
+                source.max_body_bytes
+            ),
+            _ => reason(),
+        },
         Receipt::Compressed => {
             "The body is compressed, and the signature is over other bytes".to_owned()
         }

@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::{Form, Query, State};
 use axum::http::HeaderMap;
-use axum::response::Response;
-use hookwell_aws::admin::{Item, readable};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use hookwell_aws::admin::{AdminError, Item, readable};
+use hookwell_aws::replay::Replay;
+use hookwell_aws::{Limits, SqsQueue};
 use http::StatusCode;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::Page;
 use super::layout::{date, encoded, frame, kind, outcome, pairs, sentence};
+use super::recorder::Seen;
 use super::row::Effect;
+use super::{Page, user};
 
 /// Which event.
 #[derive(Debug, Deserialize)]
@@ -54,7 +57,16 @@ pub(super) async fn view(
     page.live(
         &asked,
         &revision,
-        || part(&effect, &deliveries, record.as_ref()),
+        || {
+            html! {
+                p.lead {
+                    (outcome(effect.outcome))
+                    @if let Some(reason) = &effect.reason { " " span.reason { (reason) } }
+                }
+                div.act { (actions(&page, &which.key, &effect)) }
+                (part(&effect, &deliveries, record.as_ref()))
+            }
+        },
         |part| {
             let content = html! {
                 p.back { a href="/" { "Deliveries" } }
@@ -68,8 +80,6 @@ pub(super) async fn view(
 
 fn part(effect: &Effect, deliveries: &[u64], record: Option<&Item>) -> Markup {
     html! {
-        p.lead { (outcome(effect.outcome)) @if let Some(reason) = &effect.reason { " " span.reason { (reason) } } }
-        div.act { (actions(effect)) }
         div.sides {
             div { (about(record)) }
             div {
@@ -89,15 +99,65 @@ fn part(effect: &Effect, deliveries: &[u64], record: Option<&Item>) -> Markup {
 }
 
 /// What to do about an event.
-fn actions(effect: &Effect) -> Markup {
+fn actions(page: &Page, key: &str, effect: &Effect) -> Markup {
+    let source = key.split_once('#').and_then(|(name, _)| page.source(name));
     html! {
         @if ["rejected", "out of tries"].contains(&effect.outcome) {
-            a.button href="/dead-letters" { "See the dead letters" }
+            a.button href="/dead-letters" { "See the dead letters" } " "
+        }
+        @if source.is_some_and(|source| source.retain_days > 0) {
+            form method="post" action="/event/replay" {
+                input type="hidden" name="key" value=(key);
+                button { "Replay" }
+            }
+        }
+    }
+}
+
+/// Puts an event that was kept into the queue again.
+pub(super) async fn replay(State(page): State<Arc<Page>>, Form(which): Form<Which>) -> Response {
+    match page.put_again(&which.key).await {
+        Ok(true) => Redirect::to(&address(&which.key)).into_response(),
+        Ok(false) => {
+            let text =
+                "The event was not kept, or its time is over: see retain in the sources file.";
+            page.html(StatusCode::NOT_FOUND, sentence("Nothing to replay", text))
+        }
+        Err(why) => {
+            let content = sentence("Not replayed", &why.to_string());
+            page.html(StatusCode::BAD_GATEWAY, content)
         }
     }
 }
 
 impl Page {
+    /// False when the event was not kept.
+    async fn put_again(&self, key: &str) -> Result<bool, AdminError> {
+        let (table, bucket) = (&self.endpoints.events_table, self.bucket());
+        let at = ingest::now();
+        let kept = self.admin.kept(table, key, Some(&bucket), at).await?;
+        if kept.is_none() {
+            return Ok(false);
+        }
+        // Before the queue has it: process may be quick.
+        let put_back = Seen::PutBack {
+            key: key.to_owned(),
+            at,
+        };
+        self.recorder.tell(put_back);
+        let url = self.endpoints.queue_url.clone();
+        let client = self.connection.sqs(Limits::TOOL);
+        let replay = Replay {
+            admin: &self.admin,
+            events_table: table,
+            queue: &SqsQueue::new(client, url, Some(self.bucket())),
+            bucket: Some(&bucket),
+        };
+        let replayed = replay.replay(key, &user(), at).await?;
+        self.recorder.caught_up().await;
+        Ok(replayed)
+    }
+
     /// The record of an event; `None` also while the table is away.
     pub(super) async fn record(&self, key: &str) -> Option<Item> {
         let table = &self.endpoints.events_table;

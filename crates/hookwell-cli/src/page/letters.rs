@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::layout::{count, frame, sentence, time};
 use super::recorder::Seen;
-use super::{Page, event};
+use super::{Page, event, user};
 
 /// How to show them.
 #[derive(Debug, Default, Deserialize)]
@@ -139,7 +139,7 @@ impl Page {
         queue.release(&other).await;
         // Oldest first.
         meant.reverse();
-        let by = std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned());
+        let by = user();
         let table = &self.endpoints.events_table;
         let mut done = 0;
         while let Some(letter) = meant.pop() {

@@ -28,9 +28,9 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use hookwell::source::Source;
-use hookwell_aws::Connection;
 use hookwell_aws::admin::{Admin, AdminError};
 use hookwell_aws::dead_letters::DeadLetters;
+use hookwell_aws::{Bucket, Connection, Limits};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use maud::{Markup, html};
@@ -102,8 +102,18 @@ impl Page {
         sources.find(|source| source.name == name)
     }
 
+    fn bucket(&self) -> Bucket {
+        let name = self.endpoints.bucket.clone();
+        Bucket::new(self.connection.clone(), name, Limits::TOOL)
+    }
+
     async fn dead_letters(&self) -> Result<DeadLetters, AdminError> {
-        DeadLetters::of(&self.connection, &self.endpoints.queue_url).await
+        DeadLetters::of(
+            &self.connection,
+            &self.endpoints.queue_url,
+            Some(self.bucket()),
+        )
+        .await
     }
 
     /// A page, without secrets: here, once, for everything that anybody wrote into it.
@@ -141,6 +151,11 @@ impl Page {
     }
 }
 
+/// Who presses the buttons, as the records of events name them.
+fn user() -> String {
+    std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned())
+}
+
 /// The routes of the page.
 pub(crate) fn router(page: Arc<Page>) -> Router {
     let file = |kind: &'static str, text: &'static str| {
@@ -151,6 +166,7 @@ pub(crate) fn router(page: Arc<Page>) -> Router {
         .route("/deliveries/{number}", get(delivery::view))
         .route("/deliveries/{number}/again", post(send::again))
         .route("/event", get(event::view))
+        .route("/event/replay", post(event::replay))
         .route("/documents", get(documents::list))
         .route("/document", get(documents::view))
         .route("/dead-letters", get(letters::list))

@@ -238,8 +238,7 @@ impl Row {
         }
         let known = self.places.iter().filter_map(|place| effects.at(*place));
         let rank = |effect: &Effect| OUTCOMES.iter().position(|name| *name == effect.outcome);
-        let worse = |one, other| if rank(other) < rank(one) { other } else { one };
-        let worst = known.reduce(worse);
+        let worst = known.reduce(|one, other| if rank(other) < rank(one) { other } else { one });
         let none = if self.keys.is_empty() {
             "received"
         } else {

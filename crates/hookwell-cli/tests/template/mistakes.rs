@@ -183,6 +183,14 @@ pub(crate) fn mistakes() -> Vec<(&'static str, &'static str, String)> {
             ),
         ),
         (
+            "wildcard",
+            "Resources.IngestRole.Properties.Policies[0].PolicyDocument.Statement[2].Resource",
+            edited(
+                "Resource: !Sub ${Bucket.Arn}/*",
+                "Resource: !Sub arn:${AWS::Partition}:s3:::*/*",
+            ),
+        ),
+        (
             "secret-variable",
             "Resources.IngestFunction.Properties.Environment.Variables",
             edited(

@@ -29,6 +29,7 @@ pub(crate) fn event(id: &str, operation: Operation, time: i64, document: &str) -
         time: Some(time),
         received_at: NOW,
         expires_at: NOW / 1000 + 1_000_000,
+        retain_until: None,
         document_type: "thing".into(),
         document_id: Some(document.into()),
         document_at: Some("/data".into()),

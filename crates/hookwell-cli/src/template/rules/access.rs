@@ -109,12 +109,13 @@ fn allowed(statement: &Place<'_>, report: &mut Report) {
     }
 }
 
-/// `*`, and an ARN whose resource is `*` or all of one kind, as in `table/*`.
+/// `*`, and an ARN whose resource is `*` or all of one kind, as in `table/*`; not all in one, as in `${Bucket.Arn}/*`.
 fn names_everything(resource: &str) -> bool {
     // The colons of ${AWS::Region} part nothing.
     let resource = resource.replace("AWS::", "");
     let part = resource.splitn(6, ':').last().unwrap_or(&resource);
-    part == "*" || matches!(part.split_once(['/', ':']), Some((_, "*")))
+    part == "*"
+        || matches!(part.split_once(['/', ':']), Some((kind, "*")) if !kind.starts_with("${"))
 }
 
 /// The managed policies that AWS calls full access.

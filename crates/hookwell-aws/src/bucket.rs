@@ -1,0 +1,189 @@
+//! The bucket: messages that are too large for the queue, and whole events that are too large for the table.
+
+use std::io::{Read as _, Write as _};
+
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
+use hookwell::event::Event;
+use serde::{Deserialize, Serialize};
+
+use crate::connection::{Connection, Limits};
+use crate::settings::Environment;
+use crate::signed::{Answer, Request};
+
+/// The most that anything expands to, in bytes: what Lambda takes, in base64, with room for the rest of the event.
+const MAX_EXPANDED: u64 = 16 * 1024 * 1024;
+
+/// A bucket of S3, or what stands in for one.
+#[derive(Debug, Clone)]
+pub struct Bucket {
+    connection: Connection,
+    name: String,
+    limits: Limits,
+}
+
+/// The bucket cannot be used now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the bucket is unavailable: {0}")]
+pub struct BucketError(pub String);
+
+/// What a message says in place of an event that is in the bucket.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pointer {
+    /// The object's name.
+    stored: String,
+}
+
+/// What every pointer begins with, and no event.
+const POINTER: &str = r#"{"stored":"#;
+
+impl Bucket {
+    /// The bucket of that name.
+    #[must_use]
+    pub fn new(connection: Connection, name: String, limits: Limits) -> Self {
+        Self {
+            connection,
+            name,
+            limits,
+        }
+    }
+
+    /// The bucket that `HOOKWELL_BUCKET` names; none where it is not set.
+    #[must_use]
+    pub fn from_environment(
+        env: Environment<'_>,
+        connection: &Connection,
+        limits: Limits,
+    ) -> Option<Self> {
+        let name = env("HOOKWELL_BUCKET")?;
+        Some(Self::new(connection.clone(), name, limits))
+    }
+
+    /// Stores an event, and gives the object's name. The same event has the same name every time; with another body it
+    /// has another, so that nothing is ever overwritten by something else.
+    ///
+    /// # Errors
+    /// When the bucket does not take it, or not in time.
+    pub async fn store(&self, event: &Event) -> Result<String, BucketError> {
+        let name = object_name(event);
+        let compressed = compress(&event.to_message());
+        self.call("PUT", &name, &compressed).await?;
+        Ok(name)
+    }
+
+    /// The text of what is under a name.
+    ///
+    /// # Errors
+    /// When the bucket does not answer in time, or what is there is not ours.
+    pub async fn read(&self, name: &str) -> Result<String, BucketError> {
+        let compressed = self.call("GET", name, &[]).await?;
+        expand(&compressed).ok_or_else(|| BucketError("the object is not an event".to_owned()))
+    }
+
+    /// The object's names are made of characters that a URL takes as they are.
+    async fn call(
+        &self,
+        method: &'static str,
+        name: &str,
+        body: &[u8],
+    ) -> Result<Vec<u8>, BucketError> {
+        let url = format!("{}/{name}", self.connection.bucket_url(&self.name));
+        let request = Request {
+            service: "s3",
+            method,
+            url: &url,
+            headers: &[],
+            body,
+        };
+        let answer = self.connection.send_signed(&request, self.limits).await;
+        let answer = answer.map_err(|why| BucketError(why.to_owned()))?;
+        if answer.status != 200 {
+            return Err(BucketError(code(&answer)));
+        }
+        Ok(answer.body)
+    }
+}
+
+/// What S3 calls the error ("Error responses": XML with a `Code`), else the status.
+fn code(answer: &Answer) -> String {
+    let text = String::from_utf8_lossy(&answer.body);
+    let code = text
+        .split_once("<Code>")
+        .and_then(|(_, rest)| rest.split_once("</Code>"));
+    match code {
+        Some((code, _)) if code.len() < 64 && code.chars().all(|c| c.is_ascii_alphanumeric()) => {
+            code.to_owned()
+        }
+        _ => format!("status {}", answer.status),
+    }
+}
+
+fn object_name(event: &Event) -> String {
+    let key = event.key.as_str().replace('#', "/");
+    format!("{key}/{}", event.body.hash())
+}
+
+/// A message that says where the event is.
+pub(crate) fn pointer(name: String) -> String {
+    // One text under one key always serialises.
+    serde_json::to_string(&Pointer { stored: name }).unwrap_or_default()
+}
+
+/// Where the event of a message is, when the message is not the event itself.
+pub(crate) fn pointed_at(message: &str) -> Option<String> {
+    if !message.starts_with(POINTER) {
+        return None;
+    }
+    let pointer: Pointer = serde_json::from_str(message).ok()?;
+    Some(pointer.stored)
+}
+
+/// Deflate, at its fastest: it takes most of what there is to take of JSON, and senders wait for some of it.
+pub(crate) fn compress(text: &str) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+    // Into memory, which takes everything.
+    let _ = encoder.write_all(text.as_bytes());
+    encoder.finish().unwrap_or_default()
+}
+
+/// What was compressed; `None` when it was not, or is larger than anything of ours.
+pub(crate) fn expand(compressed: &[u8]) -> Option<String> {
+    let mut text = String::new();
+    let mut decoder = DeflateDecoder::new(compressed).take(MAX_EXPANDED);
+    decoder.read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_compressed_comes_back() {
+        for text in [
+            String::new(),
+            "x".repeat(7_000_000),
+            "é\u{FFFF}\0".to_owned(),
+        ] {
+            assert_eq!(expand(&compress(&text)), Some(text));
+        }
+        assert_eq!(expand(b"not compressed"), None);
+    }
+
+    #[test]
+    fn a_pointer_is_no_event_and_an_event_no_pointer() {
+        let name = "shop/abc/def";
+        assert_eq!(pointed_at(&pointer(name.to_owned())).as_deref(), Some(name));
+        for other in [
+            "",
+            "{}",
+            r#"{"key":"a"}"#,
+            r#"{"stored":"a","key":"b"}"#,
+            r#"{"stored":1}"#,
+        ] {
+            assert_eq!(pointed_at(other), None, "{other}");
+        }
+    }
+}
