@@ -195,7 +195,7 @@ const steps = {
     await see('2 put back into the queue.');
   },
 
-  'an event that was kept is replayed, and is applied without overwriting anything newer': async () => {
+  'an event that was kept is replayed from its page': async () => {
     await view('Send');
     await press('Create generic');
     await becomes('.lead', 'applied');
