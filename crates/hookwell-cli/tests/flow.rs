@@ -190,7 +190,7 @@ async fn an_update_before_its_create_and_a_stale_update_after_a_delete_end_right
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_mixed_deliveries_all_arrive_once() {
-    let machine = machine().await;
+    let machine = start(Options::new(0, senders())).await.unwrap();
     let world = World::of(&machine);
     let one = |n: usize| {
         (

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hookwell_aws::admin::AdminError;
+use serde_json::Value;
 
 use super::Page;
 use super::recorder::Seen;
@@ -26,8 +27,11 @@ async fn stored(page: &Page) -> Result<Seen, AdminError> {
         admin, endpoints, ..
     } = page;
     let tries = admin.max_receive_count(&endpoints.queue_url).await?;
+    let mut events = admin.scan(&endpoints.events_table, None).await?;
+    // What came since the start the machine tells by itself, perhaps after this.
+    events.retain(|item| item.get("received_at").and_then(Value::as_i64) < Some(page.started_at));
     Ok(Seen::Stored {
-        events: admin.scan(&endpoints.events_table, None).await?,
+        events,
         documents: admin.scan(&endpoints.documents_table, None).await?,
         tries: tries.unwrap_or(u32::MAX),
     })
