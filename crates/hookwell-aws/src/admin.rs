@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::{
 use aws_sdk_sqs::types::QueueAttributeName;
 use hookwell::event::{Event, Key};
 use hookwell::ledger::Status;
-use hookwell::time::Millis;
+use hookwell::time::{Millis, to_rfc3339};
 use serde_json::{Number, Value};
 
 use crate::bucket::{Bucket, expand};
@@ -36,6 +36,23 @@ pub(crate) fn failed(what: &str, why: impl Into<String>) -> AdminError {
 
 /// A table item as JSON.
 pub type Item = BTreeMap<String, Value>;
+
+/// An attribute as people read it; times become dates.
+#[must_use]
+pub fn readable(item: &Item, name: &str) -> String {
+    let value = item.get(name).unwrap_or(&Value::Null);
+    match (name, value.as_i64()) {
+        ("received_at" | "finished_at" | "reopened_at" | "lease_expires_at", Some(at)) => {
+            to_rfc3339(at)
+        }
+        ("expires_at", Some(at)) => to_rfc3339(at.saturating_mul(1000)),
+        _ => match value {
+            Value::String(text) => text.clone(),
+            Value::Null => String::new(),
+            other => other.to_string(),
+        },
+    }
+}
 
 /// How a local queue behaves.
 #[derive(Debug, Clone, Copy)]
@@ -174,6 +191,23 @@ impl Admin {
         let count = |text: String| text.parse().unwrap_or(0);
         let waiting = self.queue_attribute(url, waiting).await.map(count)?;
         Ok((waiting, self.queue_attribute(url, hidden).await.map(count)?))
+    }
+
+    /// How often a queue hands out a message before it moves it to the dead-letter queue; `None` when it never does.
+    ///
+    /// # Errors
+    /// When SQS refuses.
+    pub async fn max_receive_count(&self, url: &str) -> Result<Option<u32>, AdminError> {
+        let policy = self
+            .queue_attribute(url, QueueAttributeName::RedrivePolicy)
+            .await?;
+        // SQS answers with a number or with its text, as it was set.
+        let policy: Value = serde_json::from_str(&policy).unwrap_or_default();
+        let count = policy.get("maxReceiveCount");
+        Ok(count.and_then(|count| match count {
+            Value::String(text) => text.parse().ok(),
+            other => other.as_u64()?.try_into().ok(),
+        }))
     }
 
     /// Puts any text into a queue.

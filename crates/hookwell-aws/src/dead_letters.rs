@@ -7,10 +7,11 @@ use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, Message, MessageSystemAttributeName,
 };
 use hookwell::event::Event;
+use hookwell::ledger::Status;
 use hookwell::queue::Queue as _;
 use hookwell::time::Millis;
 
-use crate::admin::{AdminError, failed};
+use crate::admin::{Admin, AdminError, failed};
 use crate::bucket::Bucket;
 use crate::connection::{Connection, Limits, reason};
 use crate::mapping::MAX_BATCH;
@@ -33,6 +34,25 @@ pub struct DeadLetter {
     /// When it was sent to the queue that it failed in, or was rejected.
     pub sent_at: Option<Millis>,
     receipt: String,
+}
+
+impl DeadLetter {
+    /// The sender's id of its event, or the queue's of the message.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        let event = self.event.as_ref();
+        event.map_or(&self.message_id, |event| &event.id)
+    }
+
+    /// Why it is here, in a few words.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        match (&self.reason, &self.event) {
+            (Some(reason), _) => reason,
+            (None, Some(_)) => "out of tries",
+            (None, None) => "not an event",
+        }
+    }
 }
 
 /// A queue and its dead-letter queue.
@@ -124,6 +144,32 @@ impl DeadLetters {
                 );
             }
         }
+    }
+
+    /// Opens the record of a rejected event, with who did so in it, then [redrives](Self::redrive) it. True when there
+    /// was a record to open.
+    ///
+    /// # Errors
+    /// When DynamoDB or SQS refuses. A record that is open already does no harm: the event is still here.
+    pub async fn reopen(
+        &self,
+        admin: &Admin,
+        events_table: &str,
+        letter: &DeadLetter,
+        by: &str,
+        now: Millis,
+    ) -> Result<bool, AdminError> {
+        let reopened = match &letter.event {
+            Some(event) => {
+                let from = Status::Quarantined;
+                admin
+                    .reopen(events_table, &event.key, from, by, now)
+                    .await?
+            }
+            None => false,
+        };
+        self.redrive(letter).await?;
+        Ok(reopened)
     }
 
     /// Puts a message back into its queue, then takes it from here. When that second step fails it is in both, which

@@ -51,6 +51,28 @@ impl Draft {
         })
     }
 
+    /// What a delivery says, without what its connection and its signature added.
+    #[must_use]
+    pub fn of(delivery: &Delivery) -> Self {
+        let added = [
+            "host",
+            "connection",
+            "content-length",
+            "content-type",
+            "accept-encoding",
+        ];
+        let headers = delivery.headers.iter().filter_map(|(name, value)| {
+            let is_own = !added.contains(&name.as_str());
+            let text = value.to_str().ok().filter(|_| is_own)?;
+            Some((name.to_string(), text.to_owned()))
+        });
+        Self {
+            headers: headers.collect(),
+            query: delivery.query.clone(),
+            body: delivery.body.clone(),
+        }
+    }
+
     /// Puts these bytes in place of the sample's. Its headers stay: some senders have the id and the type there.
     pub fn set_body(&mut self, body: Vec<u8>) {
         self.body = body;

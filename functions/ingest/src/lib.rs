@@ -114,6 +114,17 @@ impl<L: Ledger, Q: Queue> Ingest<L, Q> {
         xray: Option<&str>,
         now: Millis,
     ) -> Response {
+        Response::from(self.receive(event, request_id, xray, now).await.reply)
+    }
+
+    /// Receives the delivery of one trigger event, and logs what came of it.
+    pub async fn receive(
+        &self,
+        event: &str,
+        request_id: &str,
+        xray: Option<&str>,
+        now: Millis,
+    ) -> Received {
         let started = Instant::now();
         let delivery = request::delivery(event, request_id, xray);
         let received = match &delivery {
@@ -129,7 +140,7 @@ impl<L: Ledger, Q: Queue> Ingest<L, Q> {
             Err(why) => Received::refused(Receipt::BadRequest, Some(why.to_string())),
         };
         log::delivery(delivery.ok().as_ref(), &received, started.elapsed());
-        Response::from(received.reply)
+        received
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use hookwell::handler::Handler;
 use hookwell::ledger::Ledger;
-use hookwell::process::{Invocation, Message, process};
+use hookwell::process::{Invocation, Message, Processed, process};
 use hookwell::queue::Queue;
 use hookwell::time::Millis;
 use hookwell_aws::settings::{Environment, NotSet, required};
@@ -110,6 +110,27 @@ impl<L: Ledger, Q: Queue, H: Handler> Process<L, Q, H> {
         request_id: &str,
         deadline: SystemTime,
     ) -> Result<SqsBatchResponse, NoMessageId> {
+        let mut response = SqsBatchResponse::default();
+        for done in self.process(event, request_id, deadline).await? {
+            if done.fate.is_failure() {
+                let mut failure = BatchItemFailure::default();
+                failure.item_identifier = done.message.id;
+                response.batch_item_failures.push(failure);
+            }
+        }
+        Ok(response)
+    }
+
+    /// Processes a batch, and logs what came of each message.
+    ///
+    /// # Errors
+    /// As [`Self::respond`].
+    pub async fn process(
+        &self,
+        event: SqsEvent,
+        request_id: &str,
+        deadline: SystemTime,
+    ) -> Result<Vec<Processed>, NoMessageId> {
         let batch = event
             .records
             .into_iter()
@@ -129,16 +150,8 @@ impl<L: Ledger, Q: Queue, H: Handler> Process<L, Q, H> {
             handler,
         } = self;
         let processed = process(ledger, queue, handler, batch, now, invocation, stop).await;
-        let mut response = SqsBatchResponse::default();
-        for done in processed {
-            log::message(&done);
-            if done.fate.is_failure() {
-                let mut failure = BatchItemFailure::default();
-                failure.item_identifier = done.message.id;
-                response.batch_item_failures.push(failure);
-            }
-        }
-        Ok(response)
+        processed.iter().for_each(log::message);
+        Ok(processed)
     }
 }
 

@@ -84,6 +84,7 @@ fn interrupted() -> Result<impl Future<Output = ()>> {
 fn introduce(machine: &Machine, senders: &Senders) -> Result<()> {
     let Senders { sources, secrets } = senders;
     println!("listening on {}", machine.url);
+    println!("open it in a browser to see what arrives and what becomes of it");
     println!("\nsources");
     for source in sources {
         println!("  {}/webhooks/{}", machine.url, source.name);

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail, ensure};
 use clap::{Args, Subcommand};
-use hookwell::ledger::Status;
 use hookwell::time::to_rfc3339;
 use hookwell_aws::dead_letters::DeadLetter;
 use serde_json::{Value, json};
@@ -111,9 +110,9 @@ async fn list(arguments: &List) -> Result<ExitCode> {
             letter.sent_at.map(to_rfc3339).unwrap_or_default(),
             of(event.map(|event| event.source.as_str())),
             of(event.map(|event| event.kind.as_str())),
-            id(letter).to_owned(),
+            letter.id().to_owned(),
             of(event.and_then(|event| event.document_id.as_deref())),
-            why(letter).to_owned(),
+            letter.why().to_owned(),
         ]
     };
     let rows: Vec<_> = letters.iter().map(row).collect();
@@ -181,30 +180,18 @@ async fn redrive(arguments: &Redrive) -> Result<ExitCode> {
     let by = user();
     let bar = progress(meant.len());
     for (index, letter) in meant.iter().enumerate() {
-        let done = async {
-            let reopened = match &letter.event {
-                Some(event) => {
-                    let (table, from) = (&opened.events_table, Status::Quarantined);
-                    opened
-                        .admin
-                        .reopen(table, &event.key, from, &by, ingest::now())
-                        .await?
-                }
-                None => false,
-            };
-            queue.redrive(letter).await?;
-            Ok::<_, anyhow::Error>(reopened)
-        };
+        let (admin, table) = (&opened.admin, &opened.events_table);
+        let done = queue.reopen(admin, table, letter, &by, ingest::now());
         match done.await {
             Ok(reopened) if arguments.json => {
-                let line = json!({ "id": id(letter), "redriven": true, "reopened": reopened });
+                let line = json!({ "id": letter.id(), "redriven": true, "reopened": reopened });
                 println!("{line}");
             }
             Ok(_) => bar.inc(1),
             Err(error) => {
                 let rest = meant.get(index..).unwrap_or_default();
                 queue.release(rest).await;
-                return Err(error.context(format!(
+                return Err(anyhow::Error::from(error).context(format!(
                     "{index} of {} went back into the queue, the rest stays",
                     meant.len()
                 )));
@@ -239,27 +226,12 @@ fn is_named(letter: &DeadLetter, id: &str) -> bool {
             .is_some_and(|event| event.id == id || event.key.as_str() == id)
 }
 
-fn id(letter: &DeadLetter) -> &str {
-    letter
-        .event
-        .as_ref()
-        .map_or(&letter.message_id, |event| &event.id)
-}
-
-fn why(letter: &DeadLetter) -> &str {
-    match (&letter.reason, &letter.event) {
-        (Some(reason), _) => reason,
-        (None, Some(_)) => "out of tries",
-        (None, None) => "not an event",
-    }
-}
-
 fn describe(letter: &DeadLetter) -> Value {
     let event = letter.event.as_ref();
     json!({
         "message_id": letter.message_id,
         "sent_at": letter.sent_at.map(to_rfc3339),
-        "reason": why(letter),
+        "reason": letter.why(),
         "key": event.map(|event| &event.key),
         "source": event.map(|event| &event.source),
         "event_id": event.map(|event| &event.id),

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use hookwell_aws::admin::Item;
+use hookwell_aws::admin::{Item, readable};
 use serde_json::Value;
 
-use super::items::{self, Column, Show, Table, text};
+use super::items::{self, Column, Show, Table};
 use super::target::Target;
 
 const DOCUMENTS: Table = Table {
@@ -86,7 +86,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             Command::List(ListDocuments { deleted, list }) => {
                 let is_there =
                     |item: &Item| *deleted || item.get("deleted") != Some(&Value::Bool(true));
-                let by_key = |all: &mut [_]| all.sort_by_key(|item| text(item, "pk"));
+                let by_key = |all: &mut [_]| all.sort_by_key(|item| readable(item, "pk"));
                 items::list(list, &DOCUMENTS, is_there, by_key).await
             }
             Command::Show(show) => items::show(show, &DOCUMENTS).await,
@@ -100,17 +100,20 @@ async fn history(arguments: &History) -> Result<ExitCode> {
     let about = Some(("document_id", arguments.id.as_str()));
     let mut events = opened.admin.scan(&opened.events_table, about).await?;
     let source = arguments.source.iter();
-    events.retain(|item| source.clone().all(|one| *one == text(item, "source")));
+    events.retain(|item| source.clone().all(|one| *one == readable(item, "source")));
     if events.is_empty() {
         bail!("there is no event about document {:?}", arguments.id);
     }
     let documents = opened.admin.scan(&opened.documents_table, about).await?;
-    let shown: Vec<_> = documents.iter().map(|item| text(item, "version")).collect();
+    let shown: Vec<_> = documents
+        .iter()
+        .map(|item| readable(item, "version"))
+        .collect();
     for event in &mut events {
-        let is_shown = shown.contains(&text(event, "version"));
+        let is_shown = shown.contains(&readable(event, "version"));
         event.insert("shown".to_owned(), Value::Bool(is_shown));
     }
-    events.sort_by_key(|item| text(item, "version"));
+    events.sort_by_key(|item| readable(item, "version"));
     items::print(&events, HISTORY, arguments.json)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -9,11 +9,11 @@ use clap::{Args, Subcommand};
 use hookwell::handler::Outcome;
 use hookwell::pattern::Pattern;
 use hookwell::time::Millis;
-use hookwell_aws::admin::Item;
+use hookwell_aws::admin::{Item, readable};
 use jiff::{Span, SpanRelativeTo, Timestamp};
 use serde_json::{Value, json};
 
-use super::items::{self, Column, List, Show, Table, text};
+use super::items::{self, Column, List, Show, Table};
 use super::tail::{self, Tail};
 use super::target::Target;
 use crate::console::table;
@@ -93,7 +93,7 @@ impl Filter {
 
     /// Whether it is meant, whenever it was received.
     pub(super) fn keeps_any_time(&self, item: &Item) -> bool {
-        let kind = text(item, "type");
+        let kind = readable(item, "type");
         self.kind
             .as_ref()
             .is_none_or(|pattern| pattern.capture(&kind).is_some())
@@ -101,7 +101,7 @@ impl Filter {
             && self
                 .document
                 .as_ref()
-                .is_none_or(|one| *one == text(item, "document_id"))
+                .is_none_or(|one| *one == readable(item, "document_id"))
     }
 }
 
@@ -193,7 +193,10 @@ async fn stats(arguments: &Stats) -> Result<ExitCode> {
     let mut sources: BTreeMap<String, Counts> = BTreeMap::new();
     for item in opened.admin.scan(&opened.events_table, None).await? {
         if arguments.filter.keeps(&item) {
-            sources.entry(text(&item, "source")).or_default().add(&item);
+            sources
+                .entry(readable(&item, "source"))
+                .or_default()
+                .add(&item);
         }
     }
     let names = ["pending", "applied", "stale", "ignored", "rejected"];
@@ -227,9 +230,9 @@ async fn stats(arguments: &Stats) -> Result<ExitCode> {
 
 /// The outcome, or that there is none yet.
 pub(super) fn became(item: &Item) -> String {
-    match text(item, "status") {
+    match readable(item, "status") {
         status if status == "pending" => status,
-        _ => text(item, "outcome"),
+        _ => readable(item, "outcome"),
     }
 }
 

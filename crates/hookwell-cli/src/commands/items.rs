@@ -4,8 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use hookwell_aws::admin::Item;
-use serde_json::Value;
+use hookwell_aws::admin::{Item, readable};
 
 use super::target::{Opened, Target};
 use crate::console::table;
@@ -87,7 +86,7 @@ pub(super) fn print(items: &[Item], columns: &[Column], json: bool) -> Result<()
 
 /// The cells of an item.
 pub(super) fn row(item: &Item, columns: &[Column]) -> Vec<String> {
-    let cell = |(name, _): &Column| text(item, name).chars().take(MAX_CELL).collect();
+    let cell = |(name, _): &Column| readable(item, name).chars().take(MAX_CELL).collect();
     columns.iter().map(cell).collect()
 }
 
@@ -119,26 +118,10 @@ pub(super) async fn show(show: &Show, of: &Table) -> Result<ExitCode> {
             println!();
         }
         for name in item.keys() {
-            println!("{name:<16} {}", text(item, name));
+            println!("{name:<16} {}", readable(item, name));
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// An attribute as people read it; times become dates.
-pub(super) fn text(item: &Item, name: &str) -> String {
-    let value = item.get(name).unwrap_or(&Value::Null);
-    match (name, value.as_i64()) {
-        ("received_at" | "finished_at" | "reopened_at" | "lease_expires_at", Some(at)) => {
-            hookwell::time::to_rfc3339(at)
-        }
-        ("expires_at", Some(at)) => hookwell::time::to_rfc3339(at.saturating_mul(1000)),
-        _ => match value {
-            Value::String(text) => text.clone(),
-            Value::Null => String::new(),
-            other => other.to_string(),
-        },
-    }
 }
 
 /// Runs a command that waits for tables.

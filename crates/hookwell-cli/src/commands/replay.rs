@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail, ensure};
 use clap::Args;
-use hookwell_aws::admin::Item;
+use hookwell_aws::admin::{Item, readable};
 use hookwell_aws::replay::Replay;
 use serde_json::json;
 
 use super::events::{Filter, received_at};
-use super::items::{block_on, text};
+use super::items::block_on;
 use super::target::Target;
 use super::{confirm, user};
 use crate::console::progress;
@@ -51,7 +51,8 @@ async fn replay(arguments: &Arguments) -> Result<ExitCode> {
     let filter = arguments.source.as_deref();
     let filter = filter.map(|source| ("source", source));
     let mut meant = opened.admin.scan(&opened.events_table, filter).await?;
-    let is_named = |item: &Item, id: &str| text(item, "event_id") == id || text(item, "pk") == id;
+    let is_named =
+        |item: &Item, id: &str| readable(item, "event_id") == id || readable(item, "pk") == id;
     for id in &arguments.ids {
         if !meant.iter().any(|item| is_named(item, id)) {
             bail!("there is no event {id:?}: `hookwell events list` shows what is there");
@@ -76,17 +77,19 @@ async fn replay(arguments: &Arguments) -> Result<ExitCode> {
     let bar = progress(meant.len());
     let mut queued = 0_usize;
     for (index, item) in meant.iter().enumerate() {
-        let was_kept = replay.replay(&text(item, "pk"), &by, ingest::now()).await;
+        let was_kept = replay
+            .replay(&readable(item, "pk"), &by, ingest::now())
+            .await;
         let was_kept = was_kept.map_err(|error| {
             let went = format!("{queued} of {} went into the queue, then", meant.len());
             anyhow::Error::from(error).context(went)
         })?;
         queued = queued.saturating_add(usize::from(was_kept));
         if arguments.json {
-            let id = text(item, "event_id");
+            let id = readable(item, "event_id");
             println!(
                 "{}",
-                json!({ "id": id, "key": text(item, "pk"), "replayed": was_kept })
+                json!({ "id": id, "key": readable(item, "pk"), "replayed": was_kept })
             );
         } else {
             bar.set_position(u64::try_from(index).unwrap_or(u64::MAX));

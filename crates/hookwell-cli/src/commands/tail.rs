@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use clap::Args;
 use hookwell::time::Millis;
-use hookwell_aws::admin::{CHANGES, Item};
+use hookwell_aws::admin::{CHANGES, Item, readable};
 use serde_json::Value;
 
 use super::events::{COLUMNS, Filter, became};
-use super::items::{row, text};
+use super::items::row;
 use super::target::Target;
 
 /// How much later than its own time a record may appear in the table, in milliseconds: ingest answers within 1.2 s, so
@@ -60,7 +60,7 @@ impl Seen {
     fn news(&mut self, mut found: Vec<Item>) -> Vec<Item> {
         found.retain(|item| {
             let change = (changed_at(item), became(item));
-            let key = text(item, "pk");
+            let key = readable(item, "pk");
             change.0 >= self.from && self.last.insert(key, change.clone()) != Some(change)
         });
         found.sort_by_key(changed_at);
@@ -85,7 +85,7 @@ pub(super) async fn run(arguments: &Tail) -> Result<ExitCode> {
     );
     let is_meant = |item: &Item| {
         let mut source = arguments.source.iter();
-        arguments.filter.keeps_any_time(item) && source.all(|one| *one == text(item, "source"))
+        arguments.filter.keeps_any_time(item) && source.all(|one| *one == readable(item, "source"))
     };
     let mut seen = Seen {
         from,
@@ -151,7 +151,9 @@ mod tests {
         };
         let mut news = |found: &[Item]| {
             let news = seen.news(found.to_vec());
-            news.iter().map(|item| text(item, "pk")).collect::<Vec<_>>()
+            news.iter()
+                .map(|item| readable(item, "pk"))
+                .collect::<Vec<_>>()
         };
         let (a, b) = (record("a", 120, None), record("b", 110, None));
         let before = record("c", 99, None);

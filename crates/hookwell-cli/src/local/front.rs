@@ -3,15 +3,19 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
 use axum::routing::get;
+use hookwell::ingest::Received;
+use hookwell::reply::Receipt;
 use http::{HeaderValue, StatusCode};
 
 use super::{LocalIngest, Machine};
+use crate::page::{Arrived, Recorder};
 use crate::trigger::{HttpRequest, Trigger};
 
 /// The largest request that Lambda takes, in bytes, as the JSON that it gives to the function ("Lambda quotas",
@@ -21,24 +25,27 @@ const MAX_REQUEST: usize = 6 * 1024 * 1024;
 /// Where a running machine tells other `hookwell` commands what it is made of.
 pub const DESCRIPTION_PATH: &str = "/_hookwell";
 
-struct Front {
+/// Where requests go.
+pub(crate) struct Front {
     ingest: LocalIngest,
     requests: AtomicU64,
+    recorder: Recorder,
 }
 
-/// The routes of the front.
-pub(super) fn router(ingest: LocalIngest, description: Machine) -> Router {
-    let front = Arc::new(Front {
-        ingest,
-        requests: AtomicU64::new(0),
-    });
+/// The routes of the front, beside those of the page.
+pub(super) fn router(front: Arc<Front>, page: Router, description: Machine) -> Router {
     Router::new()
         .route(
             DESCRIPTION_PATH,
             get(move || async move { axum::Json(description.clone()) }),
         )
         .fallback(answer)
-        .with_state(front)
+        .with_state(front.clone())
+        .merge(page)
+        // A sender that posts to the page's address is told what every sender is told.
+        .method_not_allowed_fallback(move |peer, request| {
+            answer(State(front.clone()), peer, request)
+        })
 }
 
 async fn answer(
@@ -48,7 +55,10 @@ async fn answer(
 ) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MAX_REQUEST).await else {
-        return too_large();
+        return plain(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            r#"{"error":"Payload too large"}"#,
+        );
     };
     let request = HttpRequest {
         method: parts.method.as_str().to_owned(),
@@ -58,31 +68,49 @@ async fn answer(
         body: body.to_vec(),
         source_ip: peer.ip(),
     };
-    let now = ingest::now();
-    let number = front.requests.fetch_add(1, Ordering::Relaxed);
-    let request_id = format!("local-{now}-{number}");
-    let event = Trigger::FunctionUrl
-        .event(&request, &request_id, now)
-        .to_string();
-    if event.len() > MAX_REQUEST {
-        return too_large();
-    }
-    let answer = front.ingest.respond(&event, &request_id, None, now).await;
-    let status = StatusCode::from_u16(answer.status_code).unwrap_or(StatusCode::BAD_GATEWAY);
-    let mut response = plain(status, answer.body);
-    for (name, value) in answer.headers {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    response
+    front.deliver(request).await.1
 }
 
-fn too_large() -> Response {
-    plain(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        r#"{"error":"Payload too large"}"#,
-    )
+impl Front {
+    pub(super) fn new(ingest: LocalIngest, recorder: Recorder) -> Self {
+        Self {
+            ingest,
+            requests: AtomicU64::new(1),
+            recorder,
+        }
+    }
+
+    /// Answers a request, and says which one it was.
+    pub(crate) async fn deliver(&self, request: HttpRequest) -> (u64, Response) {
+        let (now, started) = (ingest::now(), Instant::now());
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        let request_id = format!("local-{now}-{number}");
+        let event = Trigger::FunctionUrl
+            .event(&request, &request_id, now)
+            .to_string();
+        let received = if event.len() > MAX_REQUEST {
+            let why = "Lambda takes no request of this size".to_owned();
+            Received::refused(Receipt::TooLarge, Some(why))
+        } else {
+            self.ingest.receive(&event, &request_id, None, now).await
+        };
+        let answer = ingest::Response::from(received.reply.clone());
+        self.recorder.arrived(Arrived {
+            number,
+            at: now,
+            ack: started.elapsed(),
+            request,
+            received,
+        });
+        let status = StatusCode::from_u16(answer.status_code).unwrap_or(StatusCode::BAD_GATEWAY);
+        let mut response = plain(status, answer.body);
+        for (name, value) in answer.headers {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        (number, response)
+    }
 }
 
 fn plain(status: StatusCode, body: impl Into<Body>) -> Response {

@@ -1,5 +1,6 @@
 //! The event source mapping of the local machine: pollers that invoke process as Lambda does.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -11,6 +12,7 @@ use tokio::task::JoinSet;
 
 use super::LocalProcess;
 use super::storage::{Endpoints, when_true};
+use crate::page::Recorder;
 
 /// How many batches run at once. Lambda starts with five pollers.
 const POLLERS: usize = 5;
@@ -27,18 +29,20 @@ pub(super) fn start(
     connection: &Connection,
     endpoints: &Endpoints,
     process: &Arc<LocalProcess>,
+    recorder: &Recorder,
     stopped: &watch::Receiver<bool>,
 ) {
     let queue = EventSourceMapping::new(connection.sqs(Limits::TOOL), endpoints.queue_url.clone());
     for poller in 0..POLLERS {
         let (queue, process, stopped) = (queue.clone(), process.clone(), stopped.clone());
+        let recorder = recorder.clone();
         work.spawn(async move {
             let mut stop = std::pin::pin!(when_true(stopped));
             loop {
                 tokio::select! {
                     () = &mut stop => return,
                     batch = queue.receive() => match batch {
-                        Ok(batch) => invoke(&queue, &process, poller, batch).await,
+                        Ok(batch) => invoke(&queue, &process, &recorder, poller, batch).await,
                         Err(why) => {
                             tracing::warn!(reason = %why, "polling failed");
                             tokio::time::sleep(PAUSE).await;
@@ -54,6 +58,7 @@ pub(super) fn start(
 async fn invoke(
     queue: &EventSourceMapping,
     process: &LocalProcess,
+    recorder: &Recorder,
     poller: usize,
     batch: Vec<Received>,
 ) {
@@ -70,22 +75,25 @@ async fn invoke(
         .checked_add(TIMEOUT)
         .unwrap_or_else(SystemTime::now);
     let request_id = format!("local-{}-{poller}", ingest::now());
-    let failures = match process.respond(event, &request_id, deadline).await {
-        Ok(response) => response.batch_item_failures,
+    let processed = match process.process(event, &request_id, deadline).await {
+        Ok(processed) => processed,
         Err(why) => {
             tracing::error!(reason = %why, "a batch failed");
             return;
         }
     };
-    let failed = |id: &String| {
-        failures
-            .iter()
-            .any(|failure| failure.item_identifier == *id)
-    };
+    let failed: HashSet<_> = processed
+        .iter()
+        .filter(|done| done.fate.is_failure())
+        .map(|done| done.message.id.clone())
+        .collect();
     let done = receipts
         .into_iter()
-        .filter(|(id, _)| !failed(id))
+        .filter(|(id, _)| !failed.contains(id))
         .map(|(_, receipt)| receipt);
+    for done in processed {
+        recorder.processed(done);
+    }
     if let Err(why) = queue.delete(done.collect()).await {
         tracing::warn!(reason = %why, "deleting failed, so the messages come back");
     }

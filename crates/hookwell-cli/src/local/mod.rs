@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 pub use front::DESCRIPTION_PATH;
+pub(crate) use front::Front;
 use hookwell::ingest::Sources;
 use hookwell::source::Source;
 pub use hookwell_aws::admin::QueueSettings;
@@ -26,6 +27,7 @@ use storage::{bind, url, when_true};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::page::{self, Page, Recorder};
 use crate::secrets::Secrets;
 
 type LocalIngest = Arc<Ingest<EventsTable, SqsQueue>>;
@@ -141,11 +143,35 @@ impl Functions {
             endpoints: endpoints.clone(),
         };
         let connection = endpoints.connection()?;
-        let (ingest, process) = functions(&connection, endpoints, senders);
+        let (ingest, process) = functions(&connection, endpoints, senders.clone());
         let (stop, stopped) = watch::channel(false);
         let mut work = JoinSet::new();
-        mapping::start(&mut work, &connection, endpoints, &process, &stopped);
-        let router = front::router(ingest, machine.clone());
+        let (recorder, records) = Recorder::new();
+        mapping::start(
+            &mut work,
+            &connection,
+            endpoints,
+            &process,
+            &recorder,
+            &stopped,
+        );
+        let front = Arc::new(Front::new(ingest, recorder.clone()));
+        let page = Page::new(
+            front.clone(),
+            recorder,
+            senders,
+            connection,
+            endpoints.clone(),
+        );
+        let page = Arc::new(page);
+        let router = front::router(front, page::router(page.clone()), machine.clone());
+        let until = when_true(stopped.clone());
+        work.spawn(async move {
+            tokio::select! {
+                ((), ()) = async { tokio::join!(page.listen(records), page.fill()) } => {}
+                () = until => {}
+            }
+        });
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         work.spawn(async move {
             let until = when_true(stopped);

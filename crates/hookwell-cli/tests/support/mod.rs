@@ -111,7 +111,10 @@ impl World {
             .body(body)
             .unwrap();
         let send = move || {
-            let config = ureq::Agent::config_builder().http_status_as_error(false);
+            let config = ureq::Agent::config_builder()
+                .http_status_as_error(false)
+                .max_redirects(0)
+                .max_redirects_will_error(false);
             let agent: ureq::Agent = config.allow_non_standard_methods(true).build().into();
             let mut answer = agent.run(request).unwrap();
             let text = |value: &http::HeaderValue| value.to_str().unwrap().to_owned();

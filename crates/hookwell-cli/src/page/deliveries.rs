@@ -1,0 +1,155 @@
+//! The list of deliveries, newest first, with charts of the last minutes above it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use hookwell::reply::Receipt;
+use maud::{Markup, html};
+
+use super::filter::Filter;
+use super::index::Index;
+use super::layout::{count, frame, millis, outcome, select, status, time};
+use super::row::{OUTCOMES, Row};
+use super::{Page, charts, event};
+
+/// Charts move on with the clock, this often in milliseconds.
+const TICK: i64 = 5_000;
+
+/// What a delivery can end as without an event.
+const RECEIPTS: [Receipt; 13] = [
+    Receipt::Duplicate,
+    Receipt::Filtered,
+    Receipt::Handshake,
+    Receipt::Unverified,
+    Receipt::Invalid,
+    Receipt::BadRequest,
+    Receipt::AddressNotAllowed,
+    Receipt::UnknownSource,
+    Receipt::MethodNotAllowed,
+    Receipt::TooLarge,
+    Receipt::Compressed,
+    Receipt::NotReady,
+    Receipt::Unavailable,
+];
+
+pub(super) async fn view(
+    State(page): State<Arc<Page>>,
+    Query(filter): Query<Filter>,
+    headers: HeaderMap,
+) -> Response {
+    let index = page.index();
+    let now = ingest::now();
+    let revision = page.revision(format_args!("{}-{}", index.revision, now / TICK));
+    page.live(
+        &headers,
+        &revision,
+        || part(&index, &filter, now),
+        |part| {
+            let content = html! {
+                h1.unseen { "Deliveries" }
+                (form(&page, &index, &filter))
+                (part)
+            };
+            frame("Deliveries", "Deliveries", &content)
+        },
+    )
+}
+
+fn form(page: &Page, index: &Index, filter: &Filter) -> Markup {
+    let sources: BTreeSet<_> = page
+        .senders
+        .sources
+        .iter()
+        .map(|source| source.name.as_str())
+        .collect();
+    let statuses: BTreeSet<_> = index.rows.iter().filter_map(|row| row.status).collect();
+    let statuses: Vec<_> = statuses.iter().map(ToString::to_string).collect();
+    let outcomes = OUTCOMES
+        .into_iter()
+        .rev()
+        .chain(RECEIPTS.map(Receipt::name));
+    html! {
+        form.filter #filter action="/" role="search" {
+            label.wide {
+                span { "Search" }
+                input type="search" name="q" value=(filter.q) placeholder="id, type, document, reason" autocomplete="off";
+            }
+            (select("source", "Source", &filter.source, sources))
+            (select("outcome", "Outcome", &filter.outcome, outcomes))
+            (select("status", "Status", &filter.status, statuses.iter().map(String::as_str)))
+            button { "Filter" }
+            @if filter.is_set() { a.clear href="/" { "Show all" } }
+        }
+    }
+}
+
+fn part(index: &Index, filter: &Filter, now: i64) -> Markup {
+    let lines = filter.lines(index);
+    html! {
+        @if filter.is_newest() { (charts::charts(index, now)) }
+        p.found {
+            (count(lines.found)) @if filter.is_set() { " of " (count(index.rows.len())) }
+            @if lines.found == 1 { " delivery" } @else { " deliveries" }
+            @if !index.is_filled { " · reading the tables …" }
+            @if !filter.is_newest() { " · " a href=(filter.address(None)) { "back to the newest" } }
+        }
+        @if index.rows.is_empty() {
+            p.empty {
+                "Nothing arrived yet. " a href="/send" { "Send a sample" } " or point a sender at one of the sources."
+            }
+        } @else if lines.rows.is_empty() {
+            p.empty { "Nothing fits. " a href="/" { "Show all" } }
+        } @else {
+            (table(index, &lines.rows))
+        }
+        @if let Some(older) = lines.older { p { a.button href=(older) { "Older" } } }
+    }
+}
+
+fn table(index: &Index, rows: &[&Row]) -> Markup {
+    html! {
+        table.list.deliveries {
+            thead { tr {
+                th { "Time, UTC" } th { "Source" } th { "Type" } th { "Status" } th { "Outcome" }
+                th { "Document" } th { "Event" } th.number { "Ack" } th.number { "Effect" }
+            } }
+            tbody { @for row in rows { (line(index, row)) } }
+        }
+    }
+}
+
+fn line(index: &Index, row: &Row) -> Markup {
+    let (name, effect) = row.outcome(&index.effects);
+    let reason = effect.and_then(|it| it.reason.as_deref());
+    let reason = reason.or(row.reason.as_deref());
+    let many = row.keys.len();
+    html! {
+        tr {
+            td.time { a href=(address(row)) { (time(row.at)) } }
+            td.source { (row.source) }
+            td.type title=(row.kind) { (row.kind) }
+            td.code { @if let Some(code) = row.status { (status(code)) } }
+            td.end title=[reason] {
+                (outcome(name)) @if many > 1 { " ×" (many) }
+                @if let Some(reason) = reason { " " span.reason { (reason) } }
+            }
+            td.document title=(row.document_id) { (row.document_id) }
+            td.id title=(row.event_id) { (row.event_id) }
+            td.number.ack { @if let Some(ack) = row.ack { (millis(ack)) } }
+            td.number.effect {
+                @if let Some(effect) = row.to_effect(&index.effects) { (millis(effect)) }
+            }
+        }
+    }
+}
+
+fn address(row: &Row) -> String {
+    match (row.number, row.keys.first()) {
+        (Some(number), _) => format!("/deliveries/{number}"),
+        (None, Some(key)) => event::address(key),
+        (None, None) => "/".to_owned(),
+    }
+}

@@ -1,0 +1,108 @@
+//! Which lines to show. It is the query of the address, so that a reload and a bookmark keep it.
+
+use serde::Deserialize;
+
+use super::effects::Effects;
+use super::index::Index;
+use super::row::Row;
+
+/// How many lines a page has.
+const LINES: usize = 100;
+
+/// What to show.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Filter {
+    /// Any part of source, type, id, document or reason.
+    pub(super) q: String,
+    pub(super) source: String,
+    pub(super) outcome: String,
+    pub(super) status: String,
+    /// Only lines older than this place.
+    before: Option<i64>,
+}
+
+/// The lines of one page.
+pub(super) struct Lines<'i> {
+    pub(super) rows: Vec<&'i Row>,
+    /// How many lines there are on all pages.
+    pub(super) found: usize,
+    /// The address of the next page.
+    pub(super) older: Option<String>,
+}
+
+impl Filter {
+    /// The lines that it lets through, newest first.
+    pub(super) fn lines<'i>(&self, index: &'i Index) -> Lines<'i> {
+        let words = self.q.trim().to_lowercase();
+        let mut rows = Vec::new();
+        let mut found = 0_usize;
+        let mut has_older = false;
+        for row in index.rows.iter().rev() {
+            if !self.admits(row, &words, &index.effects) {
+                continue;
+            }
+            found = found.saturating_add(1);
+            if self.before.is_some_and(|before| row.place >= before) {
+                continue;
+            }
+            if rows.len() < LINES {
+                rows.push(row);
+            } else {
+                has_older = true;
+            }
+        }
+        let last = rows.last().filter(|_| has_older);
+        let older = last.map(|row| self.address(Some(row.place)));
+        Lines { rows, found, older }
+    }
+
+    fn admits(&self, row: &Row, words: &str, effects: &Effects) -> bool {
+        if !self.source.is_empty() && self.source != row.source {
+            return false;
+        }
+        if !self.status.is_empty()
+            && row.status.map(|status| status.to_string()).as_deref() != Some(&*self.status)
+        {
+            return false;
+        }
+        if self.outcome.is_empty() && words.is_empty() {
+            return true;
+        }
+        let (outcome, effect) = row.outcome(effects);
+        (self.outcome.is_empty() || self.outcome == outcome)
+            && (words.is_empty() || row.holds(words, effect))
+    }
+
+    /// Whether it is the newest page.
+    pub(super) fn is_newest(&self) -> bool {
+        self.before.is_none()
+    }
+
+    /// Whether anything is left out.
+    pub(super) fn is_set(&self) -> bool {
+        [&self.q, &self.source, &self.outcome, &self.status]
+            .iter()
+            .any(|it| !it.is_empty())
+    }
+
+    /// The address that shows it.
+    pub(super) fn address(&self, before: Option<i64>) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        let pairs = [
+            ("q", &self.q),
+            ("source", &self.source),
+            ("outcome", &self.outcome),
+            ("status", &self.status),
+        ];
+        query.extend_pairs(pairs.iter().filter(|(_, value)| !value.is_empty()));
+        if let Some(before) = before {
+            query.append_pair("before", &before.to_string());
+        }
+        let query = query.finish();
+        match query.as_str() {
+            "" => "/".to_owned(),
+            query => format!("/?{query}"),
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! What the page knows: filled once from the tables and kept current by what the machine tells, so that no view of it
+//! reads a whole table.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use hookwell::document::change;
+use hookwell::event::Event;
+use hookwell::process::Processed;
+use hookwell_aws::admin::Item;
+use serde_json::Value;
+
+use super::effects::Effects;
+use super::recorder::{Arrived, Seen};
+use super::row::{Effect, Row, clip};
+
+/// How many deliveries are kept with their headers and body.
+const KEPT: usize = 1_000;
+
+/// How many bytes of them, at most.
+const KEPT_BYTES: usize = 64 * 1024 * 1024;
+
+/// How many lines the list has, at most.
+const ROWS: usize = 200_000;
+
+/// A document, as a line shows it.
+#[derive(Debug, Clone)]
+pub(super) struct DocumentRow {
+    pub(super) source: String,
+    pub(super) kind: String,
+    pub(super) id: String,
+    pub(super) version: String,
+    pub(super) event_id: String,
+    pub(super) is_deleted: bool,
+    pub(super) state: String,
+}
+
+/// Everything that the page knows.
+#[derive(Debug)]
+pub(super) struct Index {
+    /// Oldest first.
+    pub(super) rows: VecDeque<Row>,
+    /// By the event's key.
+    pub(super) effects: Effects,
+    /// By the document's key.
+    pub(super) documents: BTreeMap<String, DocumentRow>,
+    /// Whether the tables were read.
+    pub(super) is_filled: bool,
+    /// Counts the changes.
+    pub(super) revision: u64,
+    kept: VecDeque<Arc<Arrived>>,
+    kept_bytes: usize,
+    next: i64,
+    /// How often the queue hands out a message.
+    tries: u32,
+}
+
+impl Index {
+    /// An empty one.
+    pub(super) fn new() -> Self {
+        Self {
+            rows: VecDeque::new(),
+            effects: Effects::default(),
+            documents: BTreeMap::new(),
+            is_filled: false,
+            revision: 0,
+            kept: VecDeque::new(),
+            kept_bytes: 0,
+            next: 0,
+            tries: u32::MAX,
+        }
+    }
+
+    pub(super) fn take_in(&mut self, seen: Seen) {
+        match seen {
+            Seen::Arrived(arrived) => self.arrived(*arrived),
+            Seen::Processed(done) => self.processed(&done),
+            Seen::PutBack { key, at } => self.effects.change(&key, |effect| effect.put_back(at)),
+            Seen::Stored {
+                events,
+                documents,
+                tries,
+            } => {
+                self.tries = tries;
+                self.stored(&events, &documents);
+            }
+            Seen::Mark(mark) => {
+                let _ = mark.send(());
+                return;
+            }
+        }
+        self.revision = self.revision.wrapping_add(1);
+    }
+
+    /// A delivery that is still kept.
+    pub(super) fn delivery(&self, number: u64) -> Option<Arc<Arrived>> {
+        let is_it = |kept: &&Arc<Arrived>| kept.number == number;
+        self.kept.iter().rev().find(is_it).cloned()
+    }
+
+    /// The deliveries of an event that are still kept, newest first.
+    pub(super) fn deliveries_of(&self, key: &str) -> Vec<u64> {
+        let kept = self.kept.iter().rev();
+        let with_it = kept.filter(|kept| {
+            let mut events = kept.received.events.iter();
+            events.any(|event| event.key.as_str() == key)
+        });
+        with_it.map(|kept| kept.number).collect()
+    }
+
+    /// The line of a delivery.
+    pub(super) fn row(&self, number: u64) -> Option<&Row> {
+        self.rows
+            .iter()
+            .rev()
+            .find(|row| row.number == Some(number))
+    }
+
+    fn arrived(&mut self, mut arrived: Arrived) {
+        self.push(Row::of_delivery(&arrived));
+        // The body is in the request already.
+        for event in &mut arrived.received.events {
+            event.body.0 = Vec::new();
+        }
+        self.kept_bytes = self.kept_bytes.saturating_add(size(&arrived));
+        self.kept.push_back(Arc::new(arrived));
+        while self.kept.len() > KEPT || self.kept_bytes > KEPT_BYTES {
+            let Some(oldest) = self.kept.pop_front() else {
+                break;
+            };
+            self.kept_bytes = self.kept_bytes.saturating_sub(size(&oldest));
+        }
+    }
+
+    fn push(&mut self, mut row: Row) {
+        row.places = row.keys.iter().map(|key| self.effects.hold(key)).collect();
+        row.place = self.next;
+        self.next = self.next.saturating_add(1);
+        self.rows.push_back(row);
+        if self.rows.len() > ROWS
+            && let Some(oldest) = self.rows.pop_front()
+        {
+            for key in &oldest.keys {
+                self.effects.let_go(key);
+            }
+        }
+    }
+
+    fn processed(&mut self, done: &Processed) {
+        let Some(event) = &done.event else { return };
+        let tries = self.tries;
+        let mut is_applied = false;
+        self.effects.change(event.key.as_str(), |effect| {
+            effect.tried(done, tries);
+            is_applied = effect.is_applied();
+        });
+        if is_applied {
+            self.changed(event);
+        }
+    }
+
+    /// As the built-in handler does it: only over a smaller version.
+    fn changed(&mut self, event: &Event) {
+        let Ok(Some(document)) = change(event) else {
+            return;
+        };
+        let version = document.version.as_str();
+        let there = self.documents.get(document.key.as_str());
+        if there.is_some_and(|there| there.version.as_str() >= version) {
+            return;
+        }
+        let row = DocumentRow {
+            source: event.source.clone(),
+            kind: clip(&event.document_type),
+            id: clip(event.document_id.as_deref().unwrap_or_default()),
+            version: version.to_owned(),
+            event_id: clip(&event.id),
+            is_deleted: document.state.is_none(),
+            state: clip(document.state.as_deref().unwrap_or_default()),
+        };
+        self.documents.insert(document.key.as_str().to_owned(), row);
+    }
+
+    /// What was there before the start goes before everything else.
+    fn stored(&mut self, events: &[Item], documents: &[Item]) {
+        let known: HashSet<_> = self.rows.iter().flat_map(|row| row.keys.clone()).collect();
+        let is_new = |row: &Row| !row.keys.iter().any(|key| known.contains(key));
+        let rows = events.iter().map(|item| (Row::of_record(item), item));
+        let mut rows: Vec<_> = rows.filter(|(row, _)| is_new(row)).collect();
+        rows.sort_by_key(|(row, _)| Reverse(row.at));
+        rows.truncate(ROWS.saturating_sub(self.rows.len()));
+        let mut place = self.rows.front().map_or(0, |row| row.place);
+        for (mut row, item) in rows {
+            for key in &row.keys {
+                // What the machine told since is newer than what was read.
+                if self.effects.of(key).is_none() {
+                    let stored = Effect::of_record(item);
+                    self.effects.change(key, |effect| *effect = stored);
+                }
+                row.places.push(self.effects.hold(key));
+            }
+            place = place.saturating_sub(1);
+            row.place = place;
+            self.rows.push_front(row);
+        }
+        for item in documents {
+            let text = |name| item.get(name).and_then(Value::as_str).unwrap_or_default();
+            let row = DocumentRow {
+                source: clip(text("source")),
+                kind: clip(text("document_type")),
+                id: clip(text("document_id")),
+                version: text("version").to_owned(),
+                event_id: clip(text("event_id")),
+                is_deleted: item.get("deleted") == Some(&Value::Bool(true)),
+                state: clip(text("document")),
+            };
+            let there = self.documents.get(text("pk"));
+            if there.is_none_or(|there| there.version < row.version) {
+                self.documents.insert(text("pk").to_owned(), row);
+            }
+        }
+        self.is_filled = true;
+    }
+}
+
+fn size(arrived: &Arrived) -> usize {
+    let headers = arrived.request.headers.iter();
+    let headers: usize = headers
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    arrived.request.body.len() + arrived.request.query.len() + headers
+}

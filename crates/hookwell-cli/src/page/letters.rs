@@ -1,0 +1,169 @@
+//! The dead letters: what could not be applied, why, and the way back.
+
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use hookwell_aws::admin::AdminError;
+use hookwell_aws::dead_letters::DeadLetter;
+use http::StatusCode;
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::layout::{count, frame, sentence, time};
+use super::recorder::Seen;
+use super::{Page, event, user};
+
+/// How to show them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct How {
+    /// Whether to ask before all go back.
+    all: bool,
+    /// How many just went back.
+    done: Option<usize>,
+}
+
+pub(super) async fn list(State(page): State<Arc<Page>>, Query(how): Query<How>) -> Response {
+    let letters = match page.look().await {
+        Ok(letters) => letters,
+        Err(why) => return away(&page, &why),
+    };
+    let content = html! {
+        h1.unseen { "Dead letters" }
+        @if let Some(done) = how.done {
+            p.done role="status" { (count(done)) " put back into the queue." }
+        }
+        @if how.all && !letters.is_empty() {
+            (question(&letters))
+        } @else {
+            p.found {
+                (count(letters.len())) @if letters.len() == 1 { " dead letter" } @else { " dead letters" }
+                @if letters.len() > 1 { " · " a href="/dead-letters?all=true" { "put all back" } }
+                " · " a href="/dead-letters" { "look again" }
+            }
+            @if letters.is_empty() {
+                p.empty { "Nothing failed. What your handler rejects, or what fails too often, waits here." }
+            } @else {
+                (table(&letters))
+            }
+        }
+    };
+    page.html(
+        StatusCode::OK,
+        frame("Dead letters", "Dead letters", &content),
+    )
+}
+
+fn question(letters: &[DeadLetter]) -> Markup {
+    html! {
+        form.ask method="post" action="/dead-letters/redrive" {
+            p { "Put " b { (count(letters.len())) } " events back into the queue, to be applied again? An event that is older than its document changes nothing." }
+            input type="hidden" name="confirmed" value="true";
+            @for letter in letters { input type="hidden" name="id" value=(letter.message_id); }
+            button { "Put " (count(letters.len())) " back" }
+            " " a.button href="/dead-letters" { "Leave them" }
+        }
+    }
+}
+
+fn table(letters: &[DeadLetter]) -> Markup {
+    html! {
+        table.list.letters {
+            thead { tr { th { "Time, UTC" } th { "Source" } th { "Type" } th { "Event" } th { "Reason" } th { span.unseen { "Put back" } } } }
+            tbody {
+                @for letter in letters {
+                    tr {
+                        td.time { @if let Some(at) = letter.sent_at { (time(at)) } }
+                        @if let Some(one) = &letter.event {
+                            td.source { (one.source) }
+                            td.type { (one.kind) }
+                            td.id { a href=(event::address(one.key.as_str())) { (one.id) } }
+                        } @else {
+                            td.source {} td.type {} td.id { (letter.message_id) }
+                        }
+                        td.reason { (letter.why()) }
+                        td.do {
+                            form method="post" action="/dead-letters/redrive" {
+                                input type="hidden" name="id" value=(letter.message_id);
+                                button { "Put back" }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Puts the letters that the form names back into the queue.
+pub(super) async fn redrive(State(page): State<Arc<Page>>, form: String) -> Response {
+    let mut ids = Vec::new();
+    let mut confirmed = false;
+    for (name, value) in form_urlencoded::parse(form.as_bytes()) {
+        match &*name {
+            "id" => ids.push(value.into_owned()),
+            "confirmed" => confirmed = value == "true",
+            _ => {}
+        }
+    }
+    if ids.len() > 1 && !confirmed {
+        return Redirect::to("/dead-letters?all=true").into_response();
+    }
+    match page.put_back(&ids).await {
+        Ok(done) => {
+            page.recorder.caught_up().await;
+            Redirect::to(&format!("/dead-letters?done={done}")).into_response()
+        }
+        Err(why) => away(&page, &why),
+    }
+}
+
+impl Page {
+    /// The letters there now, free for others to see again.
+    async fn look(&self) -> Result<Vec<DeadLetter>, AdminError> {
+        let _alone = self.looking.lock().await;
+        let queue = self.dead_letters().await?;
+        let letters = queue.receive().await?;
+        queue.release(&letters).await;
+        Ok(letters)
+    }
+
+    /// Puts the letters with these ids back, and counts them.
+    async fn put_back(&self, ids: &[String]) -> Result<usize, AdminError> {
+        let _alone = self.looking.lock().await;
+        let queue = self.dead_letters().await?;
+        let letters = queue.receive().await?;
+        let is_meant = |letter: &DeadLetter| ids.contains(&letter.message_id);
+        let (mut meant, other): (Vec<_>, Vec<_>) = letters.into_iter().partition(is_meant);
+        queue.release(&other).await;
+        // Oldest first.
+        meant.reverse();
+        let by = user();
+        let table = &self.endpoints.events_table;
+        let mut done = 0;
+        while let Some(letter) = meant.pop() {
+            let at = ingest::now();
+            // Before the queue has it again: process may be quick.
+            if let Some(event) = &letter.event {
+                let key = event.key.as_str().to_owned();
+                self.recorder.tell(Seen::PutBack { key, at });
+            }
+            let reopened = queue.reopen(&self.admin, table, &letter, &by, at).await;
+            if let Err(why) = reopened {
+                meant.push(letter);
+                queue.release(&meant).await;
+                return Err(why);
+            }
+            done += 1;
+        }
+        Ok(done)
+    }
+}
+
+fn away(page: &Page, why: &AdminError) -> Response {
+    page.html(
+        StatusCode::BAD_GATEWAY,
+        sentence("The dead-letter queue does not answer", &why.to_string()),
+    )
+}

@@ -1,0 +1,156 @@
+//! Sending from the page: a sample of a source, a forged one, a body of one's own, or a delivery again. Each goes the
+//! way of every request.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use hookwell::event::Operation;
+use hookwell::source::Source;
+use http::StatusCode;
+use maud::{Markup, html};
+
+use super::Page;
+use super::layout::frame;
+use crate::request::{Draft, Signed, signed};
+use crate::trigger::HttpRequest;
+
+/// An address of nobody (RFC 5737), for a source that knows its sender by the address alone.
+const STRANGER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 7));
+
+/// What a button says.
+const BUTTONS: [(&str, &str); 4] = [
+    ("create", "Create"),
+    ("update", "Update"),
+    ("delete", "Delete"),
+    ("forged", "Forged"),
+];
+
+pub(super) async fn view(State(page): State<Arc<Page>>) -> Response {
+    show(&page, StatusCode::OK, None)
+}
+
+fn show(page: &Page, code: StatusCode, problem: Option<&str>) -> Response {
+    let sources = &page.senders.sources;
+    let content = html! {
+        h1.unseen { "Send" }
+        @if let Some(problem) = problem { p.problem role="alert" { (problem) } }
+        p.found { "Signed as their senders sign, about document " code { "sample-1" } ". A forged one is changed after it was signed." }
+        table.list.senders {
+            thead { tr { th { "Source" } th { "Address" } th { "Send a sample" } } }
+            tbody { @for source in sources { (line(source)) } }
+        }
+        h2 { "A body of your own" }
+        form.own method="post" action="/send" {
+            label { span { "Source" } select name="source" { @for source in sources { option value=(source.name) { (source.name) } } } }
+            label { span { "Body" } textarea name="body" rows="8" spellcheck="false" required {} }
+            button name="what" value="own" { "Sign and send" }
+        }
+    };
+    page.html(code, frame("Send", "Send", &content))
+}
+
+fn line(source: &Source) -> Markup {
+    html! {
+        tr {
+            td.source { (source.name) }
+            td.address { code { "/webhooks/" (source.name) } }
+            td.do {
+                form method="post" action="/send" {
+                    input type="hidden" name="source" value=(source.name);
+                    @for (value, name) in BUTTONS {
+                        button name="what" value=(value) aria-label={ (name) " " (source.name) } { (name) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Sends what the form asks for, and shows the delivery.
+pub(super) async fn sample(State(page): State<Arc<Page>>, form: String) -> Response {
+    let field = |name: &str| {
+        let mut all = form_urlencoded::parse(form.as_bytes());
+        all.find_map(|(key, value)| (key == name).then(|| value.into_owned()))
+            .unwrap_or_default()
+    };
+    let request = page
+        .source(&field("source"))
+        .context("there is no such source")
+        .and_then(|source| page.request(source, &field("what"), &field("body")));
+    answer(&page, request).await
+}
+
+/// Sends a delivery again as its sender would: the same body, signed now.
+pub(super) async fn again(State(page): State<Arc<Page>>, Path(number): Path<u64>) -> Response {
+    let kept = page.index().delivery(number);
+    let request = kept
+        .context("the delivery is not kept any more")
+        .and_then(|kept| {
+            let delivery = super::delivery::delivery(&kept);
+            let source = delivery
+                .source
+                .as_deref()
+                .and_then(|name| page.source(name));
+            let source = source.context("there is no such source")?;
+            let draft = Draft::of(&delivery);
+            signed(source, &page.senders.secrets, draft, ingest::now())?.to_http()
+        });
+    answer(&page, request).await
+}
+
+async fn answer(page: &Page, request: Result<HttpRequest>) -> Response {
+    match request {
+        Ok(request) => {
+            let (number, _) = page.front.deliver(request).await;
+            page.recorder.caught_up().await;
+            Redirect::to(&format!("/deliveries/{number}")).into_response()
+        }
+        Err(why) => {
+            let problem = format!("Nothing was sent: {why:#}");
+            show(page, StatusCode::UNPROCESSABLE_ENTITY, Some(&problem))
+        }
+    }
+}
+
+impl Page {
+    fn request(&self, source: &Source, what: &str, body: &str) -> Result<HttpRequest> {
+        let now = ingest::now();
+        let operation = match what {
+            "create" | "forged" | "own" => Operation::Create,
+            "update" => Operation::Update,
+            "delete" => Operation::Delete,
+            _ => bail!("there is no such button"),
+        };
+        let mut draft = Draft::sample(source, operation, now)?;
+        if what == "own" {
+            // A browser ends the lines of a form with CR LF.
+            draft.set_body(body.replace("\r\n", "\n").into_bytes());
+        }
+        let signed = signed(source, &self.senders.secrets, draft, now)?;
+        if what != "forged" {
+            return signed.to_http();
+        }
+        let mut request = signed.to_http()?;
+        if source.is_unsigned() {
+            request.source_ip = STRANGER;
+        } else {
+            request.body = forged(&signed);
+        }
+        Ok(request)
+    }
+}
+
+/// The body with another name in it, or, where there is none, with one more byte.
+fn forged(signed: &Signed) -> Vec<u8> {
+    let text = String::from_utf8_lossy(&signed.body);
+    let other = text.replace("Sample at", "Forged at");
+    if other.as_bytes() != signed.body {
+        return other.into_bytes();
+    }
+    let mut body = signed.body.clone();
+    body.push(b' ');
+    body
+}

@@ -1,0 +1,94 @@
+//! What the page does not show: signatures, credentials, and the secrets of this machine wherever they turn up.
+
+use std::cmp::Reverse;
+
+use hookwell::source::{Scheme, Source};
+use http::HeaderMap;
+use maud::html;
+use serde_json::Value;
+
+use crate::local::Senders;
+
+/// Headers with one of these in their name hold a proof of somebody.
+const TELLING: [&str; 12] = [
+    "signature",
+    "-sig",
+    "hmac",
+    "verification",
+    "authorization",
+    "token",
+    "secret",
+    "password",
+    "cookie",
+    "api-key",
+    "apikey",
+    "credential",
+];
+
+/// What stands in place of a secret.
+const MASK: &str = "••••••••";
+
+/// The shortest text that is hidden, in bytes: shorter ones are in every page by chance.
+const MIN_SECRET: usize = 6;
+
+/// Hides secrets.
+#[derive(Debug, Default)]
+pub(super) struct Veil(Vec<String>);
+
+impl Veil {
+    /// Hides every secret of these senders.
+    pub(super) fn new(senders: &Senders) -> Self {
+        let Senders { sources, secrets } = senders;
+        let references = sources.iter().flat_map(Source::references);
+        let texts = references.filter_map(|reference| secrets.fetch(reference).ok());
+        let mut all = Vec::new();
+        for text in texts.filter(|text| text.len() >= MIN_SECRET) {
+            let json = Value::String(text.clone()).to_string();
+            let json = json.trim_matches('"');
+            let form: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+            // As it stands in a page, whether it came plain, in JSON or in a form.
+            all.extend([text.as_str(), json, &form].map(|text| html! { (text) }.into_string()));
+        }
+        all.sort_by_key(|text| Reverse(text.len()));
+        Self(all)
+    }
+
+    /// A page without secrets.
+    pub(super) fn hide(&self, mut page: String) -> String {
+        for secret in &self.0 {
+            if page.contains(secret.as_str()) {
+                page = page.replace(secret.as_str(), MASK);
+            }
+        }
+        page
+    }
+}
+
+/// Headers to show, name and value, without what proves somebody.
+pub(super) fn headers(source: Option<&Source>, headers: &HeaderMap) -> Vec<(String, String)> {
+    let signed: Vec<_> = source.map(signature_headers).unwrap_or_default();
+    let shown = headers.iter().map(|(name, value)| {
+        let name = name.as_str();
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let is_proof = signed.iter().any(|it| it.eq_ignore_ascii_case(name))
+            || TELLING.iter().any(|part| name.contains(part));
+        let shown = if is_proof {
+            format!("{MASK} ({} characters)", value.chars().count())
+        } else {
+            value.into_owned()
+        };
+        (name.to_owned(), shown)
+    });
+    shown.collect()
+}
+
+/// Where a source reads its signature.
+fn signature_headers(source: &Source) -> Vec<&str> {
+    let fields = source.schemes.iter().filter_map(|scheme| match scheme {
+        Scheme::Recipe(recipe) => recipe.signature.as_ref(),
+        Scheme::Special(_) => None,
+    });
+    fields
+        .flat_map(|field| field.headers.iter().map(String::as_str))
+        .collect()
+}

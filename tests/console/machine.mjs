@@ -1,0 +1,53 @@
+// A machine of `hookwell dev` and a browser to look at it with.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { chromium } from 'playwright-core';
+
+const { HOOKWELL, CHROMIUM, PROFILE } = process.env;
+
+/** Starts a machine; what it says about itself, and `stop`. */
+export async function startMachine(more, environment) {
+  const machine = spawn(HOOKWELL, ['dev', '--port', '0', '--json', ...more], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { ...process.env, ...environment },
+  });
+  const [line] = await once(createInterface(machine.stdout), 'line');
+  machine.stdout.resume();
+  const stop = async () => {
+    const ended = once(machine, 'exit');
+    machine.kill('SIGINT');
+    await ended;
+  };
+  return { ...JSON.parse(line), stop };
+}
+
+export const openBrowser = () =>
+  chromium.launchPersistentContext(PROFILE, {
+    executablePath: CHROMIUM,
+    headless: true,
+    viewport: { width: 1280, height: 800 },
+    args: [
+      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync',
+    ],
+  });
+
+/** Calls the DynamoDB of a machine. */
+export const tables = (machine) => async (operation, request) => {
+  const answer = await fetch(machine.dynamodb_endpoint, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/x-amz-json-1.0',
+      'x-amz-date': '20261121T000000Z',
+      'x-amz-target': `DynamoDB_20120810.${operation}`,
+      authorization:
+        'AWS4-HMAC-SHA256 Credential=local/20261121/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=local',
+    },
+    body: JSON.stringify(request),
+  });
+  const text = await answer.text();
+  assert.equal(answer.status, 200, text);
+  return JSON.parse(text);
+};
