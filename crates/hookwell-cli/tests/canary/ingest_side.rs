@@ -87,7 +87,7 @@ impl<'w> Senders<'w> {
     pub(crate) async fn start(world: &'w World) -> Self {
         let senders = Self::of(world).await;
         senders.all_is_well().await;
-        senders.refused().await;
+        Box::pin(senders.refused()).await;
         senders.something_is_away().await;
         senders.keys_change().await;
         a_start_without_a_secret(world).await;
@@ -202,7 +202,7 @@ impl<'w> Senders<'w> {
         let older = self.signed("shop", OLDER, body("evt_10", "order.created", "d10"), now);
         assert_eq!(self.send(&older, now).await, 200);
         let mut handshake = self.request("meta", Vec::new(), now);
-        handshake.method = "GET".to_owned();
+        handshake.method = "GET".into();
         handshake.query = format!("hub.mode=subscribe&hub.verify_token={TOKEN}&hub.challenge=1");
         assert_eq!(self.send(&handshake, now).await, 200);
         let token = br#"{"verification_token":"canary-notion-token"}"#.to_vec();
@@ -227,9 +227,9 @@ impl<'w> Senders<'w> {
         let mut no_signature = good();
         no_signature.headers.remove("x-signature");
         let mut wrong_token = self.request("meta", Vec::new(), now);
-        wrong_token.method = "GET".to_owned();
+        wrong_token.method = "GET".into();
         wrong_token.query =
-            "hub.mode=subscribe&hub.verify_token=canary-wrong&hub.challenge=1".to_owned();
+            "hub.mode=subscribe&hub.verify_token=canary-wrong&hub.challenge=1".into();
         let stale = self.request(
             "stripe",
             body("evt_4", "order.created", "d4"),
@@ -240,11 +240,11 @@ impl<'w> Senders<'w> {
         }
 
         let mut unknown = good();
-        unknown.path = "/webhooks/shoop".to_owned();
+        unknown.path = "/webhooks/shoop".into();
         let mut pathless = good();
-        pathless.path = "/canary".to_owned();
+        pathless.path = "/canary".into();
         let mut get = good();
-        get.method = "GET".to_owned();
+        get.method = "GET".into();
         let mut large = good();
         large.body = b"canary-body ".repeat(100_000);
         let mut compressed = good();

@@ -67,7 +67,7 @@ impl World {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_secret_is_logged_and_every_place_that_logs_was_reached() {
     let world = World::start().await;
-    let senders = Senders::start(&world).await;
+    let senders = Box::pin(Senders::start(&world)).await;
     process_side::run(&world).await;
     let hidden = senders.end().await;
     let World { log, storage, .. } = world;

@@ -193,7 +193,12 @@ async fn a_queue_that_fails(world: &World) {
     };
     let functions = Functions::start(0, senders(), &endpoints).await.unwrap();
     let started = Instant::now();
-    let expected = ["a batch failed", "deleting failed", "polling failed"];
+    let expected = [
+        "a batch failed",
+        "deleting failed",
+        "polling failed",
+        "the page waits for the tables",
+    ];
     while !expected.iter().all(|text| world.log.text().contains(text)) {
         assert!(started.elapsed() < PATIENCE, "{}", world.log.text());
         tokio::time::sleep(Duration::from_millis(10)).await;
