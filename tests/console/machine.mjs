@@ -13,6 +13,7 @@ export async function startMachine(more, environment) {
     stdio: ['ignore', 'pipe', 'ignore'],
     env: { ...process.env, ...environment },
   });
+  process.on('exit', () => machine.kill());
   const [line] = await once(createInterface(machine.stdout), 'line');
   machine.stdout.resume();
   const stop = async () => {

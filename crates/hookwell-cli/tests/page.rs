@@ -96,6 +96,7 @@ async fn only_the_page_itself_presses_its_buttons() {
         ("/send", "source=resource&what=create"),
         ("/deliveries/1/again", ""),
         ("/dead-letters/redrive", "id=one"),
+        ("/event/replay", "key=one"),
     ];
     let none: &[(&str, &str)] = &[];
     let elsewhere = [("origin", "https://elsewhere.example")];
