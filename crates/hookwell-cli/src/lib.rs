@@ -3,7 +3,7 @@
 pub mod decide;
 pub mod explain;
 pub mod local;
-mod page;
+pub mod page;
 pub mod request;
 pub mod secrets;
 pub mod template;

@@ -30,6 +30,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Dev(dev::Arguments),
+    Console(commands::console::Arguments),
     Send(send::Arguments),
     Sign(sign::Arguments),
     Verify(verify::Arguments),
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         .unwrap_or_else(|| Command::Dev(dev::Arguments::default()))
     {
         Command::Dev(arguments) => dev::run(arguments),
+        Command::Console(arguments) => commands::console::run(&arguments),
         Command::Send(arguments) => send::run(&arguments),
         Command::Sign(arguments) => sign::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),

@@ -8,45 +8,15 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hookwell_cli::local::{Options, start};
 use serde_json::json;
-use support::{Answer, PATIENCE, SOURCES, World, body, machine, senders};
+use support::browser::{get, press, shows};
+use support::{SOURCES, World, body, machine, senders};
 use tokio::task::JoinSet;
 
 const VIEWS: [&str; 4] = ["/", "/documents", "/dead-letters", "/send"];
-
-async fn get(world: &World, path: &str) -> Answer {
-    world.request("GET", path, Vec::new(), Vec::new()).await
-}
-
-/// Presses a button of the page.
-async fn press(world: &World, path: &str, form: &str) -> Answer {
-    let own = vec![
-        ("origin".to_owned(), world.url.clone()),
-        ("sec-fetch-site".to_owned(), "same-origin".to_owned()),
-    ];
-    world
-        .request("POST", path, own, form.as_bytes().to_vec())
-        .await
-}
-
-/// Waits until a page holds a text.
-async fn shows(world: &World, path: &str, text: &str) -> String {
-    let started = Instant::now();
-    loop {
-        let page = get(world, path).await.body;
-        if page.contains(text) {
-            return page;
-        }
-        assert!(
-            started.elapsed() < PATIENCE,
-            "{path} shows no {text}: {page}"
-        );
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_does_not_stand_in_the_way_of_a_delivery() {

@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
 }
 
 /// Resolves at Ctrl-C or a request to end. Signals count from this call on, not only from the first poll.
-fn interrupted() -> Result<impl Future<Output = ()>> {
+pub(super) fn interrupted() -> Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupted = signal(SignalKind::interrupt()).context("cannot wait for Ctrl-C")?;
     let mut terminated = signal(SignalKind::terminate()).context("cannot wait for signals")?;

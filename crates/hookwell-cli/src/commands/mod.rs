@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod console;
 pub(crate) mod dev;
 pub(crate) mod dlq;
 pub(crate) mod documents;

@@ -7,6 +7,7 @@ use hookwell_aws::dead_letters::DeadLetters;
 use hookwell_aws::settings::process_environment;
 use hookwell_aws::{Bucket, Connection, Limits, SqsQueue};
 use hookwell_cli::local::{DESCRIPTION_PATH, Endpoints, Machine};
+use hookwell_cli::page::Stack;
 
 /// Where to look.
 #[derive(Debug, Args)]
@@ -56,6 +57,21 @@ impl Opened {
     pub(crate) fn bucket(&self) -> Option<Bucket> {
         let name = self.bucket.clone()?;
         Some(Bucket::new(self.connection.clone(), name, Limits::TOOL))
+    }
+
+    /// All of it, for the page.
+    ///
+    /// # Errors
+    /// When nobody said which queue.
+    pub(crate) fn stack(self) -> Result<Stack> {
+        let queue_url = self.queue_url()?.to_owned();
+        Ok(Stack {
+            connection: self.connection,
+            events_table: self.events_table,
+            documents_table: self.documents_table,
+            queue_url,
+            bucket: self.bucket,
+        })
     }
 
     fn queue_url(&self) -> Result<&str> {

@@ -22,12 +22,13 @@ use ingest::Ingest;
 use process::Process;
 use process::handler::YourHandler;
 use serde::{Deserialize, Serialize};
+use storage::when_true;
 pub use storage::{Endpoints, Storage};
-use storage::{bind, url, when_true};
+pub(crate) use storage::{bind, url};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::page::{self, Page, Recorder};
+use crate::page::{self, Page, Recorder, Stack};
 use crate::secrets::Secrets;
 
 type LocalIngest = Arc<Ingest<EventsTable, SqsQueue>>;
@@ -156,13 +157,14 @@ impl Functions {
             &stopped,
         );
         let front = Arc::new(Front::new(ingest, recorder.clone()));
-        let page = Page::new(
-            front.clone(),
-            recorder,
-            senders,
+        let stack = Stack {
             connection,
-            endpoints.clone(),
-        );
+            events_table: endpoints.events_table.clone(),
+            documents_table: endpoints.documents_table.clone(),
+            queue_url: endpoints.queue_url.clone(),
+            bucket: Some(endpoints.bucket.clone()),
+        };
+        let page = Page::new(Some(front.clone()), recorder, senders, stack);
         let page = Arc::new(page);
         let router = front::router(front, page::router(page.clone()), machine.clone());
         let until = when_true(stopped.clone());

@@ -155,7 +155,8 @@ impl Storage {
     }
 }
 
-pub(super) async fn bind(port: u16) -> std::io::Result<TcpListener> {
+/// A port of this machine, out of reach for others; any free one for 0.
+pub(crate) async fn bind(port: u16) -> std::io::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
 }
 
@@ -169,7 +170,8 @@ async fn near(port: u16, above: u16) -> Result<TcpListener> {
     Ok(bind(0).await?)
 }
 
-pub(super) fn url(listener: &TcpListener) -> Result<String> {
+/// Where a listener is reached.
+pub(crate) fn url(listener: &TcpListener) -> Result<String> {
     Ok(format!("http://{}", listener.local_addr()?))
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use hookwell::time::Millis;
 use maud::{Markup, html};
 
+use super::Page;
 use super::index::Index;
 use super::layout::{count, millis};
 
@@ -37,13 +38,15 @@ impl Bar {
     }
 }
 
-/// The three charts.
-pub(super) fn charts(index: &Index, now: Millis) -> Markup {
+/// The charts: three, or over an account two, as its tables do not say how long an answer took.
+pub(super) fn charts(page: &Page, index: &Index, now: Millis) -> Markup {
     let bars = bars(index, now);
     let totals = KINDS.map(|kind| (kind, bars.iter().map(|bar| bar.count(kind)).sum::<u32>()));
     let total: u32 = totals.iter().map(|(_, count)| count).sum();
     let mut acks: Vec<_> = bars.iter().flat_map(|bar| bar.acks.clone()).collect();
     acks.sort_unstable();
+    let has_acks = page.is_machine();
+    let what = if has_acks { "Deliveries" } else { "Events" };
     let busiest = bars.iter().map(Bar::total).max().unwrap_or(0);
     let slow: Vec<_> = bars
         .iter()
@@ -55,13 +58,13 @@ pub(super) fn charts(index: &Index, now: Millis) -> Markup {
     html! {
         section.charts aria-label="The last ten minutes" {
             figure {
-                figcaption { "Deliveries, last 10 min" b { (count(usize::try_from(total).unwrap_or(usize::MAX))) } small { "up to " (format!("{per_second:.1}")) "/s" } }
-                (svg("Deliveries over the last ten minutes", |column| {
+                figcaption { (what) ", last 10 min" b { (count(usize::try_from(total).unwrap_or(usize::MAX))) } small { "up to " (format!("{per_second:.1}")) "/s" } }
+                (svg(&format!("{what} over the last ten minutes"), |column| {
                     let bar = bars.get(column).map_or(0, Bar::total);
                     vec![("rate", height(f64::from(bar), f64::from(busiest)))]
                 }))
             }
-            figure {
+            @if has_acks { figure {
                 figcaption {
                     "Time to ack" b { @match percentile(&acks, 50) { Some(it) => { (millis(it)) } None => { "–" } } }
                     small { @if let Some(it) = percentile(&acks, 99) { "p99 " (millis(it)) } }
@@ -70,7 +73,7 @@ pub(super) fn charts(index: &Index, now: Millis) -> Markup {
                     let slow = slow.get(column).copied().unwrap_or_default();
                     vec![("ack", height(slow.as_secs_f64(), slowest.as_secs_f64()))]
                 }))
-            }
+            } }
             figure {
                 figcaption {
                     "Outcomes"

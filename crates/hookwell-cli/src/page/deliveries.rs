@@ -1,4 +1,4 @@
-//! The list of deliveries, newest first, with charts of the last minutes above it.
+//! The list of deliveries, or of an account's events, newest first, with charts of the last minutes above it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use maud::{Markup, html};
 
 use super::filter::Filter;
 use super::index::Index;
-use super::layout::{count, frame, millis, outcome, select, status, time};
-use super::row::{OUTCOMES, Row};
+use super::layout::{self, count, frame, millis, outcome, select, status, time};
+use super::row::{OUTCOMES, RECORDED, Row};
 use super::{Page, charts, event};
 
 /// Charts move on with the clock, this often in milliseconds.
@@ -46,31 +46,32 @@ pub(super) async fn view(
     page.live(
         &headers,
         &revision,
-        || part(&index, &filter, now),
+        || part(&page, &index, &filter, now),
         |part| {
+            let list = layout::list(&page);
             let content = html! {
-                h1.unseen { "Deliveries" }
+                h1.unseen { (list.0) }
                 (form(&page, &index, &filter))
                 (part)
             };
-            frame("Deliveries", "Deliveries", &content)
+            frame(&page, list.0, list, &content)
         },
     )
 }
 
 fn form(page: &Page, index: &Index, filter: &Filter) -> Markup {
-    let sources: BTreeSet<_> = page
-        .senders
-        .sources
-        .iter()
-        .map(|source| source.name.as_str())
-        .collect();
+    let is_machine = page.is_machine();
+    let sources: BTreeSet<_> = if is_machine {
+        let sources = page.senders.sources.iter();
+        sources.map(|source| source.name.as_str()).collect()
+    } else {
+        index.rows.iter().map(|row| row.source.as_str()).collect()
+    };
     let statuses: BTreeSet<_> = index.rows.iter().filter_map(|row| row.status).collect();
     let statuses: Vec<_> = statuses.iter().map(ToString::to_string).collect();
-    let outcomes = OUTCOMES
-        .into_iter()
-        .rev()
-        .chain(RECEIPTS.map(Receipt::name));
+    let receipts = RECEIPTS.map(Receipt::name);
+    let outcomes = OUTCOMES.into_iter().rev().chain(receipts);
+    let outcomes = outcomes.filter(|name| is_machine || RECORDED.contains(name));
     html! {
         form.filter #filter action="/" role="search" {
             label.wide {
@@ -79,49 +80,60 @@ fn form(page: &Page, index: &Index, filter: &Filter) -> Markup {
             }
             (select("source", "Source", &filter.source, sources))
             (select("outcome", "Outcome", &filter.outcome, outcomes))
-            (select("status", "Status", &filter.status, statuses.iter().map(String::as_str)))
+            @if is_machine {
+                (select("status", "Status", &filter.status, statuses.iter().map(String::as_str)))
+            }
             button { "Filter" }
             @if filter.is_set() { a.clear href="/" { "Show all" } }
         }
     }
 }
 
-fn part(index: &Index, filter: &Filter, now: i64) -> Markup {
+fn part(page: &Page, index: &Index, filter: &Filter, now: i64) -> Markup {
     let lines = filter.lines(index);
+    let (one, many) = if page.is_machine() {
+        (" delivery", " deliveries")
+    } else {
+        (" event", " events")
+    };
     html! {
-        @if filter.is_newest() { (charts::charts(index, now)) }
+        @if filter.is_newest() { (charts::charts(page, index, now)) }
         p.found {
             (count(lines.found)) @if filter.is_set() { " of " (count(index.rows.len())) }
-            @if lines.found == 1 { " delivery" } @else { " deliveries" }
+            @if lines.found == 1 { (one) } @else { (many) }
+            @if let Some(at) = index.looked_at { " · as of " (time(at)) " UTC" }
             @if !index.is_filled { " · reading the tables …" }
             @if !filter.is_newest() { " · " a href=(filter.address(None)) { "back to the newest" } }
         }
-        @if index.rows.is_empty() {
+        @if index.rows.is_empty() && !page.is_machine() {
+            @if index.is_filled { p.empty { "The events table holds no event." } }
+        } @else if index.rows.is_empty() {
             p.empty {
                 "Nothing arrived yet. " a href="/send" { "Send a sample" } " or point a sender at one of the sources."
             }
         } @else if lines.rows.is_empty() {
             p.empty { "Nothing fits. " a href="/" { "Show all" } }
         } @else {
-            (table(index, &lines.rows))
+            (table(page, index, &lines.rows))
         }
         @if let Some(older) = lines.older { p { a.button href=(older) { "Older" } } }
     }
 }
 
-fn table(index: &Index, rows: &[&Row]) -> Markup {
+fn table(page: &Page, index: &Index, rows: &[&Row]) -> Markup {
+    let is_machine = page.is_machine();
     html! {
-        table.list.deliveries {
+        table.list.deliveries[is_machine].events[!is_machine] {
             thead { tr {
-                th { "Time, UTC" } th { "Source" } th { "Type" } th { "Status" } th { "Outcome" }
-                th { "Document" } th { "Event" } th.number { "Ack" } th.number { "Effect" }
+                th { "Time, UTC" } th { "Source" } th { "Type" } @if is_machine { th { "Status" } } th { "Outcome" }
+                th { "Document" } th { "Event" } @if is_machine { th.number { "Ack" } } th.number { "Effect" }
             } }
-            tbody { @for row in rows { (line(index, row)) } }
+            tbody { @for row in rows { (line(index, row, is_machine)) } }
         }
     }
 }
 
-fn line(index: &Index, row: &Row) -> Markup {
+fn line(index: &Index, row: &Row, is_machine: bool) -> Markup {
     let (name, effect) = row.outcome(&index.effects);
     let reason = effect.and_then(|it| it.reason.as_deref());
     let reason = reason.or(row.reason.as_deref());
@@ -131,14 +143,14 @@ fn line(index: &Index, row: &Row) -> Markup {
             td.time { a href=(address(row)) { (time(row.at)) } }
             td.source { (row.source) }
             td.type title=(row.kind) { (row.kind) }
-            td.code { @if let Some(code) = row.status { (status(code)) } }
+            @if is_machine { td.code { @if let Some(code) = row.status { (status(code)) } } }
             td.end title=[reason] {
                 (outcome(name)) @if many > 1 { " ×" (many) }
                 @if let Some(reason) = reason { " " span.reason { (reason) } }
             }
             td.document title=(row.document_id) { (row.document_id) }
             td.id title=(row.event_id) { (row.event_id) }
-            td.number.ack { @if let Some(ack) = row.ack { (millis(ack)) } }
+            @if is_machine { td.number.ack { @if let Some(ack) = row.ack { (millis(ack)) } } }
             td.number.effect {
                 @if let Some(effect) = row.to_effect(&index.effects) { (millis(effect)) }
             }

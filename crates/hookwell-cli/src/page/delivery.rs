@@ -13,7 +13,7 @@ use maud::{Markup, html};
 
 use super::Page;
 use super::event::{self, about, tries};
-use super::layout::{date, frame, kind, millis, outcome, sentence, status};
+use super::layout::{self, date, frame, kind, millis, outcome, sentence, status};
 use super::pretty;
 use super::recorder::Arrived;
 use super::row::{Effect, Row};
@@ -42,7 +42,10 @@ pub(super) async fn view(
     };
     let Some(row) = row else {
         let text = "Deliveries are remembered while the machine runs, and this is none of them.";
-        return page.html(StatusCode::NOT_FOUND, sentence("No such delivery", text));
+        return page.html(
+            StatusCode::NOT_FOUND,
+            sentence(&page, "No such delivery", text),
+        );
     };
     let Some(kept) = kept else {
         return not_kept(&page, &row);
@@ -75,7 +78,7 @@ pub(super) async fn view(
                 h1 { (title) }
                 (part)
             };
-            frame(title, "Deliveries", &content)
+            frame(&page, title, layout::list(&page), &content)
         },
     )
 }
@@ -98,7 +101,8 @@ fn not_kept(page: &Page, row: &Row) -> Response {
         p { (row.source) " at " (date(row.at)) }
         p.note { "Headers and body are remembered for the last 1,000 deliveries." }
     };
-    page.html(StatusCode::OK, frame("Delivery", "Deliveries", &content))
+    let content = frame(page, "Delivery", layout::list(page), &content);
+    page.html(StatusCode::OK, content)
 }
 
 fn part(

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::index::{DocumentRow, Index};
-use super::layout::{count, encoded, frame, pairs, sentence};
+use super::layout::{DOCUMENTS, count, encoded, frame, pairs, sentence};
 use super::pretty::pretty;
 use super::{Page, event};
 
@@ -56,7 +56,7 @@ pub(super) async fn list(
                 }
                 (part)
             };
-            frame("Documents", "Documents", &content)
+            frame(&page, "Documents", DOCUMENTS, &content)
         },
     )
 }
@@ -106,17 +106,24 @@ fn part(index: &Index, which: &Which) -> Markup {
 }
 
 pub(super) async fn view(State(page): State<Arc<Page>>, Query(one): Query<One>) -> Response {
-    let table = &page.endpoints.documents_table;
+    let table = &page.stack.documents_table;
     let item = match page.admin.get(table, &one.key).await {
         Ok(Some(item)) => item,
         Ok(None) => {
             let text = "There is no document under this key: no event was applied to it.";
-            return page.html(StatusCode::NOT_FOUND, sentence("No such document", text));
+            return page.html(
+                StatusCode::NOT_FOUND,
+                sentence(&page, "No such document", text),
+            );
         }
         Err(why) => {
             return page.html(
                 StatusCode::BAD_GATEWAY,
-                sentence("The documents table does not answer", &why.to_string()),
+                sentence(
+                    &page,
+                    "The documents table does not answer",
+                    &why.to_string(),
+                ),
             );
         }
     };
@@ -144,7 +151,7 @@ pub(super) async fn view(State(page): State<Arc<Page>>, Query(one): Query<One>) 
     };
     page.html(
         StatusCode::OK,
-        frame(text("document_id"), "Documents", &content),
+        frame(&page, text("document_id"), DOCUMENTS, &content),
     )
 }
 

@@ -7,12 +7,11 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use hookwell_aws::admin::{AdminError, Item, readable};
 use hookwell_aws::replay::Replay;
-use hookwell_aws::{Limits, SqsQueue};
 use http::StatusCode;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::layout::{date, encoded, frame, kind, outcome, pairs, sentence};
+use super::layout::{self, date, encoded, frame, kind, outcome, pairs, sentence};
 use super::recorder::Seen;
 use super::row::Effect;
 use super::{Page, user};
@@ -38,20 +37,36 @@ pub(super) async fn view(
         let effect = index.effects.of(&which.key).cloned();
         (effect, index.deliveries_of(&which.key))
     };
+    let state = effect.as_ref().map(|effect| {
+        let tries = effect.tries.len();
+        format!("{}-{tries}-{:?}", effect.outcome, effect.ended_at)
+    });
+    let revision = page.revision(format_args!(
+        "{}-{}",
+        deliveries.len(),
+        state.unwrap_or_default()
+    ));
+    if asked
+        .get("x-known")
+        .is_some_and(|known| *known == *revision)
+    {
+        return page.live(&asked, &revision, || html! {}, |_| html! {});
+    }
     let record = page.record(&which.key).await;
     if record.is_none() && effect.is_none() {
         let text = "There is no record of this event: it was forgotten, or never arrived.";
-        return page.html(StatusCode::NOT_FOUND, sentence("No such event", text));
+        let content = sentence(&page, "No such event", text);
+        return page.html(StatusCode::NOT_FOUND, content);
     }
-    let effect = effect.or_else(|| record.as_ref().map(Effect::of_record));
+    let stored = record.as_ref().map(Effect::of_record);
+    // What the page knows of a machine's event is newer than its record, and of an account's older.
+    let effect = if page.is_machine() {
+        effect.or(stored)
+    } else {
+        stored.or(effect)
+    };
     let effect = effect.unwrap_or_default();
-    let state = format_args!(
-        "{}-{}-{}",
-        effect.outcome,
-        effect.tries.len(),
-        deliveries.len()
-    );
-    let revision = page.revision(state);
+    let is_kept = page.is_kept(&which.key).await;
     let kind = record.as_ref().map(|record| readable(record, "type"));
     let title = kind.as_deref().unwrap_or("Event");
     page.live(
@@ -63,22 +78,22 @@ pub(super) async fn view(
                     (outcome(effect.outcome))
                     @if let Some(reason) = &effect.reason { " " span.reason { (reason) } }
                 }
-                div.act { (actions(&page, &which.key, &effect)) }
-                (part(&effect, &deliveries, record.as_ref()))
+                div.act { (actions(&which.key, &effect, is_kept)) }
+                (part(&page, &effect, &deliveries, record.as_ref()))
             }
         },
         |part| {
             let content = html! {
-                p.back { a href="/" { "Deliveries" } }
+                p.back { a href="/" { (layout::list(&page).0) } }
                 h1 { (title) }
                 (part)
             };
-            frame(title, "Deliveries", &content)
+            frame(&page, title, layout::list(&page), &content)
         },
     )
 }
 
-fn part(effect: &Effect, deliveries: &[u64], record: Option<&Item>) -> Markup {
+fn part(page: &Page, effect: &Effect, deliveries: &[u64], record: Option<&Item>) -> Markup {
     html! {
         div.sides {
             div { (about(record)) }
@@ -87,11 +102,13 @@ fn part(effect: &Effect, deliveries: &[u64], record: Option<&Item>) -> Markup {
                     h2 { "Timeline" }
                     ol.timeline { (tries(effect)) }
                 }
-                h2 { "Deliveries" }
-                @if deliveries.is_empty() {
-                    p.note { "Headers and body are remembered while the machine runs, for the last 1,000 deliveries." }
-                } @else {
-                    p { @for number in deliveries { a href={ "/deliveries/" (number) } { "delivery " (number) } " " } }
+                @if page.is_machine() {
+                    h2 { "Deliveries" }
+                    @if deliveries.is_empty() {
+                        p.note { "Headers and body are remembered while the machine runs, for the last 1,000 deliveries." }
+                    } @else {
+                        p { @for number in deliveries { a href={ "/deliveries/" (number) } { "delivery " (number) } " " } }
+                    }
                 }
             }
         }
@@ -99,13 +116,12 @@ fn part(effect: &Effect, deliveries: &[u64], record: Option<&Item>) -> Markup {
 }
 
 /// What to do about an event.
-fn actions(page: &Page, key: &str, effect: &Effect) -> Markup {
-    let source = key.split_once('#').and_then(|(name, _)| page.source(name));
+fn actions(key: &str, effect: &Effect, is_kept: bool) -> Markup {
     html! {
         @if ["rejected", "out of tries"].contains(&effect.outcome) {
             a.button href="/dead-letters" { "See the dead letters" } " "
         }
-        @if source.is_some_and(|source| source.retain_days > 0) {
+        @if is_kept {
             form method="post" action="/event/replay" {
                 input type="hidden" name="key" value=(key);
                 button { "Replay" }
@@ -121,10 +137,11 @@ pub(super) async fn replay(State(page): State<Arc<Page>>, Form(which): Form<Whic
         Ok(false) => {
             let text =
                 "The event was not kept, or its time is over: see retain in the sources file.";
-            page.html(StatusCode::NOT_FOUND, sentence("Nothing to replay", text))
+            let content = sentence(&page, "Nothing to replay", text);
+            page.html(StatusCode::NOT_FOUND, content)
         }
         Err(why) => {
-            let content = sentence("Not replayed", &why.to_string());
+            let content = sentence(&page, "Not replayed", &why.to_string());
             page.html(StatusCode::BAD_GATEWAY, content)
         }
     }
@@ -133,9 +150,9 @@ pub(super) async fn replay(State(page): State<Arc<Page>>, Form(which): Form<Whic
 impl Page {
     /// False when the event was not kept.
     async fn put_again(&self, key: &str) -> Result<bool, AdminError> {
-        let (table, bucket) = (&self.endpoints.events_table, self.bucket());
+        let (table, bucket) = (&self.stack.events_table, self.bucket());
         let at = ingest::now();
-        let kept = self.admin.kept(table, key, Some(&bucket), at).await?;
+        let kept = self.admin.kept(table, key, bucket.as_ref(), at).await?;
         if kept.is_none() {
             return Ok(false);
         }
@@ -145,22 +162,28 @@ impl Page {
             at,
         };
         self.recorder.tell(put_back);
-        let url = self.endpoints.queue_url.clone();
-        let client = self.connection.sqs(Limits::TOOL);
         let replay = Replay {
             admin: &self.admin,
             events_table: table,
-            queue: &SqsQueue::new(client, url, Some(self.bucket())),
-            bucket: Some(&bucket),
+            queue: &self.queue(),
+            bucket: bucket.as_ref(),
         };
         let replayed = replay.replay(key, &user(), at).await?;
         self.recorder.caught_up().await;
         Ok(replayed)
     }
 
+    /// Whether it can be replayed, as far as the tables tell.
+    async fn is_kept(&self, key: &str) -> bool {
+        let (table, bucket) = (&self.stack.events_table, self.bucket());
+        let at = ingest::now();
+        let kept = self.admin.kept(table, key, bucket.as_ref(), at).await;
+        matches!(kept, Ok(Some(_)))
+    }
+
     /// The record of an event; `None` also while the table is away.
     pub(super) async fn record(&self, key: &str) -> Option<Item> {
-        let table = &self.endpoints.events_table;
+        let table = &self.stack.events_table;
         self.admin.get(table, key).await.ok().flatten()
     }
 }

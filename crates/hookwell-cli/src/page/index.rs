@@ -1,5 +1,5 @@
-//! What the page knows: filled once from the tables and kept current by what the machine tells, so that no view of it
-//! reads a whole table.
+//! What the page knows: filled once from the tables and kept current by what the machine tells, or renewed from the
+//! tables of an account, so that no view of it reads a whole table.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use hookwell::document::change;
 use hookwell::event::Event;
 use hookwell::process::Processed;
+use hookwell::time::Millis;
 use hookwell_aws::admin::Item;
 use serde_json::Value;
 
@@ -38,7 +39,7 @@ pub(super) struct DocumentRow {
 
 /// Everything that the page knows.
 #[derive(Debug)]
-pub(super) struct Index {
+pub(crate) struct Index {
     /// Oldest first.
     pub(super) rows: VecDeque<Row>,
     /// By the event's key.
@@ -47,6 +48,8 @@ pub(super) struct Index {
     pub(super) documents: BTreeMap<String, DocumentRow>,
     /// Whether the tables were read.
     pub(super) is_filled: bool,
+    /// When the look began that the page shows; `None` where a machine keeps it current.
+    pub(super) looked_at: Option<Millis>,
     /// Counts the changes.
     pub(super) revision: u64,
     kept: VecDeque<Arc<Arrived>>,
@@ -64,12 +67,24 @@ impl Index {
             effects: Effects::default(),
             documents: BTreeMap::new(),
             is_filled: false,
+            looked_at: None,
             revision: 0,
             kept: VecDeque::new(),
             kept_bytes: 0,
             next: 0,
             tries: u32::MAX,
         }
+    }
+
+    /// What the tables of an account held when somebody looked at them.
+    pub(super) fn of_tables(events: &[Item], documents: &[Item], at: Millis) -> Self {
+        let mut index = Self {
+            looked_at: Some(at),
+            next: Millis::MAX,
+            ..Self::new()
+        };
+        index.stored(events, documents);
+        index
     }
 
     pub(super) fn take_in(&mut self, seen: Seen) {
@@ -84,6 +99,10 @@ impl Index {
             } => {
                 self.tries = tries;
                 self.stored(&events, &documents);
+            }
+            Seen::Renewed(index) => {
+                let revision = self.revision;
+                *self = Self { revision, ..*index };
             }
             Seen::Mark(mark) => {
                 let _ = mark.send(());
@@ -190,7 +209,7 @@ impl Index {
         let mut rows: Vec<_> = rows.filter(|(row, _)| is_new(row)).collect();
         rows.sort_by_key(|(row, _)| Reverse(row.at));
         rows.truncate(ROWS.saturating_sub(self.rows.len()));
-        let mut place = self.rows.front().map_or(0, |row| row.place);
+        let mut place = self.rows.front().map_or(self.next, |row| row.place);
         for (mut row, item) in rows {
             for key in &row.keys {
                 // What the machine told since is newer than what was read.
@@ -200,7 +219,8 @@ impl Index {
                 }
                 row.places.push(self.effects.hold(key));
             }
-            place = place.saturating_sub(1);
+            // By its time, which the next look does not change: an older page goes on where the newer one ended.
+            place = place.saturating_sub(1).min(row.at);
             row.place = place;
             self.rows.push_front(row);
         }

@@ -6,16 +6,30 @@ use hookwell::time::{Millis, to_rfc3339};
 use hookwell_aws::admin::{Item, readable};
 use maud::{DOCTYPE, Markup, html};
 
-/// The views that the frame leads to, with their addresses.
-const VIEWS: [(&str, &str); 4] = [
-    ("Deliveries", "/"),
-    ("Documents", "/documents"),
-    ("Dead letters", "/dead-letters"),
-    ("Send", "/send"),
-];
+use super::Page;
+
+/// A view that the frame leads to: its name and its address.
+type View = (&'static str, &'static str);
+
+pub(super) const DOCUMENTS: View = ("Documents", "/documents");
+pub(super) const LETTERS: View = ("Dead letters", "/dead-letters");
+pub(super) const SEND: View = ("Send", "/send");
+
+/// The first view: a machine's deliveries, or the events of an account, whose tables hold nothing else.
+pub(super) fn list(page: &Page) -> View {
+    if page.is_machine() {
+        ("Deliveries", "/")
+    } else {
+        ("Events", "/")
+    }
+}
 
 /// A whole page; `at` is the view that it belongs to.
-pub(super) fn frame(title: &str, at: &str, content: &Markup) -> Markup {
+pub(super) fn frame(page: &Page, title: &str, at: View, content: &Markup) -> Markup {
+    let mut views = vec![list(page), DOCUMENTS, LETTERS];
+    if page.is_machine() {
+        views.push(SEND);
+    }
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -32,9 +46,13 @@ pub(super) fn frame(title: &str, at: &str, content: &Markup) -> Markup {
                 header {
                     a.name href="/" { "Hookwell" }
                     nav aria-label="Views" {
-                        @for (name, address) in VIEWS {
-                            a href=(address) aria-current=[(name == at).then_some("page")] { (name) }
+                        @for view in views {
+                            a href=(view.1) aria-current=[(view == at).then_some("page")] { (view.0) }
                         }
+                    }
+                    @if !page.is_machine() {
+                        // Nobody should take an account for their own machine.
+                        p.stack { "tables " b { (page.stack.events_table) } " and " b { (page.stack.documents_table) } }
                     }
                     span #state role="status" {}
                 }
@@ -45,13 +63,14 @@ pub(super) fn frame(title: &str, at: &str, content: &Markup) -> Markup {
 }
 
 /// A page with nothing but a sentence.
-pub(super) fn sentence(title: &str, text: &str) -> Markup {
+pub(super) fn sentence(page: &Page, title: &str, text: &str) -> Markup {
+    let (name, address) = list(page);
     let content = html! {
         h1 { (title) }
         p { (text) }
-        p { a href="/" { "All deliveries" } }
+        p { a href=(address) { "All " (name.to_lowercase()) } }
     };
-    frame(title, "", &content)
+    frame(page, title, ("", ""), &content)
 }
 
 /// The time of day in UTC, with the date to hover over.

@@ -10,7 +10,7 @@ use http::StatusCode;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::layout::{count, frame, sentence, time};
+use super::layout::{LETTERS, count, frame, sentence, time};
 use super::recorder::Seen;
 use super::{Page, event, user};
 
@@ -51,7 +51,7 @@ pub(super) async fn list(State(page): State<Arc<Page>>, Query(how): Query<How>) 
     };
     page.html(
         StatusCode::OK,
-        frame("Dead letters", "Dead letters", &content),
+        frame(&page, "Dead letters", LETTERS, &content),
     )
 }
 
@@ -140,7 +140,7 @@ impl Page {
         // Oldest first.
         meant.reverse();
         let by = user();
-        let table = &self.endpoints.events_table;
+        let table = &self.stack.events_table;
         let mut done = 0;
         while let Some(letter) = meant.pop() {
             let at = ingest::now();
@@ -164,6 +164,10 @@ impl Page {
 fn away(page: &Page, why: &AdminError) -> Response {
     page.html(
         StatusCode::BAD_GATEWAY,
-        sentence("The dead-letter queue does not answer", &why.to_string()),
+        sentence(
+            page,
+            "The dead-letter queue does not answer",
+            &why.to_string(),
+        ),
     )
 }

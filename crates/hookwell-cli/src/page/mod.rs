@@ -1,8 +1,9 @@
-//! The page of the local machine: what arrived, what became of it, and what to do about it.
+//! The page of the local machine, or of an account's tables: what arrived, what became of it, and what to do about it.
 //!
 //! Server-made HTML; one small script keeps the open view current. Views are made from the [`index`], never from a
 //! whole table. [`guard`] keeps other machines and other pages out, [`veil`] keeps secrets in.
 
+mod account;
 mod charts;
 mod deliveries;
 mod delivery;
@@ -23,6 +24,7 @@ mod veil;
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
+pub use account::Account;
 use axum::Router;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
@@ -30,7 +32,7 @@ use axum::routing::{get, post};
 use hookwell::source::Source;
 use hookwell_aws::admin::{Admin, AdminError};
 use hookwell_aws::dead_letters::DeadLetters;
-use hookwell_aws::{Bucket, Connection, Limits};
+use hookwell_aws::{Bucket, Connection, Limits, SqsQueue};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use maud::{Markup, html};
@@ -39,18 +41,34 @@ use tokio::sync::Mutex;
 
 use self::index::Index;
 use self::veil::Veil;
-use crate::local::{Endpoints, Front, Senders};
+use crate::local::{Front, Senders};
+
+/// The tables and the queue that a page is over.
+#[derive(Debug, Clone)]
+pub struct Stack {
+    /// How to reach them.
+    pub connection: Connection,
+    /// The table of events.
+    pub events_table: String,
+    /// The table of documents.
+    pub documents_table: String,
+    /// The queue.
+    pub queue_url: String,
+    /// The bucket for large events, where there is one.
+    pub bucket: Option<String>,
+}
 
 /// What the views are made from.
 pub(crate) struct Page {
     index: RwLock<Index>,
     recorder: Recorder,
-    front: Arc<Front>,
+    /// Who takes deliveries and tells of them; nobody does over an account, whose tables are all that there is to see.
+    front: Option<Arc<Front>>,
+    /// None are known over an account.
     senders: Senders,
     veil: Veil,
-    connection: Connection,
     admin: Admin,
-    endpoints: Endpoints,
+    stack: Stack,
     /// One look into the dead-letter queue at a time: it hides the letters from every other.
     looking: Mutex<()>,
     started_at: i64,
@@ -58,11 +76,10 @@ pub(crate) struct Page {
 
 impl Page {
     pub(crate) fn new(
-        front: Arc<Front>,
+        front: Option<Arc<Front>>,
         recorder: Recorder,
         senders: Senders,
-        connection: Connection,
-        endpoints: Endpoints,
+        stack: Stack,
     ) -> Self {
         Self {
             index: RwLock::new(Index::new()),
@@ -70,9 +87,8 @@ impl Page {
             front,
             veil: Veil::new(&senders),
             senders,
-            admin: Admin::new(&connection),
-            connection,
-            endpoints,
+            admin: Admin::new(&stack.connection),
+            stack,
             looking: Mutex::new(()),
             started_at: ingest::now(),
         }
@@ -88,7 +104,7 @@ impl Page {
         }
     }
 
-    /// Reads the tables once.
+    /// Reads the tables: once beside a machine, which tells the rest by itself; over an account for as long as it runs.
     pub(crate) async fn fill(&self) {
         fill::fill(self).await;
     }
@@ -102,18 +118,32 @@ impl Page {
         sources.find(|source| source.name == name)
     }
 
-    fn bucket(&self) -> Bucket {
-        let name = self.endpoints.bucket.clone();
-        Bucket::new(self.connection.clone(), name, Limits::TOOL)
+    /// Whether it is over a machine that takes deliveries.
+    fn is_machine(&self) -> bool {
+        self.front.is_some()
+    }
+
+    fn bucket(&self) -> Option<Bucket> {
+        let name = self.stack.bucket.clone()?;
+        Some(Bucket::new(
+            self.stack.connection.clone(),
+            name,
+            Limits::TOOL,
+        ))
+    }
+
+    fn queue(&self) -> SqsQueue {
+        let client = self.stack.connection.sqs(Limits::TOOL);
+        SqsQueue::new(client, self.stack.queue_url.clone(), self.bucket())
     }
 
     async fn dead_letters(&self) -> Result<DeadLetters, AdminError> {
-        DeadLetters::of(
-            &self.connection,
-            &self.endpoints.queue_url,
-            Some(self.bucket()),
-        )
-        .await
+        let Stack {
+            connection,
+            queue_url,
+            ..
+        } = &self.stack;
+        DeadLetters::of(connection, queue_url, self.bucket()).await
     }
 
     /// A page, without secrets: here, once, for everything that anybody wrote into it.
@@ -161,17 +191,21 @@ pub(crate) fn router(page: Arc<Page>) -> Router {
     let file = |kind: &'static str, text: &'static str| {
         get(move || async move { ([(CONTENT_TYPE, kind)], text) })
     };
-    Router::new()
+    let mut router = Router::new();
+    if page.is_machine() {
+        router = router
+            .route("/deliveries/{number}", get(delivery::view))
+            .route("/deliveries/{number}/again", post(send::again))
+            .route("/send", get(send::view).post(send::sample));
+    }
+    router
         .route("/", get(deliveries::view))
-        .route("/deliveries/{number}", get(delivery::view))
-        .route("/deliveries/{number}/again", post(send::again))
         .route("/event", get(event::view))
         .route("/event/replay", post(event::replay))
         .route("/documents", get(documents::list))
         .route("/document", get(documents::view))
         .route("/dead-letters", get(letters::list))
         .route("/dead-letters/redrive", post(letters::redrive))
-        .route("/send", get(send::view).post(send::sample))
         .route("/page.css", file("text/css", include_str!("page.css")))
         .route("/page.js", file("text/javascript", include_str!("page.js")))
         .route("/page.svg", file("image/svg+xml", include_str!("page.svg")))

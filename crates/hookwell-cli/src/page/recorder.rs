@@ -9,6 +9,7 @@ use hookwell::time::Millis;
 use hookwell_aws::admin::Item;
 use tokio::sync::{mpsc, oneshot};
 
+use super::index::Index;
 use crate::trigger::HttpRequest;
 
 /// A delivery that was answered.
@@ -42,6 +43,8 @@ pub(crate) enum Seen {
         /// How often the queue hands out a message before it gives up.
         tries: u32,
     },
+    /// All that there is to know over an account, from its tables as they are now.
+    Renewed(Box<Index>),
     /// Somebody wants to know when everything before this was taken in.
     Mark(oneshot::Sender<()>),
 }

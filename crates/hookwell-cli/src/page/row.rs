@@ -71,6 +71,9 @@ pub(super) const OUTCOMES: [&str; 7] = [
     "applied",
 ];
 
+/// Those that a record of the events table can tell.
+pub(super) const RECORDED: [&str; 5] = ["rejected", "queued", "stale", "ignored", "applied"];
+
 impl Default for Effect {
     fn default() -> Self {
         Self {

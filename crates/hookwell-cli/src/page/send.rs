@@ -13,7 +13,7 @@ use http::StatusCode;
 use maud::{Markup, html};
 
 use super::Page;
-use super::layout::frame;
+use super::layout::{SEND, frame};
 use crate::request::{Draft, Signed, signed};
 use crate::trigger::HttpRequest;
 
@@ -49,7 +49,7 @@ fn show(page: &Page, code: StatusCode, problem: Option<&str>) -> Response {
             button name="what" value="own" { "Sign and send" }
         }
     };
-    page.html(code, frame("Send", "Send", &content))
+    page.html(code, frame(page, "Send", SEND, &content))
 }
 
 fn line(source: &Source) -> Markup {
@@ -102,9 +102,10 @@ pub(super) async fn again(State(page): State<Arc<Page>>, Path(number): Path<u64>
 }
 
 async fn answer(page: &Page, request: Result<HttpRequest>) -> Response {
-    match request {
-        Ok(request) => {
-            let (number, _) = page.front.deliver(request).await;
+    let front = page.front.as_ref().context("nothing here takes deliveries");
+    match front.and_then(|front| Ok((front, request?))) {
+        Ok((front, request)) => {
+            let (number, _) = front.deliver(request).await;
             page.recorder.caught_up().await;
             Redirect::to(&format!("/deliveries/{number}")).into_response()
         }

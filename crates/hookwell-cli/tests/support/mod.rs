@@ -1,6 +1,7 @@
 //! A sender with its own way of signing, and an operator who looks at what became of what was sent.
 #![allow(dead_code)] // each test file uses a part of it
 
+pub(crate) mod browser;
 pub(crate) mod gate;
 
 use std::collections::BTreeMap;
@@ -106,10 +107,13 @@ impl World {
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        let request = request
-            .header("content-type", "application/json")
-            .body(body)
-            .unwrap();
+        let has_kind = request
+            .headers_ref()
+            .is_some_and(|headers| headers.contains_key("content-type"));
+        if !has_kind {
+            request = request.header("content-type", "application/json");
+        }
+        let request = request.body(body).unwrap();
         let send = move || {
             let config = ureq::Agent::config_builder()
                 .http_status_as_error(false)

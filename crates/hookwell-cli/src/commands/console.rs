@@ -1,0 +1,63 @@
+//! `hookwell console`: the page over an account's tables and queue.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use hookwell_cli::page::Account;
+use serde_json::json;
+
+use super::dev::interrupted;
+use super::target::Target;
+
+/// Show the events, documents and dead letters of the AWS account in a browser, on this machine only.
+///
+/// The page of `hookwell dev` over the tables and the queue that HOOKWELL_EVENTS_TABLE, HOOKWELL_DOCUMENTS_TABLE,
+/// HOOKWELL_QUEUE_URL and HOOKWELL_BUCKET name. It puts dead letters back and replays what was kept, under your name;
+/// it cannot send. Refused deliveries are in no table; the log has them.
+///
+/// A look reads both tables whole, half a read unit per 4 KB. The next one comes at least 5 seconds later, and at least
+/// ten times as long as the look took. Ctrl-C ends it.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookwell console
+  hookwell console --port 8001 --json")]
+pub(crate) struct Arguments {
+    /// Where to listen, on 127.0.0.1. 0 for any free port.
+    #[arg(long, default_value_t = 9001)]
+    port: u16,
+    /// Print where the page is and what it looks at as one JSON object, first thing on standard output.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    crate::console::start_log();
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let stack = arguments.target.open().await?.stack()?;
+        let account = Account::bind(arguments.port, stack.clone()).await?;
+        // Before the first line: whoever reads it may end the page at once.
+        let interrupted = interrupted()?;
+        if arguments.json {
+            let line = json!({
+                "url": account.url,
+                "events_table": stack.events_table,
+                "documents_table": stack.documents_table,
+                "queue_url": stack.queue_url,
+                "bucket": stack.bucket,
+            });
+            println!("{line}");
+        } else {
+            println!("listening on {}", account.url);
+            println!("events     {}", stack.events_table);
+            println!("documents  {}", stack.documents_table);
+            println!("queue      {}", stack.queue_url);
+        }
+        std::io::stdout().flush()?;
+        account.serve(interrupted).await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}

@@ -1,0 +1,173 @@
+//! `hookwell console`: the page over tables and queues that it finds in its environment.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod support;
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use hookwell_cli::local::Endpoints;
+use serde_json::json;
+use support::browser::{get, press, shows};
+use support::{World, body, machine};
+
+/// `hookwell console` in a process of its own, and a browser that looks at it.
+struct Console {
+    process: Child,
+    /// Open for as long as it may print.
+    _output: BufReader<ChildStdout>,
+    first_line: String,
+    world: World,
+}
+
+impl Console {
+    /// Over these tables, as over those of an account.
+    fn start(endpoints: &Endpoints) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_hookwell"))
+            .args(["console", "--port", "0"])
+            .envs(endpoints.environment())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut first_line = String::new();
+        let mut output = BufReader::new(process.stdout.take().unwrap());
+        output.read_line(&mut first_line).unwrap();
+        let url = first_line.trim_end().strip_prefix("listening on ");
+        let world = World::new(url.expect(&first_line), endpoints);
+        Self {
+            process,
+            _output: output,
+            first_line,
+            world,
+        }
+    }
+
+    /// Ends it as Ctrl-C does.
+    fn interrupt(&mut self) -> bool {
+        let id = self.process.id().to_string();
+        Command::new("kill").args(["-INT", &id]).status().unwrap();
+        self.process.wait().unwrap().success()
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_looked_at_and_its_dead_letters_go_back() {
+    let machine = machine().await;
+    let account = World::of(&machine);
+    let (event, state) = body("resource", 0, "create", "d1", "Ada");
+    assert_eq!(account.post("resource", &event).await.status, 200);
+    account
+        .document_becomes("resource", "d1", state.as_ref())
+        .await;
+    let nameless = json!({
+        "id": "evt_2", "type": "asset.created", "created_at": "2026-11-21T00:00:00Z",
+        "data": { "name": "nobody" },
+    });
+    assert_eq!(account.post("generic", &nameless).await.status, 200);
+    account.drained().await;
+
+    let mut console = Console::start(&account.endpoints);
+    let world = &console.world;
+    assert!(
+        console
+            .first_line
+            .starts_with("listening on http://127.0.0.1:")
+    );
+    let list = shows(world, "/", "evt_d1_0").await;
+    assert!(
+        list.contains(">applied<") && list.contains(">rejected<"),
+        "{list}"
+    );
+    shows(world, "/documents", "Ada").await;
+
+    // One page each: of what the tables hold, with their names, and with nothing that would not work.
+    let (_, after) = list.split_once("/event?key=resource%23").unwrap();
+    let (key, _) = after.split_once('"').unwrap();
+    let event = format!("/event?key=resource%23{key}");
+    for path in ["/", "/documents", "/dead-letters", &event] {
+        let page = get(world, path).await.body;
+        let tables = [
+            &account.endpoints.events_table,
+            &account.endpoints.documents_table,
+        ];
+        for table in tables {
+            assert!(page.contains(&format!("<b>{table}</b>")), "{path}: {page}");
+        }
+        for machine_only in ["/send", "/deliveries/", "Deliveries", "Time to ack"] {
+            assert!(!page.contains(machine_only), "{path} shows {machine_only}");
+        }
+    }
+    assert!(get(world, &event).await.body.contains("evt_d1_0"));
+    for path in ["/send", "/deliveries/1"] {
+        assert_eq!(get(world, path).await.status, 404, "{path}");
+    }
+
+    // The button puts it back; nothing about the event changed, so it is rejected again, with who did so in its record.
+    let letters = shows(world, "/dead-letters", "the event names no document").await;
+    let (_, after) = letters.split_once(r#"name="id" value=""#).unwrap();
+    let (id, _) = after.split_once('"').unwrap();
+    let redrive = format!("id={id}");
+    let elsewhere = vec![("origin".to_owned(), "https://elsewhere.example".to_owned())];
+    let form = redrive.as_bytes().to_vec();
+    let refused = world.request("POST", "/dead-letters/redrive", elsewhere, form);
+    assert_eq!(refused.await.status, 403);
+    assert!(!reopened(&account).await);
+    let done = press(world, "/dead-letters/redrive", &redrive).await;
+    assert_eq!(done.headers["location"], "/dead-letters?done=1");
+    assert!(reopened(&account).await);
+    shows(world, "/dead-letters", "the event names no document").await;
+
+    // What comes later is seen without a restart, and so is what became of what was there.
+    let (event, _) = body("resource", 1, "update", "d1", "Eve");
+    account.post("resource", &event).await;
+    shows(world, "/", "evt_d1_1").await;
+    shows(world, "/documents", "Eve").await;
+    assert!(console.interrupt());
+    machine.stop().await;
+}
+
+/// Whether somebody put the rejected event back.
+async fn reopened(account: &World) -> bool {
+    let mut events = account.events().await;
+    events.retain(|event| event["event_id"] == "evt_2");
+    events[0].contains_key("reopened_by")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_of_an_account_is_replayed_when_it_was_kept() {
+    let machine = machine().await;
+    let account = World::of(&machine);
+    for source in ["generic", "resource"] {
+        let (event, _) = body(source, 0, "create", source, "Ada");
+        assert_eq!(account.post(source, &event).await.status, 200);
+    }
+    account.drained().await;
+    let mut console = Console::start(&account.endpoints);
+    let world = &console.world;
+    let list = shows(world, "/", "evt_generic_0").await;
+    let event = |source: &str| {
+        let start = format!("/event?key={source}%23");
+        let (_, after) = list.split_once(&start).unwrap();
+        format!("{start}{}", after.split_once('"').unwrap().0)
+    };
+    // Of the shipped sources only generic keeps its events.
+    assert!(!get(world, &event("resource")).await.body.contains("Replay"));
+    assert!(get(world, &event("generic")).await.body.contains("Replay"));
+    let path = event("generic");
+    let (_, key) = path.split_once('?').unwrap();
+    let replayed = press(world, "/event/replay", key).await;
+    assert_eq!(replayed.status, 303, "{replayed:?}");
+    shows(world, &path, "reopened_by").await;
+    account.drained().await;
+    shows(world, &path, ">applied<").await;
+    assert!(console.interrupt());
+    machine.stop().await;
+}
