@@ -1,18 +1,32 @@
 //! `hookwell events tail` beside a machine that takes many events, and the history of a document.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)]
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use hookwell::event::{Event, Key};
+use hookwell::ledger::Ledger as _;
+use hookwell_aws::{EventsTable, Limits};
+use serde_json::{Value, json};
 use support::{World, body, machine};
+use tokio::task::JoinSet;
 
 /// How many senders there are, and how many events each sends.
 const SENDERS: usize = 10;
 const EVENTS: usize = 10;
+
+/// Five seconds of records.
+const MANY: usize = 2_500;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tail_shows_every_event_and_how_it_ended_and_nothing_twice() {
@@ -79,6 +93,65 @@ async fn tail_shows_every_event_and_how_it_ended_and_nothing_twice() {
             "{id}: {states:?}"
         );
     }
+    machine.stop().await;
+}
+
+/// Records are written straight into the table, as many functions would: one of the machine's own takes fewer.
+#[tokio::test(flavor = "multi_thread")]
+async fn at_500_events_a_second_a_tail_shows_every_one() {
+    let machine = machine().await;
+    let world = World::of(&machine);
+    let mut tail = Command::new(env!("CARGO_BIN_EXE_hookwell"))
+        .args([
+            "events", "tail", "--json", "--every", "1", "--local", &world.url,
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut started = String::new();
+    let mut said = BufReader::new(tail.stderr.take().unwrap());
+    said.read_line(&mut started).unwrap();
+
+    let tables = world.endpoints.connection().unwrap();
+    let table = EventsTable::new(
+        tables.dynamodb(Limits::TOOL),
+        world.endpoints.events_table.clone(),
+        None,
+    );
+    let table = Arc::new(table);
+    let mut rhythm = tokio::time::interval(Duration::from_millis(2));
+    let (mut writes, started) = (JoinSet::new(), Instant::now());
+    for number in 0..MANY {
+        rhythm.tick().await;
+        let (table, now) = (Arc::clone(&table), ingest::now());
+        let id = format!("evt_{number}");
+        let event = Event::from_message(
+            &json!({
+                "key": Key::new("generic", &[id.as_bytes()]), "source": "generic", "id": id,
+                "type": "thing.created", "operation": "create", "received_at": now,
+                "expires_at": now / 1000 + 1_000, "body": "{}",
+            })
+            .to_string(),
+        );
+        let event = event.unwrap();
+        writes.spawn(async move { table.remember(&event, now).await.unwrap() });
+    }
+    writes.join_all().await;
+    println!("{MANY} records in {:?}", started.elapsed());
+
+    let lines = BufReader::new(tail.stdout.take().unwrap()).lines();
+    let read = move || {
+        let id = |line: String| {
+            let item: Value = serde_json::from_str(&line).unwrap();
+            item["event_id"].as_str().unwrap().to_owned()
+        };
+        let shown: Vec<_> = lines.take(MANY).map(|line| id(line.unwrap())).collect();
+        BTreeSet::from_iter(shown).len()
+    };
+    assert_eq!(tokio::task::spawn_blocking(read).await.unwrap(), MANY);
+    tail.kill().unwrap();
+    tail.wait().unwrap();
     machine.stop().await;
 }
 
