@@ -125,7 +125,8 @@ async fn an_account_is_looked_at_and_its_dead_letters_go_back() {
     assert!(reopened(&account).await);
     shows(world, "/dead-letters", "the event names no document").await;
 
-    // What comes later is seen without a restart, and so is what became of what was there.
+    // What the page shows is renewed: what became of what was there, and what came since.
+    shows(world, "/?outcome=rejected", "evt_2").await;
     let (event, _) = body("resource", 1, "update", "d1", "Eve");
     account.post("resource", &event).await;
     shows(world, "/", "evt_d1_1").await;

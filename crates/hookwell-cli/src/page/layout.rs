@@ -73,11 +73,17 @@ pub(super) fn sentence(page: &Page, title: &str, text: &str) -> Markup {
     frame(page, title, ("", ""), &content)
 }
 
-/// The time of day in UTC, with the date to hover over.
+/// The time of day in UTC, or for another day than today the day and the minute, with all of it to hover over.
 pub(super) fn time(at: Millis) -> Markup {
     let full = to_rfc3339(at);
-    let day = full.get(11..23).unwrap_or(&full);
-    html! { time datetime=(full) title=(full) { (day) } }
+    let today = to_rfc3339(ingest::now());
+    let shown = if full.get(..10) == today.get(..10) {
+        full.get(11..23)
+    } else {
+        full.get(..16)
+    };
+    let shown = shown.unwrap_or(&full).replace('T', " ");
+    html! { time datetime=(full) title=(full) { (shown) } }
 }
 
 /// The day and time in UTC.
@@ -167,5 +173,15 @@ pub(super) fn pairs(item: &Item, is_shown: impl Fn(&str) -> bool) -> Markup {
                 dd { (value) }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_of_another_day_says_which() {
+        assert!(time(0).into_string().contains(">1970-01-01 00:00<"));
     }
 }
