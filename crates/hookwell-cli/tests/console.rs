@@ -88,7 +88,7 @@ async fn an_account_is_looked_at_and_its_dead_letters_go_back() {
     );
     shows(world, "/documents", "Ada").await;
 
-    // One page each: of what the tables hold, with their names, and with nothing that would not work.
+    // Every view names the tables, and shows nothing that only a machine can do.
     let (_, after) = list.split_once("/event?key=resource%23").unwrap();
     let (key, _) = after.split_once('"').unwrap();
     let event = format!("/event?key=resource%23{key}");
