@@ -149,14 +149,8 @@ impl SignatureField {
     ) -> Result<Signatures<'d>, Refusal> {
         let mut candidates = Vec::new();
         let mut times = Vec::new();
-        // ", " is also what a proxy may make of ","; no header holds a line break.
-        let separator = match self.separator.as_deref().map(|text| (text, text.trim())) {
-            None => "\n",
-            Some((blank, "")) => blank,
-            Some((_, trimmed)) => trimmed,
-        };
-        let items = headers.iter().flat_map(|value| value.split(separator));
-        for item in items.map(str::trim) {
+        let mut sort_out = |item: &'d str| {
+            let item = item.trim();
             let (tag, value) = match self.kv.and_then(|kv| item.split_once(kv)) {
                 Some((tag, value)) => (Some(tag), value),
                 None => (None, item),
@@ -165,6 +159,14 @@ impl SignatureField {
                 times.push(value);
             } else if tag == self.tag.as_deref() {
                 candidates.push(value);
+            }
+        };
+        for value in headers {
+            match self.separator.as_deref().map(|text| (text, text.trim())) {
+                None => sort_out(value),
+                Some((blank, "")) => value.split(blank).for_each(&mut sort_out),
+                // ", " is also what a proxy may make of ",".
+                Some((_, trimmed)) => value.split(trimmed).for_each(&mut sort_out),
             }
         }
         match (candidates.len(), times.as_slice()) {
