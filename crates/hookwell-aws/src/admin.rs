@@ -10,12 +10,14 @@ use aws_sdk_dynamodb::types::{
 use aws_sdk_sqs::types::QueueAttributeName;
 use hookwell::event::{Event, Key};
 use hookwell::ledger::Status;
+use hookwell::queue::Queue as _;
 use hookwell::time::{Millis, to_rfc3339};
 use serde_json::{Number, Value};
 
 use crate::bucket::{Bucket, expand};
 use crate::connection::{Connection, Limits, reason};
 use crate::ledger::{KEPT, TTL_ATTRIBUTE, kept_key, number, text};
+use crate::queue::SqsQueue;
 
 /// A call failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -334,6 +336,30 @@ impl Admin {
         event
             .map(Some)
             .ok_or_else(|| failed(&what, "it is not an event"))
+    }
+
+    /// Puts an event that was kept into the queue again.
+    ///
+    /// A record that had ended is opened first, with who did so and when, or a handler with effects elsewhere would
+    /// not be called. When the send then fails the record stays open, and doing it again is all there is to do. An
+    /// event that is older than its document changes nothing, as always.
+    ///
+    /// # Errors
+    /// When the table or the queue refuses.
+    pub async fn replay(
+        &self,
+        table: &str,
+        queue: &SqsQueue,
+        event: &Event,
+        by: &str,
+        now: Millis,
+    ) -> Result<(), AdminError> {
+        let reopen = |from| self.reopen(table, &event.key, from, by, now);
+        if !reopen(Status::Done).await? {
+            reopen(Status::Quarantined).await?;
+        }
+        let sent = queue.send(event).await;
+        sent.map_err(|error| failed("sending to the queue", error.to_string()))
     }
 
     /// The item of a table under a key.

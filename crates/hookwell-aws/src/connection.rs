@@ -14,7 +14,7 @@ use aws_smithy_runtime_api::client::http::{
     HttpConnector as _, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
     http_client_fn,
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::byte_stream::ByteStream;
 
 use crate::settings::{Environment, NotSet, required};
@@ -262,9 +262,16 @@ impl Connection {
         format!("{region}.amazonaws.com{suffix}")
     }
 
-    /// What all clients speak through, for a request to somebody else.
-    pub(crate) fn connector(&self) -> &SharedHttpConnector {
-        &self.connector
+    /// Sends a request that no client makes, over the connections that all of them share.
+    ///
+    /// # Errors
+    /// Why there is no answer, in a word or two that are safe to log.
+    pub(crate) async fn send(&self, request: HttpRequest) -> Result<HttpResponse, &'static str> {
+        let answer = self.connector.call(request).await;
+        answer.map_err(|error| match error {
+            error if error.is_timeout() => "timed out",
+            _ => "no connection",
+        })
     }
 
     /// Opens a connection to the queues, so that its handshake runs beside the first put and not after it: unsigned,

@@ -1,4 +1,4 @@
-//! The domain's ledger, queue and documents on DynamoDB and SQS, and its keys from where AWS keeps them. The only crate
+//! The domain's ledger, queue and documents on DynamoDB, SQS and S3, and its keys from where AWS keeps them. The only crate
 //! that names an AWS SDK.
 
 #[cfg(feature = "tools")]
@@ -12,8 +12,6 @@ pub mod ledger;
 #[cfg(feature = "tools")]
 pub mod mapping;
 pub mod queue;
-#[cfg(feature = "tools")]
-pub mod replay;
 pub mod settings;
 mod signed;
 pub mod stores;

@@ -9,7 +9,6 @@ use aws_sigv4::http_request::{
     UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4;
-use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
@@ -50,19 +49,18 @@ impl Connection {
         limits: Limits,
     ) -> Result<Answer, &'static str> {
         let tries = async {
-            let mut pause = FIRST_PAUSE;
-            for _ in 1..limits.attempts {
-                match timeout(limits.attempt, self.try_signed(request)).await {
-                    Ok(Ok(answer)) if answer.status < 500 && answer.status != 429 => {
-                        return Ok(answer);
-                    }
-                    _ => sleep(pause).await,
+            let (mut left, mut pause) = (limits.attempts, FIRST_PAUSE);
+            loop {
+                let tried = timeout(limits.attempt, self.try_signed(request)).await;
+                let tried = tried.unwrap_or(Err("timed out"));
+                left = left.saturating_sub(1);
+                let is_final = |answer: &Answer| answer.status < 500 && answer.status != 429;
+                if left == 0 || tried.as_ref().is_ok_and(is_final) {
+                    return tried;
                 }
+                sleep(pause).await;
                 pause = pause.saturating_mul(2);
             }
-            timeout(limits.attempt, self.try_signed(request))
-                .await
-                .unwrap_or(Err("timed out"))
         };
         timeout(limits.operation, tries)
             .await
@@ -71,11 +69,7 @@ impl Connection {
 
     async fn try_signed(&self, request: &Request<'_>) -> Result<Answer, &'static str> {
         let signed = self.signed(request).await?;
-        let answer = self.connector().call(signed).await;
-        let answer = answer.map_err(|error| match error {
-            error if error.is_timeout() => "timed out",
-            _ => "no connection",
-        })?;
+        let answer = self.send(signed).await?;
         let status = answer.status().as_u16();
         let body = ByteStream::new(answer.into_body()).collect().await;
         let body = body.map_err(|_| "the answer broke off")?.to_vec();

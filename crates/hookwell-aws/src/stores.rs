@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::byte_stream::ByteStream;
 use hookwell::secret::SecretRef;
@@ -104,11 +103,7 @@ impl Stores {
     async fn page(&self, url: &str) -> Result<String, String> {
         let mut request = HttpRequest::get(url).map_err(|_| "not an address")?;
         request.headers_mut().insert("user-agent", "hookwell");
-        let answer = self.connection.connector().call(request).await;
-        let answer = answer.map_err(|error| match error {
-            error if error.is_timeout() => "timed out",
-            _ => "no connection",
-        })?;
+        let answer = self.connection.send(request).await?;
         let status = answer.status().as_u16();
         if status != 200 {
             return Err(format!("status {status}"));

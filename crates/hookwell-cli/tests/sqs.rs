@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::{BehaviorVersion, Config, Credentials, Region};
@@ -1177,15 +1177,13 @@ async fn a_waiting_receive_is_answered_when_the_server_stops() {
 }
 
 #[tokio::test]
-#[ignore = "takes seconds: run in release"]
-async fn a_hundred_thousand_messages_are_sent_received_and_deleted() {
+async fn two_thousand_messages_are_sent_received_and_deleted() {
     let file = database("many");
     let server = Server::start(Some(&file)).await;
     let dead = create(&server.sqs, "dead", &[]).await;
     let queue = create(&server.sqs, "orders", &[redrive_to("dead", 3)]).await;
     assert!(receive(&server.sqs, &dead).await.is_empty());
-    let started = Instant::now();
-    for batch in 0..10_000 {
+    for batch in 0..200 {
         let entry = |id: u32| {
             Send::builder()
                 .id(id.to_string())
@@ -1199,8 +1197,7 @@ async fn a_hundred_thousand_messages_are_sent_received_and_deleted() {
             .set_entries(Some(entries));
         send.send().await.unwrap();
     }
-    println!("sent after {:?}", started.elapsed());
-    for _ in 0..10_000 {
+    for _ in 0..200 {
         let received = receive(&server.sqs, &queue).await;
         let entry = |message: &Message| {
             let delete = Delete::builder().id(message.message_id().unwrap());
@@ -1214,7 +1211,6 @@ async fn a_hundred_thousand_messages_are_sent_received_and_deleted() {
         let delete = server.sqs.delete_message_batch().queue_url(&queue);
         delete.set_entries(Some(entries)).send().await.unwrap();
     }
-    println!("received and deleted after {:?}", started.elapsed());
     assert_eq!(counts(&server.sqs, &queue).await, ["0", "0", "0"]);
     server.stop().await;
     database("many");

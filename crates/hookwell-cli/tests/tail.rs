@@ -10,7 +10,7 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use hookwell::event::{Event, Key};
 use hookwell::ledger::Ledger as _;
 use hookwell_aws::{EventsTable, Limits};
 use serde_json::{Value, json};
-use support::{World, body, machine};
+use support::{PATIENCE, World, body, machine};
 use tokio::task::JoinSet;
 
 /// How many senders there are, and how many events each sends.
@@ -28,6 +28,52 @@ const EVENTS: usize = 10;
 /// Five seconds of records.
 const MANY: usize = 2_500;
 
+/// A tail that runs, and is past its first words.
+struct Tail(Child);
+
+impl Tail {
+    fn start(world: &World) -> Self {
+        let mut tail = Command::new(env!("CARGO_BIN_EXE_hookwell"))
+            .args(["events", "tail", "--json", "--every", "1"])
+            .args(["--local", &world.url])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut started = String::new();
+        let mut said = BufReader::new(tail.stderr.take().unwrap());
+        said.read_line(&mut started).unwrap();
+        assert!(started.starts_with("looking every 1 s"), "{started}");
+        Self(tail)
+    }
+
+    /// What it prints until that is enough, or nobody wants to wait any longer.
+    async fn read_until(
+        mut self,
+        mut is_enough: impl FnMut(&Value) -> bool + Send + 'static,
+    ) -> Vec<Value> {
+        let lines = BufReader::new(self.0.stdout.take().unwrap()).lines();
+        let read = move || {
+            let mut items = Vec::new();
+            for line in lines {
+                items.push(serde_json::from_str(&line.unwrap()).unwrap());
+                if items.last().is_some_and(&mut is_enough) {
+                    break;
+                }
+            }
+            items
+        };
+        let mut reading = tokio::task::spawn_blocking(read);
+        let in_time = tokio::time::timeout(2 * PATIENCE, &mut reading).await;
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+        match in_time {
+            Ok(items) => items.unwrap(),
+            Err(_) => reading.await.unwrap(),
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn tail_shows_every_event_and_how_it_ended_and_nothing_twice() {
     let machine = machine().await;
@@ -36,18 +82,7 @@ async fn tail_shows_every_event_and_how_it_ended_and_nothing_twice() {
     assert_eq!(world.post("resource", &before).await.status, 200);
     world.drained().await;
 
-    let mut tail = Command::new(env!("CARGO_BIN_EXE_hookwell"))
-        .args([
-            "events", "tail", "--json", "--every", "1", "--local", &world.url,
-        ])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut started = String::new();
-    let mut said = BufReader::new(tail.stderr.take().unwrap());
-    said.read_line(&mut started).unwrap();
-    assert!(started.starts_with("looking every 1 s"), "{started}");
+    let tail = Tail::start(&world);
 
     let senders = (0..SENDERS).map(|sender| {
         let world = world.clone();
@@ -63,27 +98,17 @@ async fn tail_shows_every_event_and_how_it_ended_and_nothing_twice() {
         sender.await.unwrap();
     }
 
-    let lines = BufReader::new(tail.stdout.take().unwrap()).lines();
-    let read = move || {
-        let mut shown: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        let mut ended = 0;
-        for line in lines {
-            let item: Value = serde_json::from_str(&line.unwrap()).unwrap();
-            let text = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
-            ended += usize::from(text("status") == "done");
-            shown
-                .entry(text("event_id"))
-                .or_default()
-                .push(text("status"));
-            if ended == SENDERS * EVENTS {
-                break;
-            }
-        }
-        shown
-    };
-    let shown = tokio::task::spawn_blocking(read).await.unwrap();
-    tail.kill().unwrap();
-    tail.wait().unwrap();
+    let mut ended = 0;
+    let items = tail.read_until(move |item| {
+        ended += usize::from(item["status"] == "done");
+        ended == SENDERS * EVENTS
+    });
+    let mut shown: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for item in items.await {
+        let text = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
+        let states = shown.entry(text("event_id")).or_default();
+        states.push(text("status"));
+    }
     assert_eq!(shown.len(), SENDERS * EVENTS);
     assert!(!shown.keys().any(|id| id.contains("before")));
     for (id, states) in shown {
@@ -101,17 +126,7 @@ async fn tail_shows_every_event_and_how_it_ended_and_nothing_twice() {
 async fn at_500_events_a_second_a_tail_shows_every_one() {
     let machine = machine().await;
     let world = World::of(&machine);
-    let mut tail = Command::new(env!("CARGO_BIN_EXE_hookwell"))
-        .args([
-            "events", "tail", "--json", "--every", "1", "--local", &world.url,
-        ])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut started = String::new();
-    let mut said = BufReader::new(tail.stderr.take().unwrap());
-    said.read_line(&mut started).unwrap();
+    let tail = Tail::start(&world);
 
     let tables = world.endpoints.connection().unwrap();
     let table = EventsTable::new(
@@ -140,18 +155,14 @@ async fn at_500_events_a_second_a_tail_shows_every_one() {
     writes.join_all().await;
     println!("{MANY} records in {:?}", started.elapsed());
 
-    let lines = BufReader::new(tail.stdout.take().unwrap()).lines();
-    let read = move || {
-        let id = |line: String| {
-            let item: Value = serde_json::from_str(&line).unwrap();
-            item["event_id"].as_str().unwrap().to_owned()
-        };
-        let shown: Vec<_> = lines.take(MANY).map(|line| id(line.unwrap())).collect();
-        BTreeSet::from_iter(shown).len()
-    };
-    assert_eq!(tokio::task::spawn_blocking(read).await.unwrap(), MANY);
-    tail.kill().unwrap();
-    tail.wait().unwrap();
+    let mut count = 0;
+    let items = tail.read_until(move |_| {
+        count += 1;
+        count == MANY
+    });
+    let shown = items.await;
+    let ids: BTreeSet<_> = shown.iter().map(|item| item["event_id"].as_str()).collect();
+    assert_eq!(ids.len(), MANY);
     machine.stop().await;
 }
 

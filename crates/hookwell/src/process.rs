@@ -292,7 +292,7 @@ impl<L: Ledger, Q: Queue, H: Handler, N: Fn() -> Millis + Sync> Call<'_, L, Q, H
         seconds.saturating_add(1).min(MAX_DELAY)
     }
 
-    /// Settles and claims if it must, calls the handler, and records how that ended.
+    /// Settles, keeps and claims if it must, calls the handler, and records how that ended.
     async fn apply(
         &self,
         event: &mut Event,

@@ -8,10 +8,11 @@ use hookwell::time::to_rfc3339;
 use hookwell_aws::dead_letters::DeadLetter;
 use serde_json::{Value, json};
 
+use super::confirm;
 use super::items::block_on;
 use super::target::Target;
-use super::{confirm, user};
 use crate::console::{progress, table};
+use hookwell_cli::page::user;
 
 /// Show the dead-letter queue and put events back into the queue.
 ///

@@ -22,11 +22,6 @@ use anyhow::{Context as _, Result, bail, ensure};
 use hookwell::config;
 use hookwell::source::Source;
 
-/// Who the audited writes name.
-fn user() -> String {
-    std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned())
-}
-
 /// Asks before more than one event goes into the queue.
 ///
 /// # Errors

@@ -4,15 +4,15 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail, ensure};
 use clap::Args;
-use hookwell_aws::admin::{Item, readable};
-use hookwell_aws::replay::Replay;
+use hookwell_aws::admin::{AdminError, Item, readable};
 use serde_json::json;
 
+use super::confirm;
 use super::events::{Filter, received_at};
 use super::items::block_on;
 use super::target::Target;
-use super::{confirm, user};
 use crate::console::progress;
+use hookwell_cli::page::user;
 
 /// Put events that were kept into the queue again, oldest first.
 ///
@@ -68,31 +68,29 @@ async fn replay(arguments: &Arguments) -> Result<ExitCode> {
     confirm(meant.len(), arguments.yes)?;
 
     let (queue, bucket, by) = (opened.queue()?, opened.bucket(), user());
-    let replay = Replay {
-        admin: &opened.admin,
-        events_table: &opened.events_table,
-        queue: &queue,
-        bucket: bucket.as_ref(),
+    let (admin, table) = (&opened.admin, &opened.events_table);
+    let replay = async |pk: &str| {
+        let now = ingest::now();
+        let Some(event) = admin.kept(table, pk, bucket.as_ref(), now).await? else {
+            return Ok(false);
+        };
+        admin.replay(table, &queue, &event, &by, now).await?;
+        Ok(true)
     };
     let bar = progress(meant.len());
     let mut queued = 0_usize;
-    for (index, item) in meant.iter().enumerate() {
-        let was_kept = replay
-            .replay(&readable(item, "pk"), &by, ingest::now())
-            .await;
-        let was_kept = was_kept.map_err(|error| {
+    for item in &meant {
+        let key = readable(item, "pk");
+        let was_kept = replay(&key).await.map_err(|error: AdminError| {
             let went = format!("{queued} of {} went into the queue, then", meant.len());
             anyhow::Error::from(error).context(went)
         })?;
         queued = queued.saturating_add(usize::from(was_kept));
         if arguments.json {
             let id = readable(item, "event_id");
-            println!(
-                "{}",
-                json!({ "id": id, "key": readable(item, "pk"), "replayed": was_kept })
-            );
+            println!("{}", json!({ "id": id, "key": key, "replayed": was_kept }));
         } else {
-            bar.set_position(u64::try_from(index).unwrap_or(u64::MAX));
+            bar.inc(1);
         }
     }
     bar.finish_and_clear();

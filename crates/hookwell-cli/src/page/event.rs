@@ -6,7 +6,6 @@ use axum::extract::{Form, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use hookwell_aws::admin::{AdminError, Item, readable};
-use hookwell_aws::replay::Replay;
 use http::StatusCode;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -153,24 +152,19 @@ impl Page {
         let (table, bucket) = (&self.stack.events_table, self.bucket());
         let at = ingest::now();
         let kept = self.admin.kept(table, key, bucket.as_ref(), at).await?;
-        if kept.is_none() {
+        let Some(event) = kept else {
             return Ok(false);
-        }
+        };
         // Before the queue has it: process may be quick.
         let put_back = Seen::PutBack {
             key: key.to_owned(),
             at,
         };
         self.recorder.tell(put_back);
-        let replay = Replay {
-            admin: &self.admin,
-            events_table: table,
-            queue: &self.queue(),
-            bucket: bucket.as_ref(),
-        };
-        let replayed = replay.replay(key, &user(), at).await?;
+        let (queue, by) = (self.queue(), user());
+        self.admin.replay(table, &queue, &event, &by, at).await?;
         self.recorder.caught_up().await;
-        Ok(replayed)
+        Ok(true)
     }
 
     /// Whether it can be replayed, as far as the tables tell.

@@ -181,8 +181,9 @@ impl Page {
     }
 }
 
-/// Who presses the buttons, as the records of events name them.
-fn user() -> String {
+/// Who presses the buttons and gives the commands, as the records of events name them.
+#[must_use]
+pub fn user() -> String {
     std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned())
 }
 
