@@ -255,7 +255,7 @@ fn warm(
         (
             Latency::REGION,
             effort.slow_requests,
-            ["p50_4ms_ms", "p99_4ms_ms", "per_second_4ms", ""],
+            ["p50_4ms_ms", "p99_4ms_ms", "per_second_4ms", "cpu_4ms_us"],
         ),
     ] {
         setting.stub.set(latency);
