@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, Credentials, Region, SharedCredentialsProvider, StalledStreamProtectionConfig,
+};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::Connector;
@@ -16,7 +18,9 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::byte_stream::ByteStream;
+use tokio::time::timeout;
 
+use crate::gate::Gated;
 use crate::settings::{Environment, NotSet, required};
 
 /// Who computes for TLS.
@@ -26,6 +30,9 @@ const CRYPTO: CryptoMode = CryptoMode::AwsLcFips;
 const CRYPTO: CryptoMode = CryptoMode::AwsLc;
 #[cfg(not(any(feature = "aws-lc", feature = "fips")))]
 const CRYPTO: CryptoMode = CryptoMode::Ring;
+
+/// How long opening a connection may take.
+const CONNECT: Duration = Duration::from_secs(1);
 
 /// The pause before the second try of a call.
 pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(25);
@@ -122,6 +129,8 @@ macro_rules! client {
             .region($connection.region.clone())
             .sleep_impl(TokioSleep::new())
             .timeout_config($limits.timeouts())
+            // Every try has a limit of its own.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .retry_config($limits.retries());
         config.set_endpoint_url($connection.endpoints.$endpoint.clone());
         $sdk::Client::from_conf(config.build())
@@ -283,9 +292,12 @@ impl Connection {
             return;
         };
         // Read to its end, or the connection could not be used again. A failure is the first send's to report.
-        if let Ok(answer) = self.connector.call(ping).await {
-            let _ = ByteStream::new(answer.into_body()).collect().await;
-        }
+        let opened = async {
+            if let Ok(answer) = self.connector.call(ping).await {
+                let _ = ByteStream::new(answer.into_body()).collect().await;
+            }
+        };
+        let _ = timeout(CONNECT, opened).await;
     }
 }
 
@@ -303,9 +315,9 @@ fn connector(env: Environment<'_>) -> Result<SharedHttpConnector, ConnectionErro
         None => TrustStore::default(),
     };
     let tls = TlsContext::builder().with_trust_store(roots).build();
+    // Every call has a limit of its own; a second one for its answer would be one more timer for each.
     let settings = HttpConnectorSettings::builder()
-        .connect_timeout(Duration::from_secs(1))
-        .read_timeout(Duration::from_secs(30))
+        .connect_timeout(CONNECT)
         .build();
     let connector = Connector::builder()
         .tls_provider(Provider::Rustls(CRYPTO))
@@ -313,7 +325,8 @@ fn connector(env: Environment<'_>) -> Result<SharedHttpConnector, ConnectionErro
         .connector_settings(settings)
         .sleep_impl(TokioSleep::new())
         .build();
-    Ok(SharedHttpConnector::new(connector))
+    let connector = SharedHttpConnector::new(connector);
+    Ok(SharedHttpConnector::new(Gated(connector)))
 }
 
 /// What went wrong, in a word or two that are safe to log.

@@ -138,7 +138,7 @@ impl DeadLetters {
             let request = self.client.change_message_visibility_batch();
             let request = request.queue_url(&self.url).set_entries(Some(entries));
             if let Err(error) = request.send().await {
-                tracing::debug!(
+                tracing::info!(
                     reason = reason(&error),
                     "the messages come back by themselves"
                 );

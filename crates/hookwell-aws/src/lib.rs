@@ -8,6 +8,7 @@ pub mod connection;
 #[cfg(feature = "tools")]
 pub mod dead_letters;
 pub mod documents;
+mod gate;
 pub mod ledger;
 #[cfg(feature = "tools")]
 pub mod mapping;

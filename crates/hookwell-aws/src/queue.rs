@@ -1,17 +1,22 @@
 //! The queue on SQS, standard, with a dead-letter queue that its redrive policy names.
 
+use std::pin::pin;
+use std::time::Instant;
+
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{
     BatchResultErrorEntry, MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry,
     SendMessageBatchResultEntry,
 };
-use futures_util::future::join_all;
+use futures_util::future::{Either, join_all, select};
 use hookwell::event::{Event, REFUSED};
 use hookwell::queue::{Queue, QueueError};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
+use tokio::task::yield_now;
 
 use crate::bucket::{Bucket, pointed_at, pointer};
 use crate::connection::reason;
+use crate::gate::{READY_FOR, held};
 
 /// The message attribute of a dead letter that says why it was rejected.
 pub(crate) const REASON: &str = "reason";
@@ -178,6 +183,36 @@ impl Queue for SqsQueue {
             .map_err(|error| QueueError(reason(&error)))
     }
 
+    async fn send_when(
+        &self,
+        event: &Event,
+        needed: impl Future<Output = bool> + Send,
+    ) -> Option<Result<(), QueueError>> {
+        let started = Instant::now();
+        let (open, opened) = watch::channel(false);
+        let ready = held(opened, async {
+            // What is waited for leaves first.
+            yield_now().await;
+            self.send(event).await
+        });
+        match select(pin!(needed), pin!(ready)).await {
+            Either::Left((false, _)) => None,
+            Either::Left((true, ready)) if started.elapsed() < READY_FOR => {
+                open.send_replace(true);
+                Some(ready.await)
+            }
+            Either::Left((true, _)) => Some(self.send(event).await),
+            // It was not sent: making it took longer than it may, or failed.
+            Either::Right((_, needed)) => {
+                if needed.await {
+                    Some(self.send(event).await)
+                } else {
+                    None
+                }
+            }
+        }
+    }
+
     async fn send_all(&self, events: &[&Event]) -> Result<(), QueueError> {
         let messages = join_all(events.iter().map(|event| self.message(event))).await;
         let messages = messages.into_iter().collect::<Result<_, _>>()?;
@@ -231,7 +266,7 @@ impl Queue for SqsQueue {
         let request = self.client.change_message_visibility().queue_url(&self.url);
         let request = request.receipt_handle(receipt).visibility_timeout(seconds);
         if let Err(error) = request.send().await {
-            tracing::debug!(
+            tracing::info!(
                 reason = reason(&error),
                 "a message comes back after the queue's own timeout"
             );

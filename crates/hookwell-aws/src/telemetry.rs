@@ -15,13 +15,13 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::settings::Environment;
 
-/// Starts logging at the level of `HOOKWELL_LOG`: `error`, `warn`, `info` (the default) or `debug`. The AWS SDK is
-/// held at `warn`, because its lower levels print requests, and with them bodies.
+/// Starts logging at the level of `HOOKWELL_LOG`: `error`, `warn` or `info` (the default). The AWS SDK is held at `warn`,
+/// because its lower levels print requests, and with them bodies; its lines for debugging are not even in the functions
+/// (`release_max_level_info` in their `Cargo.toml`).
 pub fn init(env: Environment<'_>) {
     let level = match env("HOOKWELL_LOG").as_deref() {
         Some("error") => LevelFilter::ERROR,
         Some("warn") => LevelFilter::WARN,
-        Some("debug") => LevelFilter::DEBUG,
         _ => LevelFilter::INFO,
     };
     // A second call in one process, as in tests, keeps the first subscriber.

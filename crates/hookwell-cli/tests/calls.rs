@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use ingest::Ingest;
@@ -21,19 +22,42 @@ const SECRET: &str = "local_701c2e110a3d9d5be4479772b90b75ec";
 /// Both services, which take everything and count.
 struct Services {
     url: String,
-    calls: Arc<Mutex<BTreeMap<String, usize>>>,
+    calls: Calls,
 }
+
+/// What was called, in this order: a put when it was answered, everything else when it came.
+type Calls = Arc<Mutex<Vec<String>>>;
+
+/// How the services answer what they do not simply take: after how long, with which status, and what.
+type Answer = (Duration, u16, &'static str);
+
+/// What both services say where nothing else is asked for.
+const TAKEN: Answer = (Duration::ZERO, 200, r#"{"MessageId":"1"}"#);
 
 impl Services {
     async fn start() -> Self {
-        let calls = Arc::new(Mutex::new(BTreeMap::new()));
-        let counting = calls.clone();
+        Self::answering(|_, _| TAKEN).await
+    }
+
+    /// Services that answer an operation, and the how many of it this is, in their own way.
+    async fn answering(how: fn(&str, usize) -> Answer) -> Self {
+        let calls = Calls::default();
+        let noting = calls.clone();
         let answer = move |request: Request| {
             let target = request.headers()["x-amz-target"].to_str().unwrap();
             let operation = target.rsplit('.').next().unwrap().to_owned();
-            *counting.lock().unwrap().entry(operation).or_default() += 1;
-            let json = [("content-type", "application/x-amz-json-1.0")];
-            async move { (json, r#"{"MessageId":"1"}"#).into_response() }
+            let noting = noting.clone();
+            async move {
+                let before = noting.lock().unwrap().clone();
+                let number = before.iter().filter(|other| **other == operation).count();
+                let (after, status, body) = how(&operation, number);
+                if operation == "PutItem" {
+                    tokio::time::sleep(after).await;
+                }
+                noting.lock().unwrap().push(operation);
+                let json = [("content-type", "application/x-amz-json-1.0")];
+                (StatusCode::from_u16(status).unwrap(), json, body).into_response()
+            }
         };
         let router = Router::new().route("/", post(answer));
         let router = router.route("/ping", get(|| async { "healthy" }));
@@ -56,8 +80,18 @@ impl Services {
         Some(value.to_owned())
     }
 
+    /// What was called since the last time, in its order.
+    fn order(&self) -> Vec<String> {
+        std::mem::take(&mut *self.calls.lock().unwrap())
+    }
+
+    /// How often each operation was called since the last time.
     fn calls(&self) -> Value {
-        json!(std::mem::take(&mut *self.calls.lock().unwrap()))
+        let mut counts = BTreeMap::<String, usize>::new();
+        for operation in self.order() {
+            *counts.entry(operation).or_default() += 1;
+        }
+        json!(counts)
     }
 }
 
@@ -79,6 +113,71 @@ async fn ingest_makes_two_calls_for_an_event_and_none_for_a_forged_one() {
         let answer = ingest.respond(&event, "1", None, ingest::now()).await;
         assert_eq!(answer.status_code, status);
         assert_eq!(services.calls(), calls, "{file}");
+    }
+}
+
+/// What the table says to the put of an event that is finished.
+const FINISHED: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","Item":{"status":{"S":"done"}}}"#;
+
+#[tokio::test]
+async fn a_message_that_was_made_ready_leaves_after_the_table_has_answered_and_only_when_it_is_needed()
+ {
+    const ONCE: [&str; 2] = ["PutItem", "SendMessage"];
+    let cases: [(&str, fn(&str, usize) -> Answer, &str, &[&str]); 5] = [
+        (
+            "soon",
+            |_, _| (Duration::from_millis(30), 200, TAKEN.2),
+            "received",
+            &ONCE,
+        ),
+        (
+            "so late that it is made again",
+            |_, _| (Duration::from_millis(200), 200, TAKEN.2),
+            "received",
+            &ONCE,
+        ),
+        (
+            "not needed",
+            |operation, _| match operation {
+                "PutItem" => (Duration::from_millis(30), 400, FINISHED),
+                _ => TAKEN,
+            },
+            "duplicate",
+            &["PutItem"],
+        ),
+        (
+            "needed because the table is away",
+            |operation, _| match operation {
+                "PutItem" => (Duration::from_millis(30), 500, "{}"),
+                _ => TAKEN,
+            },
+            "received",
+            &["PutItem", "PutItem", "SendMessage"],
+        ),
+        (
+            "refused once",
+            |operation, number| match (operation, number) {
+                ("SendMessage", 0) => (Duration::ZERO, 500, "{}"),
+                _ => (Duration::from_millis(30), 200, TAKEN.2),
+            },
+            "received",
+            &["PutItem", "SendMessage", "SendMessage"],
+        ),
+    ];
+    for (what, how, status, order) in cases {
+        let services: &Services = Box::leak(Box::new(Services::answering(how).await));
+        let environment = Box::leak(Box::new(|name: &str| services.environment(name)));
+        let ingest = Ingest::from_environment(environment).await.unwrap();
+        let event = sample("ingest-function-url-valid.json").to_string();
+        let answer = ingest.respond(&event, "1", None, ingest::now()).await;
+        assert_eq!(
+            answer.body,
+            json!({ "status": status }).to_string(),
+            "{what}"
+        );
+        // Whatever was made ready and not needed has had the time to come.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(services.order(), order, "{what}");
     }
 }
 

@@ -7,6 +7,8 @@ use ring::signature::{ECDSA_P256_SHA256_ASN1, ED25519, UnparsedPublicKey};
 use sha2::{Digest, Sha256, Sha512};
 use subtle::ConstantTimeEq;
 
+use crate::secret::Secret;
+
 /// The algorithm of a recipe. Fixed by the source's own configuration, never chosen by a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
@@ -47,11 +49,14 @@ impl Algorithm {
         ("unsigned", Self::Unsigned),
     ];
 
-    /// Whether `candidate` is the signature of `content` by `key`, compared in constant time.
-    pub(crate) fn matches(self, key: &[u8], content: &[u8], candidate: &[u8]) -> bool {
+    /// Whether `candidate` is the signature of `content` by a secret, compared in constant time.
+    pub(crate) fn matches(self, secret: &Secret, content: &[u8], candidate: &[u8]) -> bool {
+        let key = secret.bytes();
         match self {
-            Self::HmacSha256 => hmac::<Hmac<Sha256>>(key, content)
-                .is_some_and(|mac| mac.verify_slice(candidate).is_ok()),
+            Self::HmacSha256 => {
+                let mac = secret.hmac_sha256().chain_update(content);
+                mac.verify_slice(candidate).is_ok()
+            }
             Self::HmacSha1 => hmac::<Hmac<sha1::Sha1>>(key, content)
                 .is_some_and(|mac| mac.verify_slice(candidate).is_ok()),
             Self::HmacSha512 => hmac::<Hmac<Sha512>>(key, content)

@@ -213,7 +213,8 @@ impl Event {
     pub fn to_message(&self) -> String {
         // A map with text keys and no float always serialises.
         let message = serde_json::to_string(self).unwrap_or_default();
-        if message.contains(REFUSED) {
+        // Both begin with this byte, and bytes are looked at many times faster than characters.
+        if message.as_bytes().contains(&0xEF) {
             return message
                 .replace('\u{FFFE}', "\\uFFFE")
                 .replace('\u{FFFF}', "\\uFFFF");
@@ -287,14 +288,18 @@ impl TryFrom<WireBody> for Body {
 
 /// Whether the escapes of a JSON string add less than base64 would, a third.
 fn is_cheap_text(text: &str) -> bool {
-    let escapes = text.chars().map(|character| match character {
-        '"' | '\\' | '\n' | '\r' | '\t' => 1,
+    let escapes = text.bytes().map(|byte| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 1,
         // As \u00XX: six bytes for one.
-        control if control < ' ' => 5,
-        refused if REFUSED.contains(&refused) => 3,
+        control if control < b' ' => 5,
         _ => 0_usize,
     });
-    escapes.fold(0, usize::saturating_add) <= text.len() / 3
+    let refused = if text.as_bytes().contains(&0xEF) {
+        text.matches(REFUSED).count().saturating_mul(3)
+    } else {
+        0
+    };
+    escapes.fold(refused, usize::saturating_add) <= text.len() / 3
 }
 
 impl Body {

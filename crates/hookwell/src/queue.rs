@@ -10,6 +10,25 @@ pub trait Queue: Send + Sync {
     /// When that is not known; it may be queued all the same.
     fn send(&self, event: &Event) -> impl Future<Output = Result<(), QueueError>> + Send;
 
+    /// Queues an event once it is known to be needed; `None` when it is not. What can be done before MAY be done before,
+    /// but nothing MUST leave.
+    ///
+    /// # Errors
+    /// As [`Queue::send`].
+    fn send_when(
+        &self,
+        event: &Event,
+        needed: impl Future<Output = bool> + Send,
+    ) -> impl Future<Output = Option<Result<(), QueueError>>> + Send {
+        async move {
+            if needed.await {
+                Some(self.send(event).await)
+            } else {
+                None
+            }
+        }
+    }
+
     /// Queues all of these events. `Ok` MUST mean that every one is stored durably.
     ///
     /// # Errors

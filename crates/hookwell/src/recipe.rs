@@ -331,7 +331,7 @@ impl Verifier for Recipe {
             let bytes = self.signed_bytes(delivery, url, secret, time.as_deref())?;
             if candidates
                 .iter()
-                .any(|candidate| self.algorithm.matches(secret.bytes(), &bytes, candidate))
+                .any(|candidate| self.algorithm.matches(secret, &bytes, candidate))
             {
                 return Ok(index);
             }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _};
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::public_key::{self, KeyKind};
@@ -113,7 +115,11 @@ pub enum KeyEncoding {
 
 /// Key bytes that passed every check. Printed as `Secret(..)` and wiped when dropped.
 #[derive(Clone)]
-pub struct Secret(Zeroizing<Vec<u8>>);
+pub struct Secret {
+    bytes: Zeroizing<Vec<u8>>,
+    /// What most senders sign with, after it has read the key: that need not be done again for every delivery.
+    hmac_sha256: Hmac<Sha256>,
+}
 
 impl Secret {
     /// Decodes and checks the text of a secret.
@@ -149,13 +155,19 @@ impl Secret {
         if bytes.len() < min_bytes {
             return Err(SecretError::TooShort { min_bytes });
         }
-        Ok(Self(bytes))
+        let hmac_sha256 = Hmac::new_from_slice(&bytes).map_err(|_| SecretError::Blank)?; // any length is a key
+        Ok(Self { bytes, hmac_sha256 })
     }
 
     /// The key.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes
+    }
+
+    /// An HMAC with SHA-256 that has read the key.
+    pub(crate) fn hmac_sha256(&self) -> Hmac<Sha256> {
+        self.hmac_sha256.clone()
     }
 }
 

@@ -21,7 +21,7 @@ use std::borrow::Cow;
 use crate::algorithm::Encoding;
 use crate::delivery::Delivery;
 use crate::recipe::Signer;
-use crate::secret::{KeyDecoding, KeyEncoding};
+use crate::secret::{KeyDecoding, KeyEncoding, Secret};
 use crate::verify::{Claim, Refusal, Tolerance, Verifier};
 
 /// A scheme that is code, with what a source can set about it.
@@ -180,11 +180,11 @@ impl Special {
 }
 
 /// The position of the first secret for which `fits` says yes. No secret at all is not ready, never a yes.
-fn any_secret(claim: &Claim<'_>, mut fits: impl FnMut(&[u8]) -> bool) -> Result<usize, Refusal> {
+fn any_secret(claim: &Claim<'_>, fits: impl FnMut(&Secret) -> bool) -> Result<usize, Refusal> {
     if claim.secrets.is_empty() {
         return Err(Refusal::NotReady);
     }
-    let found = claim.secrets.iter().position(|secret| fits(secret.bytes()));
+    let found = claim.secrets.iter().position(fits);
     found.ok_or(Refusal::WrongSignature)
 }
 

@@ -47,7 +47,7 @@ pub(super) fn verify(claim: &Claim<'_>) -> Result<usize, Refusal> {
     let signature = rsa_signature(&signature)?;
     let keys = rsa_keys(claim, &url)?;
     any_secret(claim, |webhook| {
-        let bytes = signed_bytes(&id, &time, webhook, &delivery.body);
+        let bytes = signed_bytes(&id, &time, webhook.bytes(), &delivery.body);
         keys.iter().any(|key| {
             UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key)
                 .verify(&bytes, &signature)
