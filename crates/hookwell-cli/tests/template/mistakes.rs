@@ -131,6 +131,22 @@ pub(crate) fn mistakes() -> Vec<(&'static str, &'static str, String)> {
             edited("SqsManagedSseEnabled: true", "SqsManagedSseEnabled: false"),
         ),
         (
+            "queue-policy",
+            "Resources.QueuePolicy.Properties.Queues",
+            edited(
+                "Queues: [!Ref Queue]",
+                "Queues: [!Ref Queue, !Ref DeadLetterQueue]",
+            ),
+        ),
+        (
+            "queue-policy",
+            "Resources.QueuePolicy.Properties.PolicyDocument.Statement[0].Resource",
+            edited(
+                "            Action: sqs:*\n            Resource: !GetAtt Queue.Arn",
+                "            Action: sqs:*\n            Resource: [!GetAtt Queue.Arn, !GetAtt DeadLetterQueue.Arn]",
+            ),
+        ),
+        (
             "ttl-attribute",
             "Resources.EventsTable.Properties.TimeToLiveSpecification.AttributeName",
             edited(
