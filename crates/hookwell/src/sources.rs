@@ -121,7 +121,7 @@ impl Sources {
         self.0.values().map(|entry| entry.pair())
     }
 
-    /// Fetches the secrets of a source again, where they are due: to be run beside a delivery, which need not wait.
+    /// Fetches the secrets of a source again, where they are due: to be run beside a delivery, and to its end.
     #[must_use]
     pub fn renewal(
         &self,
