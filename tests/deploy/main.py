@@ -77,8 +77,6 @@ def main(wanted):
             flow.comes_back(stack, url)
         with steps.step("ingest goes on without the events table"):
             flow.table_away(stack, url)
-        with steps.step("the metric filters see what ingest logs"):
-            flow.alarms_see(stack)
         with steps.step("200 posts, 20 at a time, over both"):
             print(f"     {flow.rush(stack, list(senders.values()))} of them had to be repeated after a 503")
         with steps.step("hookwell events and documents show the same"):
@@ -90,6 +88,10 @@ def main(wanted):
         with steps.step("a secret that is changed in its store counts at once"):
             stores.use(stack)
             stores.rotate(stack, url)
+        with steps.step("while a store refuses, the last secret counts and an alarm is told"):
+            stores.away(stack, url)
+        with steps.step("the metric filters see what ingest logs"):
+            flow.alarms_see(stack)
         if wanted.least_privilege:
             privileges.check(stack, url, steps)
         if kept := wanted.keep:

@@ -91,6 +91,7 @@ async fn answer(
         None => fault(missing),
         Some("slow") => std::future::pending().await,
         Some("denied") => fault("AccessDeniedException"),
+        Some("broken") => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         Some(text) if name.starts_with('/') => {
             json!({ "Parameter": { "Name": name, "Value": text } })
                 .to_string()
@@ -265,7 +266,7 @@ async fn a_store_that_is_away_at_the_start_stops_its_sources_only_and_until_it_i
 }
 
 #[tokio::test]
-async fn ten_thousand_bad_signatures_are_one_request() {
+async fn ten_thousand_bad_signatures_are_one_request_and_two_of_a_store_that_fails() {
     let world = World::start().await;
     world.stub.put("/hookwell/shop", OLD);
     let ingest = world
@@ -276,6 +277,11 @@ async fn ten_thousand_bad_signatures_are_one_request() {
         assert_eq!(post(&ingest, "ssm", NEW, NOW).await, 401);
     }
     assert_eq!(world.stub.requests(), 1);
+    world.stub.put("/hookwell/shop", "broken");
+    for _ in 0..10_000 {
+        assert_eq!(post(&ingest, "ssm", NEW, NOW + PAUSE).await, 401);
+    }
+    assert_eq!(world.stub.requests(), 2);
 }
 
 #[tokio::test]
