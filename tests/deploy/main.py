@@ -42,7 +42,7 @@ def main(wanted):
     from machine import TARGET, Machine
     from report import Report
     from sender import SECRET, Sender
-    from stack import Stack
+    from stack import PARAMETERS, Stack
 
     # So that a run that is told to end cleans up as well.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
@@ -59,10 +59,15 @@ def main(wanted):
     try:
         with steps.needed("MiniStack answers, with TLS and IAM"):
             machine.start()
-        with steps.needed("sam deploy"):
-            stack.deploy(SecretResource=SECRET)
-        endpoints = {"function URL": "UrlWebhooks", "HTTP API": "ApiWebhooks"}
-        senders = {name: Sender(machine, stack.outputs[output]) for name, output in endpoints.items()}
+        with steps.needed("sam deploy with the defaults"):
+            stack.deploy()
+            flow.defaults(stack, Sender(machine, stack.webhooks("Url")))
+        with steps.needed("sam deploy with everything that the defaults leave out"):
+            topics = flow.topics(stack)
+            stack.deploy(**PARAMETERS, **topics, SecretResource=SECRET)
+            flow.tells(stack, topics)
+        doors = {"function URL": "Url", "HTTP API": "Api"}
+        senders = {name: Sender(machine, stack.webhooks(door)) for name, door in doors.items()}
         with steps.step("a source without a secret answers 503"):
             flow.without_secret(stack, senders["function URL"])
         with steps.step("the stack is updated in place while senders go on"):
