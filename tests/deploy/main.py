@@ -1,8 +1,8 @@
 """Deploys the real template with the real release binaries to an AWS on this machine, and uses it as senders do.
 
 SAM checks, builds and deploys template.yaml as the README says; MiniStack plays AWS, with TLS and with IAM enforced, so
-that a permission missing from a role fails here. Events go over the function URL and the HTTP API, and what became of
-them is read from the tables and queues. In the end the stack is deleted.
+that a permission missing from a role fails here, but for those that it does not check (privileges.py). Events go over the
+function URL and the HTTP API, and what became of them is read from the tables and queues. In the end the stack is deleted.
 
 Everything is below target/: the tools in target/tools, what this run builds and logs in target/deploy. Your own AWS
 account is never asked: the tools see no credentials, profile or endpoint but those of this run."""
@@ -24,7 +24,7 @@ def arguments():
     parser.add_argument(
         "--least-privilege",
         action="store_true",
-        help="then take each permission away, one at a time: something must fail without it (a minute and a half)",
+        help="then take each permission that the machine checks away, one at a time: something must fail without it (a minute and a half)",
     )
     parser.add_argument(
         "--keep",
