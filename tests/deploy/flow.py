@@ -297,21 +297,27 @@ def command_line(stack, sender):
     expect(listed, set(records(stack)), "events list")
 
 
-def deleted(stack):
-    """Nothing of the stack is left but the documents and the bucket. What the machine cannot tell: whether AWS lets go of
-    everything in this order, and the log resource policy that API Gateway makes in an account for its access logs."""
+def parts(stack):
+    """What the machine lists of the stack, but for what outlives it."""
     client = stack.client
-    left = {
+    return {
         "functions": client("lambda").list_functions()["Functions"],
         "mappings": client("lambda").list_event_source_mappings()["EventSourceMappings"],
         "APIs": client("apigatewayv2").get_apis()["Items"],
         "queues": client("sqs").list_queues().get("QueueUrls", []),
-        "roles": [role["RoleName"] for role in client("iam").list_roles()["Roles"]],
-        "log groups": [group["logGroupName"] for group in client("logs").describe_log_groups()["logGroups"]],
+        "roles": client("iam").list_roles()["Roles"],
+        "log groups": client("logs").describe_log_groups()["logGroups"],
         "alarms": client("cloudwatch").describe_alarms()["MetricAlarms"],
         "dashboards": client("cloudwatch").list_dashboards()["DashboardEntries"],
     }
-    expect({what: found for what, found in left.items() if found}, {}, "what is left")
-    buckets = [bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]]
+
+
+def deleted(stack, before):
+    """Nothing of the stack is left but the documents and the bucket. What the machine cannot tell: whether AWS lets go of
+    everything in this order, and the log resource policy that API Gateway makes in an account for its access logs."""
+    expect([what for what, found in before.items() if not found], [], "what was not there before")
+    expect({what: found for what, found in parts(stack).items() if found}, {}, "what is left")
+    buckets = [bucket["Name"] for bucket in stack.client("s3").list_buckets()["Buckets"]]
     expect(stack.outputs["BucketName"] in buckets, True, "the bucket stays")
-    expect(client("dynamodb").list_tables()["TableNames"], [stack.outputs["DocumentsTableName"]], "tables")
+    tables = stack.client("dynamodb").list_tables()["TableNames"]
+    expect(tables, [stack.outputs["DocumentsTableName"]], "tables")

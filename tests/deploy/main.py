@@ -102,8 +102,9 @@ def main(wanted):
         if kept := wanted.keep:
             return steps.summary()
         with steps.step("sam delete"):
+            before = flow.parts(stack)
             stack.delete()
-            flow.deleted(stack)
+            flow.deleted(stack, before)
         return steps.summary()
     finally:
         if steps.failed:

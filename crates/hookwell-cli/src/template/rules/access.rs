@@ -73,7 +73,7 @@ const LIMITS_OF_PERMISSION: [&str; 6] = [
 fn permission(permission: &Place<'_>, report: &mut Report) {
     let principal = permission.at("Principal");
     let is_limited = |key: &&str| !permission.at(key).is_missing();
-    if principal.is("*") && !LIMITS_OF_PERMISSION.iter().any(|key| is_limited(&key)) {
+    if principal.is("*") && !LIMITS_OF_PERMISSION.iter().any(is_limited) {
         report.problem(
             &principal,
             "lets every AWS account call the function: name who may, or the SourceArn through which",
