@@ -1,8 +1,8 @@
 """Deploys the real template with the real release binaries to an AWS on this machine, and uses it as senders do.
 
 SAM checks, builds and deploys template.yaml as the README says; MiniStack plays AWS, with TLS and with IAM enforced, so
-that a permission missing from a role fails here. Events go over the function URL and the HTTP API, and what became of
-them is read from the tables and queues. In the end the stack is deleted.
+that a permission missing from a role fails here, but for those that it does not check (privileges.py). Events go over the
+function URL and the HTTP API, and what became of them is read from the tables and queues. In the end the stack is deleted.
 
 Everything is below target/: the tools in target/tools, what this run builds and logs in target/deploy. Your own AWS
 account is never asked: the tools see no credentials, profile or endpoint but those of this run."""
@@ -24,7 +24,7 @@ def arguments():
     parser.add_argument(
         "--least-privilege",
         action="store_true",
-        help="then take each permission away, one at a time: something must fail without it (a minute and a half)",
+        help="then take each permission that the machine checks away, one at a time: something must fail without it (a minute and a half)",
     )
     parser.add_argument(
         "--keep",
@@ -42,7 +42,7 @@ def main(wanted):
     from machine import TARGET, Machine
     from report import Report
     from sender import SECRET, Sender
-    from stack import Stack
+    from stack import PARAMETERS, Stack
 
     # So that a run that is told to end cleans up as well.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
@@ -59,10 +59,15 @@ def main(wanted):
     try:
         with steps.needed("MiniStack answers, with TLS and IAM"):
             machine.start()
-        with steps.needed("sam deploy"):
-            stack.deploy(SecretResource=SECRET)
-        endpoints = {"function URL": "UrlWebhooks", "HTTP API": "ApiWebhooks"}
-        senders = {name: Sender(machine, stack.outputs[output]) for name, output in endpoints.items()}
+        with steps.needed("sam deploy with the defaults"):
+            stack.deploy()
+            flow.defaults(stack, Sender(machine, stack.webhooks("Url")))
+        with steps.needed("sam deploy with everything that the defaults leave out"):
+            topics = flow.topics(stack)
+            stack.deploy(**PARAMETERS, **topics, SecretResource=SECRET)
+            flow.tells(stack, topics)
+        doors = {"function URL": "Url", "HTTP API": "Api"}
+        senders = {name: Sender(machine, stack.webhooks(door)) for name, door in doors.items()}
         with steps.step("a source without a secret answers 503"):
             flow.without_secret(stack, senders["function URL"])
         with steps.step("the stack is updated in place while senders go on"):
@@ -77,8 +82,6 @@ def main(wanted):
             flow.comes_back(stack, url)
         with steps.step("ingest goes on without the events table"):
             flow.table_away(stack, url)
-        with steps.step("the metric filters see what ingest logs"):
-            flow.alarms_see(stack)
         with steps.step("200 posts, 20 at a time, over both"):
             print(f"     {flow.rush(stack, list(senders.values()))} of them had to be repeated after a 503")
         with steps.step("hookwell events and documents show the same"):
@@ -90,13 +93,18 @@ def main(wanted):
         with steps.step("a secret that is changed in its store counts at once"):
             stores.use(stack)
             stores.rotate(stack, url)
+        with steps.step("while a store refuses, the last secret counts and an alarm is told"):
+            stores.away(stack, url)
+        with steps.step("the metric filters see what ingest logs"):
+            flow.alarms_see(stack)
         if wanted.least_privilege:
             privileges.check(stack, url, steps)
         if kept := wanted.keep:
             return steps.summary()
         with steps.step("sam delete"):
+            before = flow.parts(stack)
             stack.delete()
-            flow.deleted(stack)
+            flow.deleted(stack, before)
         return steps.summary()
     finally:
         if steps.failed:

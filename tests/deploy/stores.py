@@ -2,9 +2,10 @@
 
 import secrets
 
-from flow import RECEIVED, finished, new_document
+from flow import RECEIVED, counted, finished, new_document
 from machine import ROOT
-from report import expect
+from report import eventually, expect
+from roles import Role
 from sender import event
 
 SOURCES = {"parameter": "ssm", "secret": "secretsmanager"}
@@ -23,7 +24,7 @@ def put(stack, source, value):
 
 
 def use(stack):
-    """Has ingest read stores.toml, which it does until the stack is gone."""
+    """Has ingest read stores.toml, which it does until the stack is gone, and in new sandboxes."""
     functions, name = stack.client("lambda"), stack.physical("IngestFunction")
     variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     variables["HOOKWELL_SOURCES_FILE"] = str(ROOT / "tests" / "deploy" / "stores.toml")
@@ -40,3 +41,23 @@ def rotate(stack, sender):
             sent = event("created", new_document("stored"))
             expect(sender.post(sent, source=source, secret=secret), RECEIVED, source)
             finished(stack, sent)
+
+
+def away(stack, sender):
+    """A store that refuses costs its source nothing yet: the last secret counts, and an alarm is told."""
+    use(stack)
+    secret = secrets.token_hex(16)
+    put(stack, "parameter", secret)
+
+    def accepted():
+        sent = event("created", new_document("stale"))
+        expect(sender.post(sent, source="parameter", secret=secret), RECEIVED, "a good one")
+        finished(stack, sent)
+
+    accepted()
+    before = counted(stack)["Stale"]
+    with Role(stack, "IngestRole").without("ReadParameters", "ssm:GetParameter"):
+        status, _ = sender.post(event("created", new_document("stale")), source="parameter", secret="not-the-secret-of-it")
+        expect(status, 401, "a forged one, for which the store is asked")
+        accepted()
+    eventually("the filter of SecretStale counts it", lambda: counted(stack)["Stale"] > before)

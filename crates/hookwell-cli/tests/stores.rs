@@ -6,6 +6,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -18,7 +19,7 @@ use hookwell::memory::{MemoryLedger, MemoryQueue};
 use hookwell::secret::SecretRef;
 use hookwell::sources::{PAUSE, RENEW_AFTER};
 use hookwell_aws::settings::Environment;
-use hookwell_aws::{Connection, stores};
+use hookwell_aws::{Connection, Limits, stores};
 use hookwell_cli::trigger::{HttpRequest, Trigger};
 use http::{HeaderMap, StatusCode, Uri};
 use ingest::Ingest;
@@ -66,7 +67,6 @@ async fn answer(
         _ => return StatusCode::NOT_FOUND.into_response(),
     }
     let body: Value = serde_json::from_slice(&body).unwrap();
-    let texts = stub.texts.lock().unwrap();
     let (name, missing) = match headers["x-amz-target"].to_str().unwrap() {
         "AmazonSSM.GetParameter" => {
             assert_eq!(body["WithDecryption"], true, "SecureString");
@@ -86,9 +86,12 @@ async fn answer(
         let body = json!({ "__type": kind, "message": "no" }).to_string();
         (StatusCode::BAD_REQUEST, body).into_response()
     };
-    match texts.get(&name).map(String::as_str) {
+    let found = stub.texts.lock().unwrap().get(&name).cloned();
+    match found.as_deref() {
         None => fault(missing),
+        Some("slow") => std::future::pending().await,
         Some("denied") => fault("AccessDeniedException"),
+        Some("broken") => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         Some(text) if name.starts_with('/') => {
             json!({ "Parameter": { "Name": name, "Value": text } })
                 .to_string()
@@ -220,14 +223,26 @@ async fn an_old_secret_is_renewed_beside_a_delivery() {
     world.stub.put("/hookwell/shop", OLD);
     let ingest = world.ingest(FILE).await;
     world.stub.put("/hookwell/shop", NEW);
-    assert_eq!(
-        post(&ingest, "ssm", OLD, NOW + RENEW_AFTER).await,
-        200,
-        "it does not wait"
+    let first = post(&ingest, "ssm", OLD, NOW + RENEW_AFTER).await;
+    assert_eq!(first, 200, "by the keys that are here");
+    let second = post(&ingest, "ssm", OLD, NOW + RENEW_AFTER).await;
+    assert_eq!(second, 401, "the renewal ended before the answer");
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_costs_an_answer_no_more_than_table_and_queue_may() {
+    let world = World::start().await;
+    world.stub.put("/hookwell/shop", OLD);
+    let ingest = world.ingest(FILE).await;
+    world.stub.put("/hookwell/shop", "slow");
+    let started = Instant::now();
+    assert_eq!(post(&ingest, "ssm", OLD, NOW + RENEW_AFTER).await, 200);
+    let took = started.elapsed();
+    assert!(took >= Limits::KEYS.operation, "{took:?}: it was not asked");
+    assert!(
+        took < Limits::INGEST_PUT.operation + Limits::INGEST_SEND.operation,
+        "{took:?}"
     );
-    while post(&ingest, "ssm", OLD, NOW + RENEW_AFTER + 1).await == 200 {
-        tokio::task::yield_now().await;
-    }
 }
 
 #[tokio::test]
@@ -251,7 +266,7 @@ async fn a_store_that_is_away_at_the_start_stops_its_sources_only_and_until_it_i
 }
 
 #[tokio::test]
-async fn ten_thousand_bad_signatures_are_one_request() {
+async fn ten_thousand_bad_signatures_are_one_request_and_two_of_a_store_that_fails() {
     let world = World::start().await;
     world.stub.put("/hookwell/shop", OLD);
     let ingest = world
@@ -262,6 +277,11 @@ async fn ten_thousand_bad_signatures_are_one_request() {
         assert_eq!(post(&ingest, "ssm", NEW, NOW).await, 401);
     }
     assert_eq!(world.stub.requests(), 1);
+    world.stub.put("/hookwell/shop", "broken");
+    for _ in 0..10_000 {
+        assert_eq!(post(&ingest, "ssm", NEW, NOW + PAUSE).await, 401);
+    }
+    assert_eq!(world.stub.requests(), 2);
 }
 
 #[tokio::test]

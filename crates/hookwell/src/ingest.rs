@@ -132,7 +132,8 @@ pub fn admit<'a>(
     delivery: &'a Delivery,
     now: Millis,
 ) -> Result<(&'a Source, Verified<'a>), Box<Received>> {
-    let found = delivery.source.as_ref().and_then(|name| sources.get(name));
+    let name = delivery.source.as_ref();
+    let found = name.and_then(|name| sources.current(name, now));
     let Some((source, keys)) = found else {
         return Err(Box::new(Received::refused(Receipt::UnknownSource, None)));
     };

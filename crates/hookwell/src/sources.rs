@@ -2,7 +2,7 @@
 //!
 //! Keys are fetched again in the background when they have an age, and once while a delivery waits that they refuse:
 //! its sender may have changed them. Both have a pause, so that nobody can have a store asked by sending rubbish. A
-//! store that does not answer leaves the last keys in force.
+//! store that does not answer leaves the last keys in force for a day.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use futures_util::future::{BoxFuture, join_all};
 
 use crate::secret::SecretRef;
 use crate::source::{Keys, NotReady, SecretProblem, Source};
-use crate::time::Millis;
+use crate::time::{DAY, Millis};
 
 /// The age at which keys from a store are fetched again in the background. The same as the cache of AWS's own
 /// extension ("Using Parameter Store parameters in AWS Lambda functions", `SSM_PARAMETER_STORE_TTL`).
@@ -22,6 +22,10 @@ pub const RENEW_AFTER: Millis = 300_000;
 /// The pause between two fetches that deliveries of one source cause, and before a fetch that failed is repeated in
 /// the background.
 pub const PAUSE: Millis = 30_000;
+
+/// How long keys from a store count after they were last fetched. A store that is away is mended within a day; a secret
+/// that was withdrawn because somebody stole it opens nothing after that, even where the store cannot be asked.
+pub const STALE_AFTER: Millis = DAY;
 
 /// Finds the text under a reference. It MUST end within 0.4 s by itself: a sender may be waiting.
 #[derive(Clone)]
@@ -77,6 +81,8 @@ struct Entry {
 #[derive(Debug)]
 struct Held {
     keys: Arc<Result<Keys, NotReady>>,
+    /// When the keys were made of what the stores said.
+    fetched_at: Millis,
     /// When the secrets are due to be fetched in the background.
     due: Millis,
     /// Until when no delivery has the secrets fetched.
@@ -103,8 +109,7 @@ impl Sources {
     pub async fn fetched(sources: Vec<Source>, fetch: &Fetch, now: Millis) -> Self {
         let entry = async |source: Source| {
             let keys = keys(&source, fetch).await;
-            let due = now.saturating_add(RENEW_AFTER);
-            Entry::new(source, Some(fetch.clone()), keys, due)
+            Entry::new(source, Some(fetch.clone()), keys, now)
         };
         let entries = join_all(sources.into_iter().map(entry)).await;
         entries.into_iter().collect()
@@ -116,12 +121,23 @@ impl Sources {
         self.0.get(name).map(|entry| entry.pair())
     }
 
+    /// As [`Self::get`], without keys that are too old to count.
+    pub(crate) fn current(
+        &self,
+        name: &str,
+        now: Millis,
+    ) -> Option<(&Source, Arc<Result<Keys, NotReady>>)> {
+        let entry = self.0.get(name)?;
+        entry.expire(now);
+        Some(entry.pair())
+    }
+
     /// All of them, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&Source, Arc<Result<Keys, NotReady>>)> {
         self.0.values().map(|entry| entry.pair())
     }
 
-    /// Fetches the secrets of a source again, where they are due: to be run beside a delivery, which need not wait.
+    /// Fetches the secrets of a source again, where they are due: to be run beside a delivery, and to its end.
     #[must_use]
     pub fn renewal(
         &self,
@@ -131,8 +147,8 @@ impl Sources {
         let entry = self.0.get(name)?;
         let fetch = entry.stored()?.clone();
         let mut held = entry.held();
-        // Without keys the delivery itself waits for them.
-        if now < held.due || held.keys.is_err() {
+        // Without keys that count the delivery itself waits for them.
+        if now < held.due || held.keys.is_err() || held.are_stale(now) {
             return None;
         }
         held.due = now.saturating_add(PAUSE);
@@ -162,6 +178,12 @@ impl Sources {
     }
 }
 
+impl Held {
+    fn are_stale(&self, now: Millis) -> bool {
+        self.keys.is_ok() && now >= self.fetched_at.saturating_add(STALE_AFTER)
+    }
+}
+
 impl FromIterator<Entry> for Sources {
     fn from_iter<T: IntoIterator<Item = Entry>>(entries: T) -> Self {
         let named = |entry: Entry| (entry.source.name.clone(), Arc::new(entry));
@@ -174,11 +196,12 @@ impl Entry {
         source: Source,
         fetch: Option<Fetch>,
         keys: Result<Keys, NotReady>,
-        due: Millis,
+        now: Millis,
     ) -> Self {
         let held = Held {
             keys: Arc::new(keys),
-            due,
+            fetched_at: now,
+            due: now.saturating_add(RENEW_AFTER),
             secrets_pause: Millis::MIN,
             certificate_pause: Millis::MIN,
         };
@@ -200,9 +223,24 @@ impl Entry {
 
     /// The way to the source's secrets, where any is in a store: the environment never changes.
     fn stored(&self) -> Option<&Fetch> {
-        let is_stored = |reference: &SecretRef| !matches!(reference, SecretRef::Env(_));
         let fetch = self.fetch.as_ref()?;
-        self.source.references().any(is_stored).then_some(fetch)
+        self.first_stored().map(|_| fetch)
+    }
+
+    fn first_stored(&self) -> Option<&SecretRef> {
+        let mut references = self.source.references();
+        references.find(|reference| !matches!(reference, SecretRef::Env(_)))
+    }
+
+    /// Drops keys that are too old to count.
+    fn expire(&self, now: Millis) {
+        let mut held = self.held();
+        if let (true, Some(reference)) = (held.are_stale(now), self.first_stored()) {
+            held.keys = Arc::new(Err(NotReady {
+                reference: reference.clone(),
+                problem: SecretProblem::Unavailable("not for a day".to_owned()),
+            }));
+        }
     }
 
     /// Whether the pause is over; then the next one begins.
@@ -237,6 +275,7 @@ impl Entry {
                     keys.certificates = last.certificates.clone();
                 }
                 held.keys = Arc::new(Ok(keys));
+                held.fetched_at = now;
                 held.due = now.saturating_add(RENEW_AFTER);
             }
             // What a store says counts, also when it is that the secret is gone or blank.

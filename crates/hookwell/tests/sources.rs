@@ -15,7 +15,7 @@ use hookwell::memory::{MemoryLedger, MemoryQueue};
 use hookwell::public_key::KeyPair;
 use hookwell::secret::SecretRef;
 use hookwell::source::{SecretProblem, Source};
-use hookwell::sources::{Fetch, PAUSE, RENEW_AFTER};
+use hookwell::sources::{Fetch, PAUSE, RENEW_AFTER, STALE_AFTER};
 use http::{HeaderMap, Method};
 use serde_json::json;
 
@@ -229,6 +229,38 @@ fn a_store_that_is_away_at_the_start_stops_its_sources_until_it_is_back() {
     stage.put("ssm:/shop", text(OLD));
     assert_eq!(stage.status(&shop, NOW + PAUSE - 1), 503);
     assert_eq!(stage.status(&shop, NOW + PAUSE), 200);
+}
+
+#[test]
+fn keys_count_for_a_day_without_their_store_and_those_of_the_environment_for_ever() {
+    let both = format!("{SHOP}[sources.near]\npreset = \"generic\"\nsecrets = [\"env:NEAR\"]\n");
+    let stage = stage(&both, &[("ssm:/shop", text(OLD)), ("env:NEAR", text(NEW))]);
+    let shop = stage.signed("shop", OLD, BODY, NOW);
+    let near = stage.signed("near", NEW, BODY, NOW);
+    stage.put("ssm:/shop", down());
+    assert_eq!(stage.status(&shop, NOW + STALE_AFTER - 1), 200);
+    assert_eq!(stage.status(&shop, NOW + STALE_AFTER), 503);
+    assert_eq!(stage.status(&near, NOW + STALE_AFTER), 200);
+    let reason = stage.receive(&shop, NOW + STALE_AFTER).reason.unwrap();
+    assert_eq!(reason, "ssm:/shop cannot be fetched: timed out");
+
+    stage.put("ssm:/shop", text(OLD));
+    let back = NOW + STALE_AFTER + PAUSE;
+    assert_eq!(stage.status(&shop, back), 200);
+    stage.put("ssm:/shop", down());
+    assert_eq!(stage.status(&shop, back + STALE_AFTER - 1), 200);
+    assert_eq!(stage.status(&shop, back + STALE_AFTER), 503);
+}
+
+#[test]
+fn a_function_that_slept_for_a_day_fetches_once_before_it_trusts_a_signature() {
+    let stage = stage(SHOP, &[("ssm:/shop", text(OLD))]);
+    let [old, new] = [OLD, NEW].map(|secret| stage.signed("shop", secret, BODY, NOW));
+    stage.put("ssm:/shop", text(NEW));
+    stage.fetches();
+    assert_eq!(stage.status(&old, NOW + STALE_AFTER), 401);
+    assert_eq!(stage.status(&new, NOW + STALE_AFTER), 200);
+    assert_eq!(stage.fetches(), 1);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod request;
 use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use futures_util::future::{OptionFuture, join};
 use hookwell::config;
 use hookwell::ingest::{Received, Sources, receive};
 use hookwell::ledger::Ledger;
@@ -71,7 +72,7 @@ impl Ingest<EventsTable, SqsQueue> {
         let queue_url = required(env, "HOOKWELL_QUEUE_URL")?;
         let sqs = connection.sqs(Limits::INGEST_SEND);
         let queue = SqsQueue::new(sqs, queue_url.clone(), bucket);
-        // Beside the first question for work, and nobody waits for it.
+        // Beside the first question for work, and nobody waits for it: what is lost when it never ends is one handshake.
         let to_queue = connection.clone();
         tokio::spawn(async move { to_queue.open_sqs(&queue_url).await });
         let sources = Sources::fetched(sources, &stores::fetch(env, connection), now()).await;
@@ -129,13 +130,13 @@ impl<L: Ledger, Q: Queue> Ingest<L, Q> {
         let delivery = request::delivery(event, request_id, xray);
         let received = match &delivery {
             Ok(delivery) => {
-                // Beside the delivery, which does not wait for it. What is not done by the time of the answer goes on
-                // with the next one, after Lambda has thawed the function.
+                // Beside the delivery, which goes first and by the keys that are here. The answer waits for both: after
+                // it Lambda freezes the function, and what was left running would end much later or never. A fetch has
+                // less time (`Limits::KEYS`) than the put and the send, so the sender has its answer as soon as ever.
                 let name = delivery.source.as_deref();
-                if let Some(renewal) = name.and_then(|name| self.sources.renewal(name, now)) {
-                    tokio::spawn(renewal);
-                }
-                receive(&self.sources, &self.ledger, &self.queue, delivery, now).await
+                let renewal = name.and_then(|name| self.sources.renewal(name, now));
+                let received = receive(&self.sources, &self.ledger, &self.queue, delivery, now);
+                join(received, OptionFuture::from(renewal)).await.0
             }
             Err(why) => Received::refused(Receipt::BadRequest, Some(why.to_string())),
         };

@@ -39,6 +39,7 @@ rules! {
     "retention" queues::retention, "a dead letter keeps its age, so it can expire before anybody has read it";
     "message-size" queues::message_size, "SQS refuses a large event every time, and its sender gets 503 until it gives up";
     "queue-encryption" queues::encryption, "events lie unencrypted on disk";
+    "queue-policy" queues::policy, "SQS refuses a policy that names two queues, and the deployment is rolled back";
     "ttl-attribute" tables::ttl_attribute, "DynamoDB never deletes a record or tombstone, and the tables only grow";
     "point-in-time-recovery" tables::point_in_time_recovery, "a wrong deletion or a bad release cannot be undone";
     "url-permissions" access::url_permissions, "the function URL answers 403 to everybody";

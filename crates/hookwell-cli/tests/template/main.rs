@@ -153,6 +153,23 @@ fn the_operations_page_says_what_to_do_for_every_alarm() {
     }
 }
 
+#[test]
+fn the_outputs_name_the_url_of_each_source_at_both_endpoints_and_of_no_other() {
+    let of = |start: &str| -> BTreeSet<&str> {
+        let values = TEMPLATE.lines().map(str::trim);
+        values.filter_map(|line| line.strip_prefix(start)).collect()
+    };
+    let sources = sources();
+    let names: BTreeSet<_> = sources.iter().map(|one| one.name.as_str()).collect();
+    for start in [
+        "Value: !Sub ${IngestUrl.FunctionUrl}webhooks/",
+        "Value: !Sub ${HttpApi.ApiEndpoint}/webhooks/",
+    ] {
+        let message = "give each source of sources.toml an output in template.yaml";
+        assert_eq!(of(start), names, "{message}");
+    }
+}
+
 /// The limits of SQS make a rule on these sums needless: no template can break them.
 #[test]
 fn records_and_tombstones_outlive_whatever_a_template_can_set() {

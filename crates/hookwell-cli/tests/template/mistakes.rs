@@ -18,6 +18,26 @@ pub(crate) fn without(id: &str) -> String {
     format!("{}{}", &TEMPLATE[..=start], &rest[end + 1..])
 }
 
+/// The one statement of the bucket's policy, from its effect on.
+const BUCKET_POLICY: &str = "            Effect: Deny
+            Principal: \"*\"
+            Action: s3:*
+            Resource: [!GetAtt Bucket.Arn, !Sub \"${Bucket.Arn}/*\"]
+            Condition:
+              Bool:
+                aws:SecureTransport: \"false\"
+";
+
+/// Who may call ingest through the HTTP API.
+const PERMISSION: &str = "      Principal: apigateway.amazonaws.com
+      SourceArn: !Sub arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${HttpApi}/*/*/webhooks/*
+";
+
+/// When the first alarm goes off, which is that of the dead letters.
+const DEAD_LETTERS_THRESHOLD: &str = "      ComparisonOperator: GreaterThanThreshold
+      Threshold: 0
+";
+
 /// The rule, the path, and a template with one mistake.
 #[allow(clippy::too_many_lines)] // a table
 pub(crate) fn mistakes() -> Vec<(&'static str, &'static str, String)> {
@@ -131,6 +151,22 @@ pub(crate) fn mistakes() -> Vec<(&'static str, &'static str, String)> {
             edited("SqsManagedSseEnabled: true", "SqsManagedSseEnabled: false"),
         ),
         (
+            "queue-policy",
+            "Resources.QueuePolicy.Properties.Queues",
+            edited(
+                "Queues: [!Ref Queue]",
+                "Queues: [!Ref Queue, !Ref DeadLetterQueue]",
+            ),
+        ),
+        (
+            "queue-policy",
+            "Resources.QueuePolicy.Properties.PolicyDocument.Statement[0].Resource",
+            edited(
+                "            Action: sqs:*\n            Resource: !GetAtt Queue.Arn",
+                "            Action: sqs:*\n            Resource: [!GetAtt Queue.Arn, !GetAtt DeadLetterQueue.Arn]",
+            ),
+        ),
+        (
             "ttl-attribute",
             "Resources.EventsTable.Properties.TimeToLiveSpecification.AttributeName",
             edited(
@@ -191,6 +227,27 @@ pub(crate) fn mistakes() -> Vec<(&'static str, &'static str, String)> {
             ),
         ),
         (
+            "wildcard",
+            "Resources.BucketPolicy.Properties.PolicyDocument.Statement[0].Principal",
+            edited(
+                BUCKET_POLICY,
+                "            Effect: Allow\n            Principal: \"*\"\n            Action: s3:GetObject\n            Resource: !Sub \"${Bucket.Arn}/*\"\n",
+            ),
+        ),
+        (
+            "wildcard",
+            "Resources.BucketPolicy.Properties.PolicyDocument.Statement[0].Principal.AWS[1]",
+            edited(
+                BUCKET_POLICY,
+                "            Effect: Allow\n            Principal: {AWS: [!Ref AWS::AccountId, \"*\"]}\n            Action: s3:GetObject\n            Resource: !Sub \"${Bucket.Arn}/*\"\n",
+            ),
+        ),
+        (
+            "wildcard",
+            "Resources.HttpApiPermission.Properties.Principal",
+            edited(PERMISSION, "      Principal: \"*\"\n"),
+        ),
+        (
             "secret-variable",
             "Resources.IngestFunction.Properties.Environment.Variables",
             edited(
@@ -236,9 +293,25 @@ pub(crate) fn mistakes() -> Vec<(&'static str, &'static str, String)> {
             ),
         ),
         (
+            "alarm-dead-letters",
+            "Resources.DeadLetterQueue",
+            edited(
+                DEAD_LETTERS_THRESHOLD,
+                &DEAD_LETTERS_THRESHOLD.replace("Greater", "Less"),
+            ),
+        ),
+        (
             "alarm-oldest-message",
             "Resources.Queue",
             without("QueueOld"),
+        ),
+        (
+            "alarm-oldest-message",
+            "Resources.Queue",
+            edited(
+                "      MetricName: ApproximateAgeOfOldestMessage\n",
+                "      MetricName: ApproximateAgeOfOldestMessage\n      ActionsEnabled: false\n",
+            ),
         ),
         (
             "alarm-server-errors",

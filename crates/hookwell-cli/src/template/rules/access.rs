@@ -53,6 +53,31 @@ pub(super) fn wildcard(deployment: &Deployment<'_>, report: &mut Report) {
             statements(&resource.properties(), report);
             managed(&resource.properties(), report);
         }
+        if resource.kind == "AWS::Lambda::Permission" {
+            permission(&resource.properties(), report);
+        }
+    }
+}
+
+/// What makes a permission for everybody a permission for some: the conditions that "AddPermission" knows. The two for a
+/// function URL are among them: the URL is public, the function is not.
+const LIMITS_OF_PERMISSION: [&str; 6] = [
+    "EventSourceToken",
+    "FunctionUrlAuthType",
+    "InvokedViaFunctionUrl",
+    "PrincipalOrgID",
+    "SourceAccount",
+    "SourceArn",
+];
+
+fn permission(permission: &Place<'_>, report: &mut Report) {
+    let principal = permission.at("Principal");
+    let is_limited = |key: &&str| !permission.at(key).is_missing();
+    if principal.is("*") && !LIMITS_OF_PERMISSION.iter().any(is_limited) {
+        report.problem(
+            &principal,
+            "lets every AWS account call the function: name who may, or the SourceArn through which",
+        );
     }
 }
 
@@ -80,6 +105,21 @@ fn allowed(statement: &Place<'_>, report: &mut Report) {
                 action,
                 "allows more than one action: name each action that the function calls",
             );
+        }
+    }
+    if statement.at("Condition").is_missing() {
+        let principal = statement.at("Principal");
+        let named = principal.entries().into_iter().map(|(_, one)| one);
+        for one in named
+            .chain([principal.clone()])
+            .flat_map(|it| it.elements())
+        {
+            if one.is("*") {
+                report.problem(
+                    &one,
+                    "allows it to everybody, in every AWS account: name who may, or add a Condition",
+                );
+            }
         }
     }
     for key in ["NotAction", "NotResource"] {

@@ -55,7 +55,8 @@ pub(super) fn throttles(deployment: &Deployment<'_>, report: &mut Report) {
     }
 }
 
-/// Whether an alarm watches the metric, by itself or in an expression, and of that resource.
+/// Whether an alarm watches the metric, by itself or in an expression, and of that resource; one that goes off when there
+/// is too much of it, and that tells somebody then.
 fn has_alarm(
     deployment: &Deployment<'_>,
     namespace: &str,
@@ -72,11 +73,21 @@ fn has_alarm(
         };
         one.at("Namespace").is(namespace) && one.at("MetricName").is(metric) && of.is_none_or(is_of)
     };
-    deployment.alarms().any(|alarm| {
+    deployment.alarms().filter(goes_off).any(|alarm| {
         let inner = alarm.at("Metrics").elements();
         let inner = inner.iter().map(|one| one.at("MetricStat.Metric"));
         std::iter::once(alarm.clone())
             .chain(inner)
             .any(|one| watches(&one))
     })
+}
+
+/// Everything watched here is bad when it is high; the operators are those of "PutMetricAlarm".
+fn goes_off(alarm: &Place<'_>) -> bool {
+    let operator = alarm.at("ComparisonOperator");
+    let is_upward = match operator.text() {
+        Some(name) => name.starts_with("Greater"),
+        None => !operator.is_missing(),
+    };
+    is_upward && !alarm.at("ActionsEnabled").is("false")
 }

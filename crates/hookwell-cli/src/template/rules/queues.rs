@@ -172,3 +172,22 @@ pub(super) fn encryption(deployment: &Deployment<'_>, report: &mut Report) {
         }
     }
 }
+
+/// "Each policy must cover only a single queue": "Special Information for SQS Policies".
+pub(super) fn policy(deployment: &Deployment<'_>, report: &mut Report) {
+    for policy in deployment.of(&["AWS::SQS::QueuePolicy"]) {
+        let properties = policy.properties();
+        let queues = properties.at("Queues");
+        if queues.elements().len() > 1 {
+            let message = "has more than one queue: write a policy for each";
+            report.problem(&queues, message);
+        }
+        for statement in properties.at("PolicyDocument.Statement").elements() {
+            let resource = statement.at("Resource");
+            if resource.elements().len() > 1 {
+                let message = "names more than one queue, which the policy of a queue cannot: name the one that it is for";
+                report.problem(&resource, message);
+            }
+        }
+    }
+}
