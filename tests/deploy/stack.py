@@ -26,7 +26,6 @@ DEPLOYED = BUILT / "deployed.yaml"
 PARAMETERS = {
     "Endpoint": "both",
     "Tracing": "Active",
-    "LogLevel": "debug",
     "SecretPrefix": "hookwell/",
 }
 
