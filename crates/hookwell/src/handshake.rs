@@ -2,8 +2,8 @@
 //!
 //! A handshake is answered, never queued, and only for the source that is set up for it. What is echoed is short, and
 //! is text or JSON that no browser takes for a page. Where the sender signs its check, the signature comes first;
-//! where the answer is a digest by our secret, only a token that can be no body gets one, or anybody could have
-//! bodies signed here.
+//! where the answer is a digest by our secret, only a plain token gets one, and no body that is such a token counts, or
+//! anybody could have bodies signed here.
 
 use std::borrow::Cow;
 
@@ -224,6 +224,13 @@ impl Handshake {
         }
     }
 
+    /// Whether anybody may have had this body signed here, as the token of a check: `type=created` and `123` are forms
+    /// and JSON as well. No event of a sender that checks so is one.
+    #[must_use]
+    pub fn may_have_signed(&self, body: &[u8]) -> bool {
+        self.kind == HandshakeKind::Crc && is_plain(body)
+    }
+
     /// Answers a check whose signature is good.
     #[must_use]
     pub fn signed(&self, delivery: &Delivery, keys: &Keys) -> Check {
@@ -301,11 +308,17 @@ fn echo(text: String) -> Option<String> {
     fits.then_some(text)
 }
 
-/// A token that may get a digest: nothing in it can start a JSON body or be a timestamp and a separator.
+/// A token that may get a digest.
 fn plain(text: String) -> Option<String> {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_+/=".contains(&byte);
-    let fits = !text.is_empty() && text.len() <= 256 && text.bytes().all(is_plain);
+    let fits = !text.is_empty() && text.len() <= 256 && is_plain(text.as_bytes());
     fits.then_some(text)
+}
+
+/// Whether these are the characters of a token and no other. A list or an object has others, and so has a separator
+/// behind a timestamp; a form or a number may have none.
+fn is_plain(bytes: &[u8]) -> bool {
+    let mut bytes = bytes.iter();
+    bytes.all(|byte| byte.is_ascii_alphanumeric() || b"-_+/=".contains(byte))
 }
 
 fn digest(keys: &Keys, token: &str, encoding: Encoding) -> Option<String> {

@@ -184,6 +184,11 @@ pub fn admit<'a>(
         })
     })?;
     if let Some(handshake) = handshake {
+        if handshake.may_have_signed(&delivery.body) {
+            let reason = "the body could be the token of a handshake, which gets a signature";
+            let reason = Some(reason.to_owned());
+            return Err(Box::new(Received::at(source, Receipt::Unverified, reason)));
+        }
         let signed = handshake.signed(delivery, keys);
         checked(source, signed).map_err(|mut received| {
             received.secret = verified.secret();

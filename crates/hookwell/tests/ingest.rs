@@ -8,6 +8,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use base64::Engine as _;
 use futures_util::FutureExt as _;
 use hookwell::config;
 use hookwell::delivery::Delivery;
@@ -63,6 +64,11 @@ const SOURCES: &str = r#"
     preset = "resource"
     secrets = ["env:NEW"]
     handshake = { kind = "discord" }
+
+    [sources.signs-tokens]
+    preset = "generic"
+    secrets = ["env:NEW"]
+    handshake = { kind = "crc" }
 
     [sources.unpinned]
     preset = "plaid"
@@ -587,6 +593,33 @@ fn a_handshake_is_answered_and_leaves_nothing_behind() {
     assert!(received.verified);
     let forged = setup.receive(&delivery("pings", ping));
     assert_eq!(forged.receipt, Receipt::Unverified);
+    assert!(setup.left_nothing());
+}
+
+#[test]
+fn what_a_handshake_signs_for_anybody_is_no_delivery() {
+    let setup = setup();
+    for (token, kind) in [
+        ("type=created", "application/x-www-form-urlencoded"),
+        ("123", "application/json"),
+        ("null", "application/json"),
+    ] {
+        let mut check = delivery("signs-tokens", b"");
+        check.method = Method::GET;
+        check.query = format!("crc_token={}", token.replace('=', "%3D"));
+        let answer: serde_json::Value =
+            serde_json::from_str(&setup.receive(&check).reply.body).unwrap();
+        let mac = answer["response_token"].as_str().unwrap();
+        let mac = base64::engine::general_purpose::STANDARD.decode(&mac["sha256=".len()..]);
+
+        let mut forged = delivery("signs-tokens", token.as_bytes());
+        let signature = hex::encode(mac.unwrap()).parse().unwrap();
+        forged.headers.insert("x-signature", signature);
+        forged.headers.insert("content-type", kind.parse().unwrap());
+        let received = setup.receive(&forged);
+        assert_eq!(received.receipt, Receipt::Unverified, "{token}");
+        assert!(!received.verified && received.wanted.is_none());
+    }
     assert!(setup.left_nothing());
 }
 
