@@ -257,7 +257,15 @@ fn an_empty_list_is_received_and_a_missing_one_is_invalid() {
 
 #[test]
 fn lists_inside_lists_are_flat() {
-    let stage = stage("quickbooks", "");
+    let stage = stage(
+        "generic",
+        r#"[sources.x.event]
+        each = "body:/eventNotifications/*/dataChangeEvent/entities"
+        id = "{item:/name}.{item:/id}.{item:/operation}.{item:/lastUpdated}"
+        type = "{item:/name}.{item:/operation}"
+        document = "item:"
+        operations = { "*.Create" = "create" }"#,
+    );
     let entity = |id: &str| {
         format!(
             r#"{{"name":"Customer","id":"{id}","operation":"Create","lastUpdated":"2026-01-01T00:00:00Z"}}"#
@@ -276,6 +284,43 @@ fn lists_inside_lists_are_flat() {
     assert_eq!(queued.len(), 3);
     assert_eq!(queued[2].kind, "Customer.Create");
     assert_eq!(queued[2].operation, Operation::Create);
+}
+
+/// developer.intuit.com, "Understanding the data object", the first example, with an event of another company beside it.
+#[test]
+fn quickbooks_sends_cloud_events_of_several_companies() {
+    let stage = stage("quickbooks", "");
+    let event = |id: &str, kind: &str, company: &str| {
+        format!(
+            r#"{{"specversion":"1.0","id":"{id}","source":"intuit.x=","type":"{kind}",
+            "datacontenttype":"application/json","time":"2025-12-04T15:25:05.179851517Z",
+            "intuitentityid":"123","intuitaccountid":"{company}","data":{{"deletedid":"27"}}}}"#
+        )
+    };
+    let body = format!(
+        "[{},{}]",
+        event("e-1", "qbo.customer.merged.v1", "9341"),
+        event("e-2", "qbo.customer.deleted.v1", "4620")
+    );
+    assert_eq!(stage.post(body.as_bytes()).status_code, 200);
+    let queued = stage.queued();
+    let said = queued.iter().map(|event| {
+        (
+            event.id.as_str(),
+            event.operation,
+            event.document_type.as_str(),
+            event.document_id.as_deref().unwrap(),
+            event.time,
+        )
+    });
+    let at = Some(1_764_861_905_179);
+    assert_eq!(
+        said.collect::<Vec<_>>(),
+        [
+            ("e-1", Operation::Update, "customer", "9341.123", at),
+            ("e-2", Operation::Delete, "customer", "4620.123", at),
+        ]
+    );
 }
 
 #[test]
