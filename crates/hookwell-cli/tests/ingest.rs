@@ -3,6 +3,7 @@
 
 use hookwell::config;
 use hookwell::event::{Event, Operation};
+use hookwell::handshake::HandshakeKind;
 use hookwell::ingest::Sources;
 use hookwell::ledger::{End, Ledger};
 use hookwell::memory::{MemoryLedger, MemoryQueue};
@@ -389,12 +390,20 @@ fn signed_handshakes_are_answered_only_when_the_signature_is_good() {
             .body
             .contains(r#""plainToken":"qgg8vlvZRS6UYooatFL8Aw""#)
     );
-    let forged = r#"{"event":"endpoint.url_validation","payload":{"plainToken":"v0:1:{}"}}"#;
-    assert!(
-        !zoom.post(forged.as_bytes()).body.contains("encryptedToken"),
-        "no oracle"
-    );
-    zoom.queued();
+    let oracle = br#"{"event":"endpoint.url_validation","payload":{"plainToken":"v0:1:{}"}}"#;
+    for (stage, no_token) in [
+        (&zoom, &oracle[..]),
+        (&zoom, br#"{"event":"endpoint.url_validation"}"#),
+        (&slack, br#"{"type":"url_verification"}"#),
+        (
+            &slack,
+            br#"{"type":"url_verification","challenge":"a\r\nb"}"#,
+        ),
+    ] {
+        let answer = stage.post(no_token);
+        assert_eq!(answer.status_code, 401, "{:?}", stage.source.preset);
+        assert!(!answer.body.contains("encryptedToken"), "no oracle");
+    }
 
     let discord = stage("discord", "");
     assert_eq!(discord.post(br#"{"type":0}"#).status_code, 204);
@@ -421,6 +430,133 @@ fn signed_handshakes_are_answered_only_when_the_signature_is_good() {
     }
 }
 
+/// A check of this kind with this token: method, query, header and body; the header is ours where the check is signed.
+fn check(name: &str, token: &str) -> (&'static str, String, [(&'static str, String); 1], String) {
+    let none = || [("x-none", String::new())];
+    let post = |body: String| ("POST", String::new(), none(), body);
+    let get = |query: String| ("GET", query, none(), String::new());
+    let form = || {
+        [(
+            "content-type",
+            "application/x-www-form-urlencoded".to_owned(),
+        )]
+    };
+    match name {
+        "slack" => post(format!(
+            r#"{{"type":"url_verification","challenge":"{token}"}}"#
+        )),
+        "zoom" => post(format!(
+            r#"{{"event":"endpoint.url_validation","payload":{{"plainToken":"{token}"}}}}"#
+        )),
+        "meta" | "strava" => get(format!(
+            "hub.mode=subscribe&hub.verify_token={}&hub.challenge={token}",
+            verify_token()
+        )),
+        "challenge" | "nylas" => get(format!("challenge={token}")),
+        "msgraph" => (
+            "POST",
+            format!("validationToken={token}"),
+            none(),
+            String::new(),
+        ),
+        "asana" => (
+            "POST",
+            String::new(),
+            [("x-hook-secret", token.to_owned())],
+            "{}".into(),
+        ),
+        "notion" => post(format!(r#"{{"verification_token":"{token}"}}"#)),
+        "discord" => post(r#"{"type":1}"#.to_owned()),
+        "sns" => post(format!(
+            r#"{{"Type":"SubscriptionConfirmation","Token":"{token}","SubscribeURL":"https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&Token={token}"}}"#
+        )),
+        "head" => ("HEAD", String::new(), none(), String::new()),
+        "okta" => {
+            let header = [("x-okta-verification-challenge", token.to_owned())];
+            ("GET", String::new(), header, String::new())
+        }
+        "monday" => post(format!(r#"{{"challenge":"{token}"}}"#)),
+        "event-grid" => post(format!(
+            r#"[{{"eventType":"Microsoft.EventGrid.SubscriptionValidationEvent","data":{{"validationCode":"{token}"}}}}]"#
+        )),
+        "cloudevents" => {
+            let header = [("webhook-request-origin", token.to_owned())];
+            ("OPTIONS", String::new(), header, String::new())
+        }
+        "crc" => get(format!("crc_token={token}")),
+        "woocommerce" => ("POST", String::new(), form(), "webhook_id=7".into()),
+        other => panic!("{other} has no check here"),
+    }
+}
+
+fn verify_token() -> String {
+    let stage = stage("generic", "");
+    test_keys::made_up(&stage.source, &SecretRef::parse("env:T").unwrap())
+}
+
+#[test]
+fn every_handshake_is_answered_as_no_page_with_a_short_token_only_and_never_queued() {
+    let long = "x".repeat(1025);
+    for (name, _) in HandshakeKind::NAMES {
+        let handshake = format!("handshake = {{ kind = {name:?}, verify_token = \"env:T\" }}");
+        let stage = stage("generic", &handshake);
+        let ask = |token: &str| {
+            let (method, query, [(header, value)], body) = check(name, token);
+            if ["slack", "zoom", "discord", "sns"].contains(&name) {
+                let forged = stage.ask(method, &query, &[], body.as_bytes());
+                assert_eq!(forged.status_code, 401, "{name} without a signature");
+                assert!(!format!("{forged:?}").contains(token), "{name}");
+                return stage.post(body.as_bytes());
+            }
+            stage.ask(method, &query, &[(header, &value)], body.as_bytes())
+        };
+        let good = ask("MTU3OTQ2");
+        assert_eq!(good.status_code, 200, "{name}: {}", good.body);
+        let kind = good.headers["content-type"].as_str();
+        assert!(
+            kind.starts_with("text/plain") || kind == "application/json",
+            "{name} is answered as {kind}"
+        );
+        assert_eq!(good.headers["x-content-type-options"], "nosniff", "{name}");
+        let answer = format!("{:?}", ask(&long));
+        assert!(!answer.contains(&long), "{name} answers {answer}");
+        assert!(stage.queued().is_empty(), "{name}");
+        assert_eq!(stage.ledger.len(), 0, "{name}");
+    }
+}
+
+#[test]
+fn a_changed_check_of_zoom_or_sns_is_refused_without_a_word_of_it() {
+    let sns = "pinned = [\"env:P\"]\ntopics = [\"arn:aws:sns:us-east-1:000000000000:sample\"]";
+    for (preset, name, more) in [("zoom", "zoom", ""), ("aws-sns", "sns", sns)] {
+        let stage = stage(preset, more);
+        let (.., body) = check(name, "MTU3OTQ2");
+        let mut request = stage.request(body.as_bytes());
+        let sent = stage.send(Trigger::FunctionUrl, &request);
+        assert_eq!(sent.status_code, 200, "{preset}");
+        let text = String::from_utf8(request.body).unwrap();
+        request.body = text.replace("MTU3OTQ2", "MTU3OTQ3").into_bytes();
+        let answer = stage.send(Trigger::FunctionUrl, &request);
+        assert_eq!(answer.status_code, 401, "{preset}");
+        assert!(!format!("{answer:?}").contains("MTU3OTQ"), "{preset}");
+        assert!(stage.queued().is_empty(), "{preset}");
+    }
+}
+
+/// developer.xero.com, "Intent to receive": a good and several wrong signatures, answered without a body.
+#[test]
+fn the_intent_to_receive_of_xero_is_told_good_from_wrong() {
+    let xero = stage("xero", "");
+    let intent =
+        br#"{"events":[],"firstEventSequence":0,"lastEventSequence":0,"entropy":"S0m3r4Nd0mt3xt"}"#;
+    let good = xero.post(intent);
+    assert_eq!((good.status_code, good.body.as_str()), (200, ""));
+    let signature = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let wrong = xero.ask("POST", "", &[("x-xero-signature", signature)], intent);
+    assert_eq!((wrong.status_code, wrong.body.as_str()), (401, ""));
+    assert!(xero.queued().is_empty());
+}
+
 #[test]
 fn unsigned_handshakes_are_answered_for_their_source_only() {
     let meta = stage("meta", "[sources.x.handshake]\nverify_token = \"env:T\"");
@@ -429,6 +565,10 @@ fn unsigned_handshakes_are_answered_for_their_source_only() {
     assert_eq!(meta.ask("GET", &good, &[], b"").body, "1158201444");
     let bad = "hub.mode=subscribe&hub.verify_token=x&hub.challenge=1";
     assert_eq!(meta.ask("GET", bad, &[], b"").status_code, 401);
+    for mode in ["", "hub.mode=unsubscribe&"] {
+        let other = good.replace("hub.mode=subscribe&", mode);
+        assert_eq!(meta.ask("GET", &other, &[], b"").status_code, 405, "{mode}");
+    }
     assert_eq!(meta.ask("GET", "", &[], b"").headers["allow"], "POST, GET");
     let other = stage("github", "").ask("GET", &good, &[], b"");
     assert_eq!(
@@ -500,12 +640,14 @@ fn handshakes_of_senders_without_a_preset_are_settings() {
         cloud.headers["webhook-allowed-origin"],
         "eventemitter.example.com"
     );
+    let grid = with("event-grid").ask("OPTIONS", "", &origin, b"");
+    assert_eq!(grid.headers["webhook-allowed-origin"], origin[0].1);
     let strava = stage(
         "generic",
         "handshake = { kind = \"strava\", verify_token = \"env:T\" }",
     );
     let token = test_keys::made_up(&strava.source, &SecretRef::parse("env:T").unwrap());
-    let query = format!("hub.verify_token={token}&hub.challenge=15f7d1a9");
+    let query = format!("hub.mode=subscribe&hub.verify_token={token}&hub.challenge=15f7d1a9");
     assert_eq!(
         strava.ask("GET", &query, &[], b"").body,
         r#"{"hub.challenge":"15f7d1a9"}"#
@@ -535,7 +677,7 @@ fn a_source_without_its_secret_still_answers_the_handshake_that_brings_it() {
 #[test]
 fn a_wrong_token_is_no_verdict_while_the_source_has_no_secret() {
     let stage = stage("meta", "pinned = [\"env:UNSET\"]");
-    let query = "hub.verify_token=x&hub.challenge=1";
+    let query = "hub.mode=subscribe&hub.verify_token=x&hub.challenge=1";
     assert_eq!(stage.ask("GET", query, &[], b"").status_code, 503);
 }
 

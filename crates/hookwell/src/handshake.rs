@@ -38,11 +38,11 @@ pub enum HandshakeKind {
     Slack,
     /// A signed `endpoint.url_validation`: the token and its digest.
     Zoom,
-    /// GET with `hub.verify_token`: the `hub.challenge` as text.
+    /// GET with `hub.mode=subscribe` and `hub.verify_token`: the `hub.challenge` as text.
     Meta,
-    /// GET with `hub.verify_token`: the `hub.challenge` as JSON.
+    /// The same, the `hub.challenge` as JSON.
     Strava,
-    /// GET with `challenge`: the challenge as text. Also Nylas.
+    /// GET with `challenge`: the challenge as text.
     Challenge,
     /// POST with `validationToken` in the query: the token as text.
     Msgraph,
@@ -85,12 +85,13 @@ pub enum Check {
 
 impl HandshakeKind {
     /// Every scheme by its name.
-    pub const NAMES: [(&'static str, Self); 17] = [
+    pub const NAMES: [(&'static str, Self); 18] = [
         ("slack", Self::Slack),
         ("zoom", Self::Zoom),
         ("meta", Self::Meta),
         ("strava", Self::Strava),
         ("challenge", Self::Challenge),
+        ("nylas", Self::Challenge),
         ("msgraph", Self::Msgraph),
         ("asana", Self::Asana),
         ("notion", Self::Notion),
@@ -129,9 +130,11 @@ impl Handshake {
             |value: Option<Value>| answer(value.map(|value| Reply::ok(JSON, value.to_string())));
         match (self.kind, delivery.method.as_str()) {
             (HandshakeKind::Meta | HandshakeKind::Strava, "GET") => {
-                let (Some(token), Some(challenge)) =
-                    (query("hub.verify_token"), query("hub.challenge"))
-                else {
+                let (Some("subscribe"), Some(token), Some(challenge)) = (
+                    query("hub.mode").as_deref(),
+                    query("hub.verify_token"),
+                    query("hub.challenge"),
+                ) else {
                     return Check::Not;
                 };
                 if !self.knows(keys, &token) {
@@ -174,7 +177,7 @@ impl Handshake {
                 let Some(token) = query("crc_token").and_then(plain) else {
                     return Check::Not;
                 };
-                match keys.and_then(|keys| digest(keys, &token, Encoding::Base64)) {
+                match keys.and_then(|keys| digest(keys, 0, &token, Encoding::Base64)) {
                     Some(mac) => {
                         as_json(Some(json!({ "response_token": format!("sha256={mac}") })))
                     }
@@ -231,23 +234,22 @@ impl Handshake {
         self.kind == HandshakeKind::Crc && is_plain(body)
     }
 
-    /// Answers a check whose signature is good.
+    /// Answers a check whose signature is good, by this secret of `keys`.
     #[must_use]
-    pub fn signed(&self, delivery: &Delivery, keys: &Keys) -> Check {
+    pub fn signed(&self, delivery: &Delivery, keys: &Keys, secret: usize) -> Check {
         let at = |pointer| text_at(&delivery.body, pointer);
         let kind = at("/type");
         match self.kind {
-            HandshakeKind::Slack if kind.as_deref() == Some("url_verification") => answer(
-                at("/challenge")
-                    .and_then(echo)
-                    .map(|it| Reply::ok(TEXT, it)),
-            ),
+            HandshakeKind::Slack if kind.as_deref() == Some("url_verification") => {
+                let reply = at("/challenge").and_then(echo);
+                answer_or_refuse(reply.map(|it| Reply::ok(TEXT, it)))
+            }
             HandshakeKind::Zoom if at("/event").as_deref() == Some("endpoint.url_validation") => {
                 let reply = at("/payload/plainToken").and_then(plain).and_then(|token| {
-                    let digest = digest(keys, &token, Encoding::Hex)?;
+                    let digest = digest(keys, secret, &token, Encoding::Hex)?;
                     Some(json!({ "plainToken": token, "encryptedToken": digest }))
                 });
-                answer(reply.map(|reply| Reply::ok(JSON, reply.to_string())))
+                answer_or_refuse(reply.map(|reply| Reply::ok(JSON, reply.to_string())))
             }
             HandshakeKind::Discord => match kind.as_deref() {
                 Some("0") => Check::Answered(Reply {
@@ -302,6 +304,11 @@ fn answer(reply: Option<Reply>) -> Check {
     reply.map_or(Check::Not, Check::Answered)
 }
 
+/// The answer to what can only be a check.
+fn answer_or_refuse(reply: Option<Reply>) -> Check {
+    reply.map_or(Check::Refused, Check::Answered)
+}
+
 /// A text that may be sent back: short, and without line ends, which could become headers.
 fn echo(text: String) -> Option<String> {
     let fits = !text.is_empty() && text.len() <= MAX_ECHO && !text.chars().any(char::is_control);
@@ -321,8 +328,10 @@ fn is_plain(bytes: &[u8]) -> bool {
     bytes.all(|byte| byte.is_ascii_alphanumeric() || b"-_+/=".contains(byte))
 }
 
-fn digest(keys: &Keys, token: &str, encoding: Encoding) -> Option<String> {
-    let secret = keys.schemes.first()?.first()?;
+/// The digest of a token by a secret of the source's only scheme: the one that the sender counts with, not always the
+/// newest.
+fn digest(keys: &Keys, secret: usize, token: &str, encoding: Encoding) -> Option<String> {
+    let secret = keys.schemes.first()?.get(secret)?;
     Some(encoding.encode(&Algorithm::HmacSha256.digest(secret.bytes(), token.as_bytes())))
 }
 

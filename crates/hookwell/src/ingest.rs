@@ -189,7 +189,7 @@ pub fn admit<'a>(
             let reason = Some(reason.to_owned());
             return Err(Box::new(Received::at(source, Receipt::Unverified, reason)));
         }
-        let signed = handshake.signed(delivery, keys);
+        let signed = handshake.signed(delivery, keys, verified.secret());
         checked(source, signed).map_err(|mut received| {
             received.secret = verified.secret();
             received.verified = true;
@@ -219,7 +219,7 @@ fn checked(source: &Source, check: Check) -> Result<(), Box<Received>> {
         Check::Answered(reply) => Err(answered(reply, None)),
         Check::Act(reply, what) => Err(answered(reply, Some(what))),
         Check::Refused => {
-            let reason = Some("the handshake carries the wrong token".to_owned());
+            let reason = Some("the handshake carries no token, or the wrong one".to_owned());
             Err(Box::new(Received {
                 wanted: Some(Wanted::Secrets),
                 ..Received::at(source, Receipt::Unverified, reason)

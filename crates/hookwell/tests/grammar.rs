@@ -161,8 +161,8 @@ fn what_cannot_be_is_said_with_its_path() {
         event = { type = "item:/type", document = "header:X" }
         "#,
     );
-    let known = "slack, zoom, meta, strava, challenge, msgraph, asana, notion, discord, sns, head, okta, monday, \
-        event-grid, cloudevents, crc, woocommerce";
+    let known = "slack, zoom, meta, strava, challenge, nylas, msgraph, asana, notion, discord, sns, head, okta, \
+        monday, event-grid, cloudevents, crc, woocommerce";
     assert_eq!(
         all,
         [

@@ -9,6 +9,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::FutureExt as _;
 use hookwell::config;
 use hookwell::delivery::Delivery;
@@ -24,6 +25,7 @@ use http::{HeaderMap, HeaderValue, Method};
 
 const NOW: i64 = 1_790_000_000_000;
 const SECRET: &str = "a secret of 23 bytes...";
+const OLDER: &str = "the older secret, also long";
 const SOURCES: &str = r#"
     [sources.resource]
     preset = "resource"
@@ -64,6 +66,10 @@ const SOURCES: &str = r#"
     preset = "resource"
     secrets = ["env:NEW"]
     handshake = { kind = "discord" }
+
+    [sources.zoom]
+    preset = "zoom"
+    secrets = ["env:NEW", "env:OLD"]
 
     [sources.signs-tokens]
     preset = "generic"
@@ -127,7 +133,7 @@ impl Queue for Setup {
 fn setup() -> Setup {
     let fetch = |name: &hookwell::secret::SecretRef| match name.to_string().as_str() {
         "env:NEW" => Ok(SECRET.to_owned()),
-        "env:OLD" => Ok("the older secret, also long".to_owned()),
+        "env:OLD" => Ok(OLDER.to_owned()),
         "env:SHORT" => Ok("short".to_owned()),
         _ => Err(SecretProblem::NotSet),
     };
@@ -170,12 +176,16 @@ fn delivery(source: &str, body: &[u8]) -> Delivery {
     }
 }
 
-fn signed_with(secret: &str, source: &str, body: &[u8]) -> Delivery {
+fn mac(secret: &str, content: &[u8]) -> String {
     use hmac::{Hmac, KeyInit, Mac};
     let mut mac = <Hmac<sha2::Sha256> as KeyInit>::new_from_slice(secret.as_bytes()).unwrap();
-    mac.update(body);
+    mac.update(content);
+    hex::encode(mac.finalize().into_bytes())
+}
+
+fn signed_with(secret: &str, source: &str, body: &[u8]) -> Delivery {
     let mut delivery = delivery(source, body);
-    let signature = hex::encode(mac.finalize().into_bytes());
+    let signature = mac(secret, body);
     delivery.headers.insert(
         "x-webhook-signature",
         HeaderValue::from_str(&signature).unwrap(),
@@ -341,7 +351,7 @@ fn a_signed_delivery_is_remembered_queued_and_answered() {
 
 #[test]
 fn the_older_of_two_secrets_still_verifies() {
-    let delivery = signed_with("the older secret, also long", "resource", BODY.as_bytes());
+    let delivery = signed_with(OLDER, "resource", BODY.as_bytes());
     assert_eq!(
         (
             setup().receive(&delivery).receipt,
@@ -597,6 +607,35 @@ fn a_handshake_is_answered_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn zoom_hears_the_digest_by_the_secret_that_it_signed_with() {
+    let setup = setup();
+    let check = |secret: &str, token: &str| {
+        let body = format!(
+            r#"{{"event":"endpoint.url_validation","payload":{{"plainToken":{token:?}}}}}"#
+        );
+        let mut check = delivery("zoom", body.as_bytes());
+        let (at, content) = (NOW / 1000, format!("v0:{}:{body}", NOW / 1000));
+        let signature = format!("v0={}", mac(secret, content.as_bytes()));
+        for (name, value) in [
+            ("x-zm-request-timestamp", at.to_string()),
+            ("x-zm-signature", signature),
+        ] {
+            check.headers.insert(name, value.parse().unwrap());
+        }
+        setup.receive(&check)
+    };
+    for secret in [SECRET, OLDER] {
+        let received = check(secret, "qgg8vlvZRS6UYooatFL8Aw");
+        let answer: serde_json::Value = serde_json::from_str(&received.reply.body).unwrap();
+        let expected = mac(secret, b"qgg8vlvZRS6UYooatFL8Aw");
+        assert_eq!(answer["encryptedToken"], expected, "{secret}");
+    }
+    let oracle = check(SECRET, "v0:1:{}");
+    assert_eq!(oracle.receipt, Receipt::Unverified);
+    assert!(setup.left_nothing());
+}
+
+#[test]
 fn what_a_handshake_signs_for_anybody_is_no_delivery() {
     let setup = setup();
     for (token, kind) in [
@@ -610,7 +649,7 @@ fn what_a_handshake_signs_for_anybody_is_no_delivery() {
         let answer: serde_json::Value =
             serde_json::from_str(&setup.receive(&check).reply.body).unwrap();
         let mac = answer["response_token"].as_str().unwrap();
-        let mac = base64::engine::general_purpose::STANDARD.decode(&mac["sha256=".len()..]);
+        let mac = STANDARD.decode(&mac["sha256=".len()..]);
 
         let mut forged = delivery("signs-tokens", token.as_bytes());
         let signature = hex::encode(mac.unwrap()).parse().unwrap();

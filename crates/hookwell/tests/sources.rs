@@ -329,7 +329,7 @@ fn a_handshake_with_the_token_of_a_rotation_is_answered_at_once() {
     stage.put("ssm:/token", text(new));
     let mut check = stage.signed("shop", OLD, "", NOW);
     check.method = Method::GET;
-    check.query = format!("hub.verify_token={new}&hub.challenge=7");
+    check.query = format!("hub.mode=subscribe&hub.verify_token={new}&hub.challenge=7");
     assert_eq!(stage.receive(&check, NOW).reply.body, "7");
 }
 
