@@ -13,9 +13,10 @@ use hookwell::event::{Event, REFUSED};
 use hookwell::queue::{Queue, QueueError};
 use tokio::sync::{OnceCell, watch};
 use tokio::task::yield_now;
+use tokio::time::timeout;
 
 use crate::bucket::{Bucket, pointed_at, pointer};
-use crate::connection::reason;
+use crate::connection::{Limits, reason};
 use crate::gate::{READY_FOR, held};
 
 /// The message attribute of a dead letter that says why it was rejected.
@@ -217,8 +218,12 @@ impl Queue for SqsQueue {
         let messages = join_all(events.iter().map(|event| self.message(event))).await;
         let messages = messages.into_iter().collect::<Result<_, _>>()?;
         let batches = batches(messages).into_iter();
-        let sent = join_all(batches.map(|batch| self.send_batch(batch))).await;
-        sent.into_iter().collect()
+        let sent = join_all(batches.map(|batch| self.send_batch(batch)));
+        // The second send of a batch has what the first left of the time: a sender waits for the whole.
+        match timeout(Limits::INGEST_SEND.operation, sent).await {
+            Ok(sent) => sent.into_iter().collect(),
+            Err(_) => Err(QueueError("timed out".to_owned())),
+        }
     }
 
     async fn open(&self, message: String) -> Result<String, QueueError> {

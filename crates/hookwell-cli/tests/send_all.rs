@@ -1,0 +1,172 @@
+//! Many events of one delivery, sent by the real client to a stub that refuses some of them: acknowledged only when SQS
+//! named every one as sent.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use axum::{Json, Router};
+use hookwell::event::{Body, Event, Key, Operation};
+use hookwell::queue::{Queue as _, QueueError};
+use hookwell_aws::{Connection, Limits, SqsQueue};
+use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+const NOW: i64 = 1_790_000_000_000;
+
+/// What SQS says of an entry.
+#[derive(Clone, Copy)]
+enum Says {
+    Failed,
+    SenderFault,
+    Nothing,
+}
+
+/// What the stub says of events, one after another, and what it was asked. It takes whatever it has no word for.
+#[derive(Default)]
+struct Stub {
+    says: Mutex<BTreeMap<String, Vec<Says>>>,
+    /// The events of each request.
+    asked: Mutex<Vec<Vec<String>>>,
+    /// How long it takes, and fails every other request, so that the client tries again.
+    slow: Option<Duration>,
+}
+
+async fn answer(State(stub): State<Arc<Stub>>, headers: HeaderMap, body: Bytes) -> Response {
+    assert_eq!(headers["x-amz-target"], "AmazonSQS.SendMessageBatch");
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    let (mut asked, mut successful, mut failed) = (vec![], vec![], vec![]);
+    for entry in body["Entries"].as_array().unwrap() {
+        let event = Event::from_message(entry["MessageBody"].as_str().unwrap()).unwrap();
+        asked.push(event.id.clone());
+        let mut says = stub.says.lock().unwrap();
+        let says = says.get_mut(&event.id).and_then(Vec::pop);
+        let fault = |sender| json!({ "Id": entry["Id"], "SenderFault": sender, "Code": "Refused", "Message": "no" });
+        match says {
+            None => successful
+                .push(json!({ "Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "0" })),
+            Some(Says::Failed) => failed.push(fault(false)),
+            Some(Says::SenderFault) => failed.push(fault(true)),
+            Some(Says::Nothing) => {}
+        }
+    }
+    let requests = {
+        let mut all = stub.asked.lock().unwrap();
+        all.push(asked);
+        all.len()
+    };
+    if let Some(pause) = stub.slow {
+        tokio::time::sleep(pause).await;
+        if requests % 2 == 1 {
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        }
+    }
+    Json(json!({ "Successful": successful, "Failed": failed })).into_response()
+}
+
+fn event(number: usize) -> Event {
+    let id = format!("e-{number}");
+    Event {
+        key: Key::new("s", &[id.as_bytes()]),
+        source: "s".into(),
+        id,
+        kind: "thing.created".into(),
+        operation: Operation::Create,
+        time: None,
+        received_at: NOW,
+        expires_at: NOW / 1000,
+        retain_until: None,
+        document_type: String::new(),
+        document_id: None,
+        document_at: None,
+        invalid: None,
+        trace: None,
+        body: Body(b"{}".to_vec()),
+    }
+}
+
+/// Sends so many events to a stub that says this of the last one, and returns what came of it and, of each request,
+/// its events.
+async fn send(
+    events: usize,
+    says: &[Says],
+    slow: Option<Duration>,
+) -> (Result<(), QueueError>, Vec<Vec<String>>) {
+    let events: Vec<_> = (1..=events).map(event).collect();
+    let last = events.last().unwrap().id.clone();
+    let stub = Arc::new(Stub {
+        says: Mutex::new([(last, says.to_vec())].into()),
+        slow,
+        ..Stub::default()
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = Router::new().fallback(answer).with_state(Arc::clone(&stub));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let env = |name: &str| match name {
+        "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("local".to_owned()),
+        "AWS_REGION" => Some("us-east-1".to_owned()),
+        "AWS_ENDPOINT_URL_SQS" => Some(url.clone()),
+        _ => None,
+    };
+    let client = Connection::from_environment(&env).unwrap();
+    let client = client.sqs(Limits::INGEST_SEND);
+    let queue = SqsQueue::new(client, format!("{url}/000000000000/queue"), None);
+    let sent = queue.send_all(&events.iter().collect::<Vec<_>>()).await;
+    let mut asked = std::mem::take(&mut *stub.asked.lock().unwrap());
+    // The batches of one delivery are sent beside each other.
+    asked.sort_by_key(|ids| std::cmp::Reverse(ids.len()));
+    (sent, asked)
+}
+
+fn ids(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
+    let numbers = numbers.into_iter();
+    numbers.map(|number| format!("e-{number}")).collect()
+}
+
+fn refused(why: &str) -> Result<(), QueueError> {
+    Err(QueueError(why.to_owned()))
+}
+
+#[tokio::test]
+async fn an_entry_that_fails_once_is_sent_again_and_no_other() {
+    let (sent, asked) = send(12, &[Says::Failed], None).await;
+    assert_eq!(sent, Ok(()));
+    assert_eq!(asked, [ids(1..=10), ids([11, 12]), ids([12])]);
+}
+
+#[tokio::test]
+async fn an_entry_that_fails_twice_is_not_sent() {
+    let (sent, asked) = send(12, &[Says::Failed, Says::Failed], None).await;
+    assert_eq!(sent, refused("Refused"));
+    assert_eq!(asked, [ids(1..=10), ids([11, 12]), ids([12])]);
+}
+
+#[tokio::test]
+async fn an_entry_that_sqs_will_never_take_is_not_sent_again() {
+    let (sent, asked) = send(12, &[Says::SenderFault], None).await;
+    assert_eq!(sent, refused("Refused"));
+    assert_eq!(asked, [ids(1..=10), ids([11, 12])]);
+}
+
+#[tokio::test]
+async fn an_entry_that_the_answer_leaves_out_is_not_sent() {
+    let (sent, asked) = send(12, &[Says::Nothing, Says::Nothing], None).await;
+    assert_eq!(sent, refused("not confirmed"));
+    assert_eq!(asked[2], ids([12]));
+    let (sent, _) = send(12, &[Says::Nothing], None).await;
+    assert_eq!(sent, Ok(()), "the second answer named it");
+}
+
+/// Each request alone stays within its limits, and together they would take 1.2 s.
+#[tokio::test]
+async fn the_second_send_of_a_batch_ends_with_the_time_of_the_first() {
+    let slow = Some(Duration::from_millis(260));
+    let (sent, _) = send(2, &[Says::Failed; 4], slow).await;
+    assert_eq!(sent, refused("timed out"));
+}
