@@ -57,7 +57,7 @@ impl Tolerance {
 /// An implementation MUST work on the bytes as sent, MUST compare in constant time, MUST refuse when anything it
 /// needs is missing, and MUST NOT panic, fetch or log.
 pub trait Verifier: std::fmt::Debug + Send + Sync {
-    /// The position of the secret that matched.
+    /// The position of the secret that matched; of the pinned key, where a scheme has keys and no secret.
     ///
     /// # Errors
     /// The reason, safe to log: it names headers, never their values.

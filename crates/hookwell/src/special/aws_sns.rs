@@ -63,11 +63,8 @@ pub(super) fn verify(claim: &Claim<'_>, topics: &[String]) -> Result<usize, Refu
             .verify(&bytes, &signature)
             .is_ok()
     };
-    if rsa_keys(claim, &url)?.iter().any(fits) {
-        Ok(0)
-    } else {
-        Err(Refusal::WrongSignature)
-    }
+    let found = rsa_keys(claim, &url)?.iter().position(fits);
+    found.ok_or(Refusal::WrongSignature)
 }
 
 fn signed_bytes(body: &Json<'_>, kind: &str) -> Result<Vec<u8>, Refusal> {

@@ -44,12 +44,9 @@ pub(super) fn verify(claim: &Claim<'_>, tolerance: Tolerance) -> Result<usize, R
     if claim.pinned.web.is_empty() {
         return Err(Refusal::NotPinned);
     }
-    // A key that is not pinned may be anybody's.
-    let key = claim
-        .pinned
-        .web
-        .get(&header.kid)
-        .ok_or(Refusal::WrongSignature)?;
+    // A key that is not pinned may be anybody's, and one that has expired may have been stolen.
+    let key = claim.pinned.web.get(&header.kid, claim.now);
+    let (position, key) = key.ok_or(Refusal::WrongSignature)?;
     UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key)
         .verify(signed.as_bytes(), &signature)
         .map_err(|_| Refusal::WrongSignature)?;
@@ -57,7 +54,7 @@ pub(super) fn verify(claim: &Claim<'_>, tolerance: Tolerance) -> Result<usize, R
     tolerance.check(claims.iat.saturating_mul(1000), claim.now)?;
     let hash = hex::decode(claims.request_body_sha256).map_err(|_| Refusal::MalformedSignature)?;
     if bool::from(Sha256::digest(&claim.delivery.body).ct_eq(&hash)) {
-        Ok(0)
+        Ok(position)
     } else {
         Err(Refusal::WrongSignature)
     }

@@ -1,14 +1,22 @@
 //! JSON web keys (RFC 7517) on P-256, by their id.
 
-use std::collections::BTreeMap;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
-/// A set of keys.
+use crate::time::Millis;
+
+/// A set of keys, in the order in which the source names them.
 #[derive(Debug, Clone, Default)]
-pub struct WebKeys(BTreeMap<String, Vec<u8>>);
+pub struct WebKeys(Vec<WebKey>);
+
+#[derive(Debug, Clone)]
+struct WebKey {
+    id: String,
+    point: Vec<u8>,
+    /// When it ceases to count.
+    expires_at: Option<Millis>,
+}
 
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -24,6 +32,8 @@ struct Key {
     crv: String,
     x: String,
     y: String,
+    /// Plaid's word for it, in seconds since 1970 ("Verify webhooks", `JWKPublicKey`).
+    expired_at: Option<i64>,
 }
 
 impl WebKeys {
@@ -34,14 +44,20 @@ impl WebKeys {
             Document::Set { keys } => keys,
             Document::One { key } | Document::Bare(key) => vec![key],
         };
-        let mut all = BTreeMap::new();
+        let mut all = Vec::new();
         for key in keys {
             let mut point = vec![4];
             for half in [&key.x, &key.y] {
                 let half = URL_SAFE_NO_PAD.decode(half).ok()?;
                 (half.len() == 32).then(|| point.extend(half))?;
             }
-            (key.crv == "P-256").then(|| all.insert(key.kid, point))?;
+            (key.crv == "P-256").then(|| {
+                all.push(WebKey {
+                    id: key.kid,
+                    point,
+                    expires_at: key.expired_at.map(|at| at.saturating_mul(1000)),
+                });
+            })?;
         }
         (!all.is_empty()).then_some(Self(all))
     }
@@ -51,10 +67,13 @@ impl WebKeys {
         self.0.extend(other.0);
     }
 
-    /// The point of the key with this id.
+    /// The position and the point of the key with this id, unless it has expired.
     #[must_use]
-    pub fn get(&self, id: &str) -> Option<&[u8]> {
-        self.0.get(id).map(Vec::as_slice)
+    pub fn get(&self, id: &str, now: Millis) -> Option<(usize, &[u8])> {
+        let mut all = self.0.iter().enumerate();
+        let (position, key) = all.find(|(_, key)| key.id == id)?;
+        let counts = key.expires_at.is_none_or(|end| now < end);
+        counts.then_some((position, &key.point))
     }
 
     /// Whether there is none.
