@@ -153,6 +153,16 @@ impl Stage {
         self.send(Trigger::FunctionUrl, &request)
     }
 
+    fn finish(&self, event: &Event) {
+        let end = End {
+            outcome: hookwell::handler::Outcome::Applied,
+            reason: None,
+            at: NOW,
+            owner: None,
+        };
+        block(self.ledger.finish(event, &end)).unwrap();
+    }
+
     fn queued(&self) -> Vec<Event> {
         std::iter::from_fn(|| self.queue.take())
             .map(|message| Event::from_message(&message).unwrap())
@@ -221,17 +231,156 @@ fn every_item_of_a_list_is_an_event_of_its_own() {
     assert_eq!(stage.post(body).status_code, 200);
     assert_eq!(stage.queued().len(), 3, "not finished, so sent again");
     for event in &queued {
-        let end = End {
-            outcome: hookwell::handler::Outcome::Applied,
-            reason: None,
-            at: NOW,
-            owner: None,
-        };
-        block(stage.ledger.finish(event, &end)).unwrap();
+        stage.finish(event);
     }
     let answer = stage.post(body);
     assert_eq!(answer.body, r#"{"status":"duplicate"}"#);
     assert!(stage.queued().is_empty());
+}
+
+/// Two events of each sender that puts many into one delivery: the list, and their ids.
+const MANY: [(&str, &str, &str, [&str; 2]); 12] = [
+    (
+        "hubspot-v1",
+        "",
+        r#"[{"eventId":1,"subscriptionType":"contact.creation","objectId":7,"occurredAt":1700000000000},
+            {"eventId":1,"subscriptionType":"contact.creation","objectId":8,"occurredAt":1700000000000}]"#,
+        [
+            "1.contact.creation.7.1700000000000",
+            "1.contact.creation.8.1700000000000",
+        ],
+    ),
+    (
+        "hubspot-v2",
+        "",
+        r#"[{"eventId":1,"subscriptionType":"contact.creation","objectId":7,"occurredAt":1700000000000},
+            {"eventId":2,"subscriptionType":"contact.creation","objectId":7,"occurredAt":1700000000000}]"#,
+        [
+            "1.contact.creation.7.1700000000000",
+            "2.contact.creation.7.1700000000000",
+        ],
+    ),
+    (
+        "hubspot-v3",
+        "",
+        r#"[{"eventId":1,"subscriptionType":"contact.creation","objectId":7,"occurredAt":1700000000000},
+            {"eventId":1,"subscriptionType":"contact.deletion","objectId":7,"occurredAt":1700000000000}]"#,
+        [
+            "1.contact.creation.7.1700000000000",
+            "1.contact.deletion.7.1700000000000",
+        ],
+    ),
+    (
+        "sendgrid",
+        "",
+        r#"[{"sg_event_id":"a","event":"processed","timestamp":1},{"sg_event_id":"b","event":"open","timestamp":1}]"#,
+        ["a", "b"],
+    ),
+    (
+        "asana",
+        "/events",
+        r#"{"events":[{"resource":{"gid":"1","resource_type":"task"},"action":"added","created_at":"2026-11-21T00:00:00Z"},
+            {"resource":{"gid":"2","resource_type":"task"},"action":"added","created_at":"2026-11-21T00:00:00Z"}]}"#,
+        [
+            "1.added.2026-11-21T00:00:00Z",
+            "2.added.2026-11-21T00:00:00Z",
+        ],
+    ),
+    (
+        "xero",
+        "/events",
+        r#"{"events":[{"resourceId":"c1","eventCategory":"CONTACT","eventType":"CREATE","eventDateUtc":"2026-11-21T00:00:00"},
+            {"resourceId":"c1","eventCategory":"CONTACT","eventType":"UPDATE","eventDateUtc":"2026-11-21T00:00:00"}]}"#,
+        [
+            "c1.CREATE.2026-11-21T00:00:00",
+            "c1.UPDATE.2026-11-21T00:00:00",
+        ],
+    ),
+    (
+        "quickbooks",
+        "",
+        r#"[{"id":"e1","type":"qbo.invoice.created.v1","intuitentityid":"9","intuitaccountid":"1"},
+            {"id":"e2","type":"qbo.invoice.created.v1","intuitentityid":"9","intuitaccountid":"2"}]"#,
+        ["e1", "e2"],
+    ),
+    (
+        "msgraph",
+        "/value",
+        r#"{"value":[{"id":"n1","subscriptionId":"s","changeType":"created"},
+            {"id":"n2","subscriptionId":"s","lifecycleEvent":"missed"}]}"#,
+        ["n1", "n2"],
+    ),
+    (
+        "adyen",
+        "/notificationItems",
+        r#"{"live":"false","notificationItems":[
+            {"NotificationRequestItem":{"pspReference":"1","eventCode":"CAPTURE","success":"true"}},
+            {"NotificationRequestItem":{"pspReference":"1","eventCode":"CAPTURE","success":"false"}}]}"#,
+        ["1.CAPTURE.true", "1.CAPTURE.false"],
+    ),
+    (
+        "meta",
+        "/entry",
+        r#"{"object":"whatsapp_business_account","entry":[
+            {"id":"account","changes":[{"field":"messages","value":{"messages":[{"id":"wamid.1"}]}}]},
+            {"id":"account","changes":[{"field":"messages","value":{"statuses":[{"id":"wamid.2"}]}}]}]}"#,
+        ["wamid.1", "wamid.2"],
+    ),
+    (
+        "gocardless",
+        "/events",
+        r#"{"events":[{"id":"EV1","resource_type":"payments","action":"created"},
+            {"id":"EV2","resource_type":"payments","action":"failed"}]}"#,
+        ["EV1", "EV2"],
+    ),
+    (
+        "line",
+        "/events",
+        r#"{"destination":"U1","events":[{"webhookEventId":"01A","type":"message","timestamp":1700000000000},
+            {"webhookEventId":"01B","type":"unfollow","timestamp":1700000000000}]}"#,
+        ["01A", "01B"],
+    ),
+];
+
+#[test]
+fn two_events_in_one_delivery_are_two_messages_for_every_sender_of_many() {
+    for (preset, list, body, ids) in MANY {
+        let stage = stage(preset, "");
+        let request = stage.request(body.as_bytes());
+        let sent: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+        let items = sent.pointer(list).unwrap().as_array().unwrap();
+        let answer = stage.send(Trigger::FunctionUrl, &request);
+        assert!((200..300).contains(&answer.status_code), "{preset}");
+        let queued = stage.queued();
+        let found: Vec<_> = queued.iter().map(|event| event.id.as_str()).collect();
+        assert_eq!(found, ids, "{preset}");
+        assert_ne!(queued[0].key, queued[1].key, "{preset}");
+        for (event, item) in queued.iter().zip(items) {
+            let kept: serde_json::Value = serde_json::from_slice(&event.body.0).unwrap();
+            assert_eq!(kept, *item, "{preset}");
+            assert!(!event.kind.is_empty(), "{preset}");
+            stage.finish(event);
+        }
+        let again = stage.send(Trigger::FunctionUrl, &request);
+        assert_eq!(again.status_code, answer.status_code, "{preset}");
+        assert!(stage.queued().is_empty(), "{preset}: finished");
+    }
+}
+
+#[test]
+fn a_status_of_a_message_is_no_duplicate_of_the_one_before() {
+    let stage = stage("meta", "");
+    for status in ["sent", "delivered", "read"] {
+        let body = format!(
+            r#"{{"object":"whatsapp_business_account","entry":[{{"id":"account","changes":
+            [{{"field":"messages","value":{{"statuses":[{{"id":"wamid.1","status":"{status}"}}]}}}}]}}]}}"#
+        );
+        stage.post(body.as_bytes());
+        let queued = stage.queued();
+        assert_eq!(queued.len(), 1, "{status}");
+        assert_eq!(queued[0].id, "wamid.1");
+        stage.finish(&queued[0]);
+    }
 }
 
 #[test]
