@@ -13,7 +13,8 @@ const HEAD: &str = "\
 Every preset, made from `crates/hookwell/src/presets.toml`; do not edit this page (see its test, `providers_page.rs`).
 `preset = \"NAME\"` and a secret make a source of any of them; [adding-a-source.md](adding-a-source.md) explains the keys.
 The tolerance is how many seconds a signed time may be in the past or the future. Where nothing else is said the answer
-to a good delivery is 200 with `{\"status\":\"received\"}` and to a bad signature 401.
+to a good delivery is 200 with `{\"status\":\"received\"}` and to a bad signature 401. The last column names what no page
+or official library was at hand for: check it against a real delivery.
 
 ";
 
@@ -33,8 +34,8 @@ fn the_page_of_providers_is_what_the_presets_say() {
 fn page() -> String {
     let presets: Table = config::presets_text().parse().unwrap();
     let mut page = format!("{HEAD}{} presets.\n\n", presets.len());
-    page.push_str("| preset | proof | where | signed | tolerance | event id | many | handshake | answers | sender's retries |\n");
-    page.push_str("|---|---|---|---|---|---|---|---|---|---|\n");
+    page.push_str("| preset | proof | where | signed | tolerance | event id | many | handshake | answers | sender's retries | unverified |\n");
+    page.push_str("|---|---|---|---|---|---|---|---|---|---|---|\n");
     for (name, preset) in &presets {
         page.push_str(&row(name, preset.as_table().unwrap()));
     }
@@ -72,8 +73,34 @@ fn row(name: &str, preset: &Table) -> String {
         handshake.unwrap_or_default(),
         answers(preset),
         retries,
+        unverified(name),
     ]);
     format!("| {} |\n", cells.join(" | "))
+}
+
+/// The keys of a preset that the file marks so, in comments, which its table has not.
+fn unverified(name: &str) -> String {
+    let (mut section, mut keys) = ("", Vec::new());
+    for line in config::presets_text().lines() {
+        if let Some(header) = line.strip_prefix('[') {
+            let header = header.trim_start_matches('[');
+            section = header.split(']').next().unwrap();
+        }
+        let marked = line
+            .split_once('#')
+            .filter(|(_, why)| why.contains("unverified"));
+        let mut steps = section.split('.');
+        if let (Some((code, _)), true) = (marked, steps.next() == Some(name)) {
+            let key = match steps.last() {
+                Some("operations") => "operations",
+                _ => code.split_once('=').unwrap().0.trim(),
+            };
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+    }
+    keys.join(", ")
 }
 
 /// Algorithm, place, content and tolerance.
