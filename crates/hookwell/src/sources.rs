@@ -27,6 +27,10 @@ pub const PAUSE: Millis = 30_000;
 /// that was withdrawn because somebody stole it opens nothing after that, even where the store cannot be asked.
 pub const STALE_AFTER: Millis = DAY;
 
+/// The most certificates that deliveries of one source have fetched within a pause. A provider signs with one or two at
+/// a time.
+pub const CERTIFICATES_IN_PAUSE: usize = 4;
+
 /// Finds the text under a reference. It MUST end within 0.4 s by itself: a sender may be waiting.
 #[derive(Clone)]
 pub struct Fetch(Arc<Find>);
@@ -87,8 +91,8 @@ struct Held {
     due: Millis,
     /// Until when no delivery has the secrets fetched.
     secrets_pause: Millis,
-    /// Until when no delivery has a certificate fetched.
-    certificate_pause: Millis,
+    /// The certificates that deliveries had fetched within the last pause, and when.
+    certificates: Vec<(String, Millis)>,
 }
 
 impl Sources {
@@ -203,7 +207,7 @@ impl Entry {
             fetched_at: now,
             due: now.saturating_add(RENEW_AFTER),
             secrets_pause: Millis::MIN,
-            certificate_pause: Millis::MIN,
+            certificates: Vec::new(),
         };
         Self {
             source,
@@ -243,18 +247,29 @@ impl Entry {
         }
     }
 
-    /// Whether the pause is over; then the next one begins.
+    /// Whether the pause is over; then the next one begins. Each certificate has its own: anybody can name one that does
+    /// not exist, and must not keep a sender with a good one waiting.
     fn takes_turn(&self, wanted: &Wanted, now: Millis) -> bool {
         let mut held = self.held();
-        let pause = match wanted {
-            Wanted::Secrets => &mut held.secrets_pause,
-            Wanted::Certificate(_) => &mut held.certificate_pause,
-        };
-        let is_over = now >= *pause;
-        if is_over {
-            *pause = now.saturating_add(PAUSE);
+        match wanted {
+            Wanted::Secrets => {
+                let is_over = now >= held.secrets_pause;
+                if is_over {
+                    held.secrets_pause = now.saturating_add(PAUSE);
+                }
+                is_over
+            }
+            Wanted::Certificate(url) => {
+                let asked = &mut held.certificates;
+                asked.retain(|(_, at)| now < at.saturating_add(PAUSE));
+                let is_over = asked.len() < CERTIFICATES_IN_PAUSE
+                    && asked.iter().all(|(known, _)| known != url);
+                if is_over {
+                    asked.push((url.clone(), now));
+                }
+                is_over
+            }
         }
-        is_over
     }
 
     async fn renew(&self, fetch: &Fetch, now: Millis) {

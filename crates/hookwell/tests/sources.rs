@@ -15,7 +15,7 @@ use hookwell::memory::{MemoryLedger, MemoryQueue};
 use hookwell::public_key::KeyPair;
 use hookwell::secret::SecretRef;
 use hookwell::source::{SecretProblem, Source};
-use hookwell::sources::{Fetch, PAUSE, RENEW_AFTER, STALE_AFTER};
+use hookwell::sources::{CERTIFICATES_IN_PAUSE, Fetch, PAUSE, RENEW_AFTER, STALE_AFTER};
 use http::{HeaderMap, Method};
 use serde_json::json;
 
@@ -442,7 +442,7 @@ fn what_is_wrong_without_a_key_has_nothing_fetched() {
 }
 
 #[test]
-fn ten_thousand_new_addresses_have_one_fetched_in_each_pause_and_few_kept() {
+fn ten_thousand_new_addresses_have_four_fetched_in_each_pause_and_few_kept() {
     let stage = sns("", &[]);
     // The address is not signed.
     let mut any = message(&stage, ADDRESS);
@@ -453,10 +453,30 @@ fn ten_thousand_new_addresses_have_one_fetched_in_each_pause_and_few_kept() {
         any.body = body.replace(ADDRESS, &address).into_bytes();
         stage.status(&any, NOW + number * 1000);
     }
-    assert_eq!(stage.fetches(), 334, "one a second, for 10,000 s");
+    let fetches = 334 * CERTIFICATES_IN_PAUSE;
+    assert_eq!(stage.fetches(), fetches, "one a second, for 10,000 s");
     let (_, keys) = stage.sources.get("sns").unwrap();
     let kept = format!("{keys:?}").matches("fetched_at").count();
     assert_eq!(kept, MAX_CERTIFICATES);
+}
+
+#[test]
+fn forged_addresses_do_not_keep_a_good_one_waiting() {
+    let stage = sns("", &[(ADDRESS, text(CERTIFICATE))]);
+    let good = message(&stage, ADDRESS);
+    let body = String::from_utf8(good.body.clone()).unwrap();
+    for number in 1..CERTIFICATES_IN_PAUSE {
+        let address = ADDRESS.replace("-1.pem", &format!("-x{number}.pem"));
+        let forged = Delivery {
+            body: body.replace(ADDRESS, &address).into_bytes(),
+            ..good.clone()
+        };
+        for _ in 0..100 {
+            assert_eq!(stage.status(&forged, NOW), 503);
+        }
+    }
+    assert_eq!(stage.fetches(), 3, "each once");
+    assert_eq!(stage.status(&good, NOW), 200);
 }
 
 #[test]
