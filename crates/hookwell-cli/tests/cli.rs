@@ -1,9 +1,10 @@
 //! The `hookwell` command as its user runs it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Output, Stdio};
 
+use hookwell::config;
 use serde_json::Value;
 
 fn hookwell(arguments: &[&str]) -> Output {
@@ -27,8 +28,13 @@ struct Dev {
 
 impl Dev {
     fn start() -> Self {
+        Self::with(&[])
+    }
+
+    fn with(arguments: &[&str]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_hookwell"))
             .args(["dev", "--port", "0", "--json"])
+            .args(arguments)
             .env_remove("HOOKWELL_SECRET_RESOURCE")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -79,6 +85,72 @@ fn dev_says_where_everything_is_and_ends_cleanly() {
     ];
     assert_eq!(keys, expected);
     assert!(dev.url().starts_with("http://127.0.0.1:"));
+    assert!(dev.interrupt());
+}
+
+/// A source of every preset, with what none can do without.
+fn all_presets() -> String {
+    let mut text = String::new();
+    for preset in config::presets() {
+        let name = preset.replace('-', "_").to_uppercase();
+        text += &format!(
+            "[sources.{preset}]\npreset = {preset:?}\nsecrets = [\"env:ALL_{name}\"]\n\
+             public_url = \"https://hooks.example.com/webhooks/{preset}\"\n"
+        );
+        if ["aws-sns", "paypal", "plaid"].contains(&preset.as_str()) {
+            text += &format!("pinned = [\"env:ALL_PIN_{name}\"]\n");
+        }
+        text += match preset.as_str() {
+            "stonal" | "plain" => "allow_ips = [\"127.0.0.1\"]\n",
+            "aws-sns" => "topics = [\"arn:aws:sns:us-east-1:111122223333:orders\"]\n",
+            // Its 5 seconds may be over before the last of the others is signed.
+            "paddle" => "verify.timestamp = { past = 300, future = 300 }\n",
+            _ => "",
+        };
+    }
+    text
+}
+
+#[test]
+fn every_preset_can_be_checked_signed_verified_and_sent() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), all_presets()).unwrap();
+    let sources = format!("--sources={}", file.path().display());
+    let checked = hookwell(&["check", &sources]);
+    assert!(checked.status.success(), "{checked:?}");
+
+    let mut signed = Vec::new();
+    for preset in config::presets() {
+        let line = hookwell(&["sign", &preset, &sources]);
+        assert!(line.status.success(), "{preset}: {line:?}");
+        signed.extend(line.stdout);
+    }
+    let mut verify = Command::new(env!("CARGO_BIN_EXE_hookwell"))
+        .args(["verify", &sources])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = verify.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || input.write_all(&signed));
+    let verified = text(&verify.wait_with_output().unwrap().stdout);
+    writer.join().unwrap().unwrap();
+    let verified: Vec<Value> = verified
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let names = verified.iter().map(|line| line["source"].as_str().unwrap());
+    assert!(names.eq(config::presets()));
+    for line in &verified {
+        assert_eq!(line["verified"], true, "{line}");
+    }
+
+    let dev = Dev::with(&[&sources]);
+    for preset in config::presets() {
+        let sent = hookwell(&["send", &preset, &sources, "--to", dev.url()]);
+        assert!(sent.status.success(), "{preset}: {sent:?}");
+        assert!(text(&sent.stdout).starts_with('2'), "{preset}: {sent:?}");
+    }
     assert!(dev.interrupt());
 }
 
