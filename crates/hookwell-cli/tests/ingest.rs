@@ -566,7 +566,7 @@ fn signed_handshakes_are_answered_only_when_the_signature_is_good() {
         "aws-sns",
         "pinned = [\"env:P\"]\ntopics = [\"arn:aws:sns:us-east-1:000000000000:sample\"]",
     );
-    let confirmation = br#"{"Type":"SubscriptionConfirmation","Token":"t","SubscribeURL":"https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription"}"#;
+    let confirmation = br#"{"Type":"SubscriptionConfirmation","Token":"t","SubscribeURL":"https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription&Token=t"}"#;
     assert_eq!(sns.post(confirmation).status_code, 200);
     let foreign = br#"{"Type":"SubscriptionConfirmation","Token":"t","SubscribeURL":"https://evil.example/"}"#;
     assert_eq!(sns.post(foreign).status_code, 401);

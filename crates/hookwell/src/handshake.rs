@@ -52,7 +52,7 @@ pub enum HandshakeKind {
     Notion,
     /// A signed ping: 204, or a ping back.
     Discord,
-    /// A signed `SubscriptionConfirmation`: taken, and its address logged.
+    /// A signed `SubscriptionConfirmation`: taken, and its address opened.
     Sns,
     /// HEAD: 200.
     Head,
@@ -79,6 +79,8 @@ pub enum Check {
     Answered(Reply),
     /// Answered, and an operator has something to do.
     Act(Reply, String),
+    /// Answered, and the sender waits until this address was opened.
+    Open(Reply, String),
     /// The check carries the wrong token.
     Refused,
 }
@@ -263,12 +265,8 @@ impl Handshake {
             },
             HandshakeKind::Sns => match at("/Type").as_deref() {
                 Some("SubscriptionConfirmation") => {
-                    let url = at("/SubscribeURL").filter(|url| aws_sns::is_service_url(url));
-                    match url {
-                        Some(url) => Check::Act(
-                            Reply::ok(JSON, RECEIVED),
-                            format!("confirm the subscription by opening {url}"),
-                        ),
+                    match at("/SubscribeURL").filter(|url| aws_sns::is_confirmation_url(url)) {
+                        Some(url) => Check::Open(Reply::ok(JSON, RECEIVED), url),
                         None => Check::Refused,
                     }
                 }

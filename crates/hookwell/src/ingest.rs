@@ -16,8 +16,9 @@ use crate::handshake::Check;
 use crate::ledger::{Ledger, Remembered, Status};
 use crate::queue::{Queue, QueueError};
 use crate::reply::{Receipt, Reply};
-use crate::source::{NotReady, OnInvalid, Sending, Source, Verified};
+use crate::source::{NotReady, OnInvalid, Scheme, Sending, Source, Verified};
 pub use crate::sources::{Sources, Wanted};
+use crate::special::SpecialKind;
 use crate::steps::{OfDelivery, timed};
 use crate::time::Millis;
 use crate::verify::Refusal;
@@ -41,6 +42,8 @@ pub struct Received {
     pub reply: Reply,
     /// What might have changed this end, had it been here.
     pub wanted: Option<Wanted>,
+    /// An address that its sender waits to have opened.
+    pub open: Option<String>,
     /// How long its steps took.
     pub steps: OfDelivery,
 }
@@ -58,6 +61,7 @@ impl Received {
             verified: false,
             reply: receipt.reply(),
             wanted: None,
+            open: None,
             steps: OfDelivery::default(),
         }
     }
@@ -104,7 +108,7 @@ pub async fn receive<L: Ledger, Q: Queue>(
     };
     let (source, verified) = match admitted {
         Ok(admitted) => admitted,
-        Err(refused) => return *refused,
+        Err(ended) => return opened(sources, delivery, *ended, now).await,
     };
     let events = match read(source, &verified, now) {
         Ok(events) => events,
@@ -121,6 +125,22 @@ pub async fn receive<L: Ledger, Q: Queue>(
         steps: end.steps,
         ..Received::of(source, &verified, end.receipt, end.events)
     }
+}
+
+/// The end of a delivery, with the address opened that its sender waits for: in the time of the send, which a handshake
+/// has none of. Where that fails, the reason stays and asks an operator.
+async fn opened(
+    sources: &Sources,
+    delivery: &Delivery,
+    mut ended: Received,
+    now: Millis,
+) -> Received {
+    if let (Some(name), Some(url)) = (&delivery.source, &ended.open)
+        && sources.open(name, url, now).await
+    {
+        ended.reason = None;
+    }
+    ended
 }
 
 /// The checks before anything is trusted, cheapest first. Nothing here touches a network.
@@ -218,6 +238,14 @@ fn checked(source: &Source, check: Check) -> Result<(), Box<Received>> {
         Check::Not => Ok(()),
         Check::Answered(reply) => Err(answered(reply, None)),
         Check::Act(reply, what) => Err(answered(reply, Some(what))),
+        Check::Open(reply, url) => {
+            let what = format!("confirm the subscription by opening {url}");
+            // Only this scheme knows the topics that the source names.
+            let names_topics = |scheme: &Scheme| matches!(scheme, Scheme::Special(special) if special.kind == SpecialKind::AwsSns);
+            let open = source.schemes.iter().all(names_topics).then_some(url);
+            let received = answered(reply, Some(what));
+            Err(Box::new(Received { open, ..*received }))
+        }
         Check::Refused => {
             let reason = Some("the handshake carries no token, or the wrong one".to_owned());
             Err(Box::new(Received {

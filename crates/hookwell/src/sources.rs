@@ -27,9 +27,9 @@ pub const PAUSE: Millis = 30_000;
 /// that was withdrawn because somebody stole it opens nothing after that, even where the store cannot be asked.
 pub const STALE_AFTER: Millis = DAY;
 
-/// The most certificates that deliveries of one source have fetched within a pause. A provider signs with one or two at
-/// a time.
-pub const CERTIFICATES_IN_PAUSE: usize = 4;
+/// The most addresses that deliveries of one source have asked within a pause. A provider signs with one or two
+/// certificates at a time.
+pub const ADDRESSES_IN_PAUSE: usize = 4;
 
 /// Finds the text under a reference. It MUST end within 0.4 s by itself: a sender may be waiting.
 #[derive(Clone)]
@@ -91,8 +91,8 @@ struct Held {
     due: Millis,
     /// Until when no delivery has the secrets fetched.
     secrets_pause: Millis,
-    /// The certificates that deliveries had fetched within the last pause, and when.
-    certificates: Vec<(String, Millis)>,
+    /// The addresses that deliveries had asked within the last pause, and when.
+    addresses: Vec<(String, Millis)>,
 }
 
 impl Sources {
@@ -180,6 +180,22 @@ impl Sources {
         }
         true
     }
+
+    /// Opens an address that was found to be the provider's, whatever its page says, unless that was done a moment ago.
+    /// Whether it was there.
+    pub(crate) async fn open(&self, name: &str, url: &str, now: Millis) -> bool {
+        let Some(entry) = self.0.get(name) else {
+            return false;
+        };
+        let Some(fetch) = entry.fetch.as_ref().filter(|_| entry.may_ask(url, now)) else {
+            return false;
+        };
+        let opened = fetch.find(SecretRef::Url(url.to_owned())).await;
+        if let Err(problem) = &opened {
+            tracing::warn!(source = entry.source.name, %problem, "an address did not open");
+        }
+        opened.is_ok()
+    }
 }
 
 impl Held {
@@ -207,7 +223,7 @@ impl Entry {
             fetched_at: now,
             due: now.saturating_add(RENEW_AFTER),
             secrets_pause: Millis::MIN,
-            certificates: Vec::new(),
+            addresses: Vec::new(),
         };
         Self {
             source,
@@ -247,29 +263,32 @@ impl Entry {
         }
     }
 
-    /// Whether the pause is over; then the next one begins. Each certificate has its own: anybody can name one that does
-    /// not exist, and must not keep a sender with a good one waiting.
+    /// Whether the pause is over; then the next one begins.
     fn takes_turn(&self, wanted: &Wanted, now: Millis) -> bool {
-        let mut held = self.held();
         match wanted {
             Wanted::Secrets => {
+                let mut held = self.held();
                 let is_over = now >= held.secrets_pause;
                 if is_over {
                     held.secrets_pause = now.saturating_add(PAUSE);
                 }
                 is_over
             }
-            Wanted::Certificate(url) => {
-                let asked = &mut held.certificates;
-                asked.retain(|(_, at)| now < at.saturating_add(PAUSE));
-                let is_over = asked.len() < CERTIFICATES_IN_PAUSE
-                    && asked.iter().all(|(known, _)| known != url);
-                if is_over {
-                    asked.push((url.clone(), now));
-                }
-                is_over
-            }
+            Wanted::Certificate(url) => self.may_ask(url, now),
         }
+    }
+
+    /// Whether this address may be asked; then its pause begins. Each has its own: anybody can name a certificate that
+    /// does not exist, and must not keep a sender with a good one waiting.
+    fn may_ask(&self, url: &str, now: Millis) -> bool {
+        let asked = &mut self.held().addresses;
+        asked.retain(|(_, at)| now < at.saturating_add(PAUSE));
+        let is_new = asked.iter().all(|(known, _)| known != url);
+        let may_ask = is_new && asked.len() < ADDRESSES_IN_PAUSE;
+        if may_ask {
+            asked.push((url.to_owned(), now));
+        }
+        may_ask
     }
 
     async fn renew(&self, fetch: &Fetch, now: Millis) {

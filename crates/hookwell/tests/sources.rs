@@ -15,7 +15,7 @@ use hookwell::memory::{MemoryLedger, MemoryQueue};
 use hookwell::public_key::KeyPair;
 use hookwell::secret::SecretRef;
 use hookwell::source::{SecretProblem, Source};
-use hookwell::sources::{CERTIFICATES_IN_PAUSE, Fetch, PAUSE, RENEW_AFTER, STALE_AFTER};
+use hookwell::sources::{ADDRESSES_IN_PAUSE, Fetch, PAUSE, RENEW_AFTER, STALE_AFTER};
 use http::{HeaderMap, Method};
 use serde_json::json;
 
@@ -453,7 +453,7 @@ fn ten_thousand_new_addresses_have_four_fetched_in_each_pause_and_few_kept() {
         any.body = body.replace(ADDRESS, &address).into_bytes();
         stage.status(&any, NOW + number * 1000);
     }
-    let fetches = 334 * CERTIFICATES_IN_PAUSE;
+    let fetches = 334 * ADDRESSES_IN_PAUSE;
     assert_eq!(stage.fetches(), fetches, "one a second, for 10,000 s");
     let (_, keys) = stage.sources.get("sns").unwrap();
     let kept = format!("{keys:?}").matches("fetched_at").count();
@@ -465,7 +465,7 @@ fn forged_addresses_do_not_keep_a_good_one_waiting() {
     let stage = sns("", &[(ADDRESS, text(CERTIFICATE))]);
     let good = message(&stage, ADDRESS);
     let body = String::from_utf8(good.body.clone()).unwrap();
-    for number in 1..CERTIFICATES_IN_PAUSE {
+    for number in 1..ADDRESSES_IN_PAUSE {
         let address = ADDRESS.replace("-1.pem", &format!("-x{number}.pem"));
         let forged = Delivery {
             body: body.replace(ADDRESS, &address).into_bytes(),
@@ -477,6 +477,56 @@ fn forged_addresses_do_not_keep_a_good_one_waiting() {
     }
     assert_eq!(stage.fetches(), 3, "each once");
     assert_eq!(stage.status(&good, NOW), 200);
+}
+
+#[test]
+fn a_subscription_is_confirmed_once_and_only_after_its_signature() {
+    let page = "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&Token=1";
+    let texts = [("env:PIN", text(CERTIFICATE)), (page, text("<xml/>"))];
+    let stage = sns("pinned = [\"env:PIN\"]", &texts);
+    stage.fetches();
+    let body = json!({ "Type": "SubscriptionConfirmation", "Token": "1", "SubscribeURL": page });
+    let good = stage.signed("sns", "", &body.to_string(), NOW);
+    for (field, value) in [
+        ("Token", "2"),
+        ("TopicArn", "arn:aws:sns:eu-west-1:999922223333:orders"),
+        (
+            "SubscribeURL",
+            "https://evil.example/?Action=ConfirmSubscription&Token=1",
+        ),
+    ] {
+        let mut body: serde_json::Value = serde_json::from_slice(&good.body).unwrap();
+        body[field] = value.into();
+        let mut forged = good.clone();
+        forged.body = body.to_string().into_bytes();
+        assert_eq!(stage.status(&forged, NOW), 401, "{field}");
+    }
+    assert_eq!(stage.fetches(), 0);
+
+    let received = stage.receive(&good, NOW);
+    assert_eq!(
+        (received.reply.status.as_u16(), received.reason),
+        (200, None)
+    );
+    assert_eq!(stage.store.lock().unwrap().asked, [page]);
+    let again = stage.receive(&good, NOW).reason.unwrap();
+    assert!(again.ends_with(page), "a copy has nothing opened: {again}");
+    assert_eq!(stage.fetches(), 1);
+
+    // The first message of a topic also brings the address of its certificate.
+    let texts = [(ADDRESS, text(CERTIFICATE)), (page, text("<xml/>"))];
+    let unpinned = sns("", &texts);
+    let body = json!({ "Type": "SubscriptionConfirmation", "Token": "1", "SubscribeURL": page, "SigningCertURL": ADDRESS });
+    let first = unpinned.signed("sns", "", &body.to_string(), NOW);
+    assert_eq!(unpinned.receive(&first, NOW).reason, None);
+    assert_eq!(unpinned.store.lock().unwrap().asked, [ADDRESS, page]);
+
+    stage.put(page, down());
+    let received = stage.receive(&good, NOW + PAUSE);
+    assert_eq!(received.reply.status.as_u16(), 200);
+    let reason = received.reason.unwrap();
+    assert!(reason.ends_with(page), "somebody has to: {reason}");
+    assert!(stage.queue.is_empty());
 }
 
 #[test]

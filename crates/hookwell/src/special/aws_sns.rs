@@ -89,10 +89,11 @@ fn text<'a>(body: &Json<'a>, name: &str) -> Result<Option<Cow<'a, str>>, Refusal
     body.text(&pointer).map_err(|_| Refusal::MalformedBody)
 }
 
-/// Whether an address is one of SNS itself, in any region.
+/// Whether opening an address confirms a subscription at SNS itself, in any region, and does nothing else
+/// (<https://docs.aws.amazon.com/sns/latest/dg/http-subscription-confirmation-json.html>).
 #[must_use]
-pub fn is_service_url(url: &str) -> bool {
-    path_at(url, is_host).is_some()
+pub fn is_confirmation_url(url: &str) -> bool {
+    path_at(url, is_host).is_some_and(|path| path.starts_with("?Action=ConfirmSubscription&"))
 }
 
 /// Whether an address is where SNS keeps its certificates. Anything else on its host is no place for one: its API
@@ -198,6 +199,23 @@ mod tests {
             "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-%2f.pem",
         ] {
             assert!(!is_certificate_url(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_a_confirmation_at_the_service_itself_is_opened() {
+        let good = "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn=arn:aws:sns:eu-west-1:1:t&Token=2";
+        assert!(is_confirmation_url(good));
+        for bad in [
+            good.replace("https:", "http:"),
+            good.replace("amazonaws.com/", "amazonaws.com.evil.example/"),
+            good.replace("amazonaws.com/", "amazonaws.com@evil.example/"),
+            good.replace("sns.", "sqs."),
+            good.replace("/?Action", "/other?Action"),
+            good.replace("ConfirmSubscription&", "Unsubscribe&"),
+            good.replace("ConfirmSubscription&", "ConfirmSubscriptionX&"),
+        ] {
+            assert!(!is_confirmation_url(&bad), "{bad}");
         }
     }
 }
