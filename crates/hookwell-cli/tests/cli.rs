@@ -88,33 +88,31 @@ fn dev_says_where_everything_is_and_ends_cleanly() {
     assert!(dev.interrupt());
 }
 
-/// A source of every preset, with what none can do without.
-fn all_presets() -> String {
-    let mut text = String::new();
-    for preset in config::presets() {
-        let name = preset.replace('-', "_").to_uppercase();
-        text += &format!(
-            "[sources.{preset}]\npreset = {preset:?}\nsecrets = [\"env:ALL_{name}\"]\n\
-             public_url = \"https://hooks.example.com/webhooks/{preset}\"\n"
-        );
-        if ["aws-sns", "paypal", "plaid"].contains(&preset.as_str()) {
-            text += &format!("pinned = [\"env:ALL_PIN_{name}\"]\n");
-        }
-        text += match preset.as_str() {
-            "stonal" | "plain" => "allow_ips = [\"127.0.0.1\"]\n",
-            "aws-sns" => "topics = [\"arn:aws:sns:us-east-1:111122223333:orders\"]\n",
-            // Its 5 seconds may be over before the last of the others is signed.
-            "paddle" => "verify.timestamp = { past = 300, future = 300 }\n",
-            _ => "",
-        };
-    }
-    text
+/// A source of a preset, with what it cannot do without.
+fn source_of(preset: &str) -> String {
+    let name = preset.replace('-', "_").to_uppercase();
+    let pinned = match preset {
+        "aws-sns" | "paypal" | "plaid" => format!("pinned = [\"env:ALL_PIN_{name}\"]\n"),
+        _ => String::new(),
+    };
+    let more = match preset {
+        "stonal" | "plain" => "allow_ips = [\"127.0.0.1\"]\n",
+        "aws-sns" => "topics = [\"arn:aws:sns:us-east-1:111122223333:orders\"]\n",
+        // Its 5 seconds may be over before the last of the others is signed.
+        "paddle" => "verify.timestamp = { past = 300, future = 300 }\n",
+        _ => "",
+    };
+    format!(
+        "[sources.{preset}]\npreset = {preset:?}\nsecrets = [\"env:ALL_{name}\"]\n\
+         public_url = \"https://hooks.example.com/webhooks/{preset}\"\n{pinned}{more}"
+    )
 }
 
 #[test]
 fn every_preset_can_be_checked_signed_verified_and_sent() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), all_presets()).unwrap();
+    let all: String = config::presets().iter().map(|it| source_of(it)).collect();
+    std::fs::write(file.path(), all).unwrap();
     let sources = format!("--sources={}", file.path().display());
     let checked = hookwell(&["check", &sources]);
     assert!(checked.status.success(), "{checked:?}");

@@ -91,7 +91,7 @@ fn unverified(name: &str) -> String {
             .filter(|(_, why)| why.contains("unverified"));
         let mut steps = section.split('.');
         if let (Some((code, _)), true) = (marked, steps.next() == Some(name)) {
-            let key = match steps.last() {
+            let key = match steps.next_back() {
                 Some("operations") => "operations",
                 _ => code.split_once('=').unwrap().0.trim(),
             };
