@@ -108,7 +108,10 @@ pub async fn receive<L: Ledger, Q: Queue>(
     };
     let (source, verified) = match admitted {
         Ok(admitted) => admitted,
-        Err(ended) => return opened(sources, delivery, *ended, now).await,
+        Err(mut ended) => {
+            open(sources, delivery, &mut ended, now).await;
+            return *ended;
+        }
     };
     let events = match read(source, &verified, now) {
         Ok(events) => events,
@@ -127,20 +130,14 @@ pub async fn receive<L: Ledger, Q: Queue>(
     }
 }
 
-/// The end of a delivery, with the address opened that its sender waits for: in the time of the send, which a handshake
-/// has none of. Where that fails, the reason stays and asks an operator.
-async fn opened(
-    sources: &Sources,
-    delivery: &Delivery,
-    mut ended: Received,
-    now: Millis,
-) -> Received {
+/// Opens the address that the sender waits for: in the time of the send, which a handshake has none of. Where that
+/// fails, the reason stays and asks an operator.
+async fn open(sources: &Sources, delivery: &Delivery, ended: &mut Received, now: Millis) {
     if let (Some(name), Some(url)) = (&delivery.source, &ended.open)
         && sources.open(name, url, now).await
     {
         ended.reason = None;
     }
-    ended
 }
 
 /// The checks before anything is trusted, cheapest first. Nothing here touches a network.
