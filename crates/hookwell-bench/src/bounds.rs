@@ -52,6 +52,12 @@ const LIMITS: [(Function, &str, &str, Against, f64); 17] = [
 /// How much our verification of 1 KiB may cost, of `hmac` and `sha2` alone.
 const VERIFICATION: f64 = 1.3;
 
+/// By how much a bound is missed when a change is to blame and not the machine. On a shared one, ratios of computing moved by
+/// half between runs of the same binary, those of waiting hardly. A cold start that waits for random numbers, or a call
+/// too many, is far beyond either.
+const BROKEN: f64 = 2.0;
+const BROKEN_WAITING: f64 = 1.25;
+
 /// One bound and what was measured.
 #[derive(Debug, Serialize)]
 pub(crate) struct Bound {
@@ -67,6 +73,13 @@ impl Bound {
     /// Whether it holds.
     pub(crate) fn holds(&self) -> bool {
         self.value <= self.at_most
+    }
+
+    /// Whether it is missed by more than the machine explains.
+    pub(crate) fn is_broken(&self) -> bool {
+        let is_waiting = self.what.contains("p50_4ms");
+        let missed = if is_waiting { BROKEN_WAITING } else { BROKEN };
+        self.value > self.at_most * missed
     }
 }
 

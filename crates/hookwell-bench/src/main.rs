@@ -46,7 +46,7 @@ struct Arguments {
     /// Print one JSON object in place of tables.
     #[arg(long)]
     json: bool,
-    /// Exit with 1 when a bound does not hold.
+    /// Exit with 1 when a bound is missed by more than a busy machine explains.
     #[arg(long)]
     check: bool,
     /// A folder for the charts, as SVG.
@@ -56,7 +56,7 @@ struct Arguments {
     /// setting is worth.
     #[arg(long, value_name = "DIR")]
     beside: Option<PathBuf>,
-    /// A folder with the binaries, in place of a build of them.
+    /// A folder with ingest and process, in place of a build of them.
     #[arg(long, value_name = "DIR")]
     binaries: Option<PathBuf>,
 }
@@ -73,13 +73,14 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<bool> {
-    let builds: [&[&str]; 2] = [
-        &["-p", "ingest", "-p", "process"],
-        &["-p", "hookwell-bench", "--bins"],
-    ];
-    let names = ["ingest", "process", "floor-hello", "floor-no-sdk"];
     eprintln!("building the functions and the floors");
-    let binaries = binaries::folder(arguments.binaries.as_deref(), &builds, &names)?;
+    let floors = ["-p", "hookwell-bench", "--bins"];
+    let floors = binaries::folder(None, &[&floors], &["floor-hello", "floor-no-sdk"])?;
+    let build = |given: Option<&Path>| {
+        let packages = ["-p", "ingest", "-p", "process"];
+        binaries::folder(given, &[&packages], &["ingest", "process"])
+    };
+    let functions = build(arguments.binaries.as_deref())?;
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/bench");
     std::fs::create_dir_all(&target)?;
     let target = target.canonicalize()?;
@@ -94,7 +95,8 @@ fn run(arguments: &Arguments) -> Result<bool> {
         folder,
     };
     let targets = target::all(&Places {
-        binaries: &binaries,
+        floors: &floors,
+        functions: &functions,
         beside: arguments.beside.as_deref(),
         peers: &target,
         folder: &setting.folder,
@@ -119,7 +121,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
             std::fs::write(folder.join(name), svg).context(name)?;
         }
     }
-    let all_hold = bounds.iter().all(bounds::Bound::holds);
+    let is_slower = bounds.iter().any(bounds::Bound::is_broken);
     if arguments.json {
         let object = json!({
             "targets": rows, "bounds": bounds, "growth": growth, "money": money,
@@ -137,5 +139,5 @@ fn run(arguments: &Arguments) -> Result<bool> {
             bounds::table(&bounds)
         );
     }
-    Ok(all_hold || !arguments.check)
+    Ok(!(is_slower && arguments.check))
 }

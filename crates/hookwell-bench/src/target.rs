@@ -123,8 +123,10 @@ impl Setting {
 /// Where the programs are.
 #[derive(Debug)]
 pub(crate) struct Places<'a> {
-    /// The release binaries.
-    pub(crate) binaries: &'a Path,
+    /// The floors.
+    pub(crate) floors: &'a Path,
+    /// The functions as they are released.
+    pub(crate) functions: &'a Path,
     /// Another build of the functions.
     pub(crate) beside: Option<&'a Path>,
     /// What `peers/install` made.
@@ -142,9 +144,15 @@ pub(crate) const BESIDE: &str = "hookwell, the other build";
 pub(crate) const GO: &str = "Go 1.19, SDK of 2022";
 
 impl Places<'_> {
-    /// A binary of ours.
-    fn rust(&self, name: &'static str, function: Function, file: &str) -> Target {
-        let binary = self.binaries.join(file);
+    /// A floor.
+    fn floor(&self, name: &'static str, file: &str) -> Target {
+        let binary = self.floors.join(file);
+        Target::new(name, Function::Ingest, vec![binary.clone()], vec![binary])
+    }
+
+    /// A function of ours.
+    fn ours(&self, name: &'static str, function: Function) -> Target {
+        let binary = self.functions.join(function.name());
         Target::new(name, function, vec![binary.clone()], vec![binary])
     }
 
@@ -190,14 +198,14 @@ pub(crate) fn all(places: &Places<'_>) -> Result<Vec<Target>> {
     let targets = [
         Some(Target {
             calls: Calls::new(),
-            ..places.rust(HELLO, ingest, "floor-hello")
+            ..places.floor(HELLO, "floor-hello")
         }),
-        Some(places.rust(NO_SDK, ingest, "floor-no-sdk")),
-        Some(places.rust(OURS, ingest, "ingest")),
+        Some(places.floor(NO_SDK, "floor-no-sdk")),
+        Some(places.ours(OURS, ingest)),
         beside(ingest),
         Some(Target {
             sources: Some(with_put),
-            ..places.rust(WITH_PUT, ingest, "ingest")
+            ..places.ours(WITH_PUT, ingest)
         }),
         Some(Target::new(GO, ingest, vec![go.clone()], vec![go])),
         Some(places.node("Node", ingest, "ingest")),
@@ -215,7 +223,7 @@ pub(crate) fn all(places: &Places<'_>) -> Result<Vec<Target>> {
             .concat(),
             ..powertools
         }),
-        Some(places.rust(OURS, process, "process")),
+        Some(places.ours(OURS, process)),
         beside(process),
         Some(places.node("Node, concurrent", process, "process_concurrent")),
         Some(places.node("Node, one by one", process, "process_sequential")),
