@@ -191,27 +191,26 @@ impl Queue for SqsQueue {
     ) -> Option<Result<(), QueueError>> {
         let started = Instant::now();
         let (open, opened) = watch::channel(false);
-        let ready = held(opened, async {
+        let ready = Box::pin(held(opened, async {
             // What is waited for leaves first.
             yield_now().await;
             self.send(event).await
-        });
-        match select(pin!(needed), pin!(ready)).await {
-            Either::Left((false, _)) => None,
+        }));
+        match select(pin!(needed), ready).await {
+            Either::Left((false, _)) => return None,
             Either::Left((true, ready)) if started.elapsed() < READY_FOR => {
                 open.send_replace(true);
-                Some(ready.await)
+                return Some(ready.await);
             }
-            Either::Left((true, _)) => Some(self.send(event).await),
+            Either::Left((true, _)) => {}
             // It was not sent: making it took longer than it may, or failed.
             Either::Right((_, needed)) => {
-                if needed.await {
-                    Some(self.send(event).await)
-                } else {
-                    None
+                if !needed.await {
+                    return None;
                 }
             }
         }
+        Some(self.send(event).await)
     }
 
     async fn send_all(&self, events: &[&Event]) -> Result<(), QueueError> {

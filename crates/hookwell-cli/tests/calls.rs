@@ -31,6 +31,9 @@ type Calls = Arc<Mutex<Vec<String>>>;
 /// How the services answer what they do not simply take: after how long, with which status, and what.
 type Answer = (Duration, u16, &'static str);
 
+/// How they answer an operation, and the how many of it this is.
+type How = fn(&str, usize) -> Answer;
+
 /// What both services say where nothing else is asked for.
 const TAKEN: Answer = (Duration::ZERO, 200, r#"{"MessageId":"1"}"#);
 
@@ -39,8 +42,7 @@ impl Services {
         Self::answering(|_, _| TAKEN).await
     }
 
-    /// Services that answer an operation, and the how many of it this is, in their own way.
-    async fn answering(how: fn(&str, usize) -> Answer) -> Self {
+    async fn answering(how: How) -> Self {
         let calls = Calls::default();
         let noting = calls.clone();
         let answer = move |request: Request| {
@@ -123,7 +125,7 @@ const FINISHED: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#Conditiona
 async fn a_message_that_was_made_ready_leaves_after_the_table_has_answered_and_only_when_it_is_needed()
  {
     const ONCE: [&str; 2] = ["PutItem", "SendMessage"];
-    let cases: [(&str, fn(&str, usize) -> Answer, &str, &[&str]); 5] = [
+    let cases: [(&str, How, &str, &[&str]); 5] = [
         (
             "soon",
             |_, _| (Duration::from_millis(30), 200, TAKEN.2),

@@ -4,6 +4,7 @@
 //! Answering 200 because the record *exists* loses events: a crash or an error between the put and the send leaves a
 //! record of something that was never queued.
 
+use std::pin::pin;
 use std::time::Instant;
 
 use futures_util::future::{join, join_all};
@@ -338,12 +339,14 @@ async fn remember_and_send<L: Ledger, Q: Queue>(
     let (known, to_send, sent) = match (sending, all.as_slice()) {
         (Sending::AfterPut, [one]) => {
             let (mut known, mut since) = (Known::default(), None);
-            let needed = async {
-                known = put.await;
-                since = Some(Instant::now());
-                known.unfinished == [true]
+            let sent = {
+                let needed = pin!(async {
+                    known = put.await;
+                    since = Some(Instant::now());
+                    known.unfinished == [true]
+                });
+                queue.send_when(one, needed).await
             };
-            let sent = queue.send_when(one, needed).await;
             match sent {
                 Some(sent) => {
                     steps.send = since.map(|since| since.elapsed());
