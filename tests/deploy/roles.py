@@ -14,12 +14,15 @@ class Role:
         self._roles = stack.client("iam")
         self._name = stack.physical(logical)
         [self._policy_name] = self._roles.list_role_policies(RoleName=self._name)["PolicyNames"]
+
+    def policy(self):
+        """What it may do now."""
         found = self._roles.get_role_policy(RoleName=self._name, PolicyName=self._policy_name)
-        self.policy = found["PolicyDocument"]
+        return found["PolicyDocument"]
 
     def actions(self):
-        """Each action of each statement: statement id, action, resource."""
-        for statement in self.policy["Statement"]:
+        """Each action of each statement, as they are now: statement id, action, resource."""
+        for statement in self.policy()["Statement"]:
             expect(statement["Effect"], "Allow", statement["Sid"])
             for action in as_list(statement["Action"]):
                 yield statement["Sid"], action, statement["Resource"]
@@ -27,11 +30,12 @@ class Role:
     @contextlib.contextmanager
     def without(self, sid, action):
         """Takes one action of one statement away for a while."""
-        self._write(reduced(self.policy, sid, action))
+        whole = self.policy()
+        self._write(reduced(whole, sid, action))
         try:
             yield
         finally:
-            self._write(self.policy)
+            self._write(whole)
 
     def _write(self, policy):
         document = json.dumps(policy)
