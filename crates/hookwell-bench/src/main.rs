@@ -40,7 +40,7 @@ use crate::target::{Function, Places, Setting};
 #[derive(Debug, Clone, Parser)]
 #[command(name = "hookwell-bench", version, max_term_width = 100)]
 struct Arguments {
-    /// Two minutes in place of twelve: fewer rounds, and nothing about how cost grows.
+    /// Minutes in place of a quarter of an hour: fewer rounds, and nothing about how cost grows.
     #[arg(long)]
     quick: bool,
     /// Print one JSON object in place of tables.
@@ -76,11 +76,9 @@ fn run(arguments: &Arguments) -> Result<bool> {
     eprintln!("building the functions and the floors");
     let floors = ["-p", "hookwell-bench", "--bins"];
     let floors = binaries::folder(None, &[&floors], &["floor-hello", "floor-no-sdk"])?;
-    let build = |given: Option<&Path>| {
-        let packages = ["-p", "ingest", "-p", "process"];
-        binaries::folder(given, &[&packages], &["ingest", "process"])
-    };
-    let functions = build(arguments.binaries.as_deref())?;
+    let packages = ["-p", "ingest", "-p", "process"];
+    let given = arguments.binaries.as_deref();
+    let functions = binaries::folder(given, &[&packages], &["ingest", "process"])?;
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/bench");
     std::fs::create_dir_all(&target)?;
     let target = target.canonicalize()?;

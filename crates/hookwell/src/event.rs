@@ -213,8 +213,7 @@ impl Event {
     pub fn to_message(&self) -> String {
         // A map with text keys and no float always serialises.
         let message = serde_json::to_string(self).unwrap_or_default();
-        // Both begin with this byte, and bytes are looked at many times faster than characters.
-        if message.as_bytes().contains(&0xEF) {
+        if may_hold_refused(&message) {
             return message
                 .replace('\u{FFFE}', "\\uFFFE")
                 .replace('\u{FFFF}', "\\uFFFF");
@@ -245,6 +244,12 @@ impl fmt::Debug for Event {
 
 /// Characters that JSON allows in a string, and SQS nowhere in a message (`SendMessage`).
 pub const REFUSED: [char; 2] = ['\u{FFFE}', '\u{FFFF}'];
+
+/// Whether it is worth looking for [`REFUSED`]: both begin with this byte, and bytes are looked at many times faster than
+/// characters.
+fn may_hold_refused(text: &str) -> bool {
+    text.as_bytes().contains(&0xEF)
+}
 
 /// A message that is not one of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -294,7 +299,7 @@ fn is_cheap_text(text: &str) -> bool {
         control if control < b' ' => 5,
         _ => 0_usize,
     });
-    let refused = if text.as_bytes().contains(&0xEF) {
+    let refused = if may_hold_refused(text) {
         text.matches(REFUSED).count().saturating_mul(3)
     } else {
         0

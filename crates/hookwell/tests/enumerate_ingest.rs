@@ -302,7 +302,7 @@ fn no_path_of_ingest_loses_or_doubles_an_acknowledged_event() {
 }
 
 #[test]
-#[ignore = "takes minutes: run in release"]
+#[ignore = "a million paths, minutes without --release: docs/proof.md has the command"]
 fn no_path_of_ingest_with_five_faults_in_five_tries_loses_or_doubles() {
     for design in [Design::Ours, Design::OursWithPut] {
         let found = enumerate(design, true, 5, 5);
