@@ -1,7 +1,6 @@
 //! The queue on SQS, standard, with a dead-letter queue that its redrive policy names.
 
 use std::pin::pin;
-use std::time::Instant;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{
@@ -11,13 +10,13 @@ use aws_sdk_sqs::types::{
 use futures_util::future::{Either, join_all, select};
 use hookwell::event::{Event, REFUSED};
 use hookwell::queue::{Queue, QueueError};
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::OnceCell;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use crate::bucket::{Bucket, pointed_at, pointer};
 use crate::connection::{Limits, reason};
-use crate::gate::{READY_FOR, held};
+use crate::gate::Gate;
 
 /// The message attribute of a dead letter that says why it was rejected.
 pub(crate) const REASON: &str = "reason";
@@ -189,24 +188,25 @@ impl Queue for SqsQueue {
         event: &Event,
         needed: impl Future<Output = bool> + Send,
     ) -> Option<Result<(), QueueError>> {
-        let started = Instant::now();
-        let (open, opened) = watch::channel(false);
-        let ready = Box::pin(held(opened, async {
+        let gate = Gate::new();
+        let ready = Box::pin(gate.held(async {
             // What is waited for leaves first.
             yield_now().await;
             self.send(event).await
         }));
+        // The put of one event is all that decides here, and one that was taken is of an event that must be sent.
+        let needed = gate.opened_by(needed);
         match select(pin!(needed), ready).await {
             Either::Left((false, _)) => return None,
-            Either::Left((true, ready)) if started.elapsed() < READY_FOR => {
-                open.send_replace(true);
-                return Some(ready.await);
-            }
+            Either::Left((true, ready)) if gate.open() => return Some(ready.await),
             Either::Left((true, _)) => {}
-            // It was not sent: making it took longer than it may, or failed.
-            Either::Right((_, needed)) => {
+            Either::Right((sent, needed)) => {
                 if !needed.await {
                     return None;
+                }
+                // Before it was open nothing was sent: making it took longer than it may, or failed.
+                if gate.is_open() {
+                    return Some(sent);
                 }
             }
         }

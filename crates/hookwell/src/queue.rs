@@ -10,8 +10,8 @@ pub trait Queue: Send + Sync {
     /// When that is not known; it may be queued all the same.
     fn send(&self, event: &Event) -> impl Future<Output = Result<(), QueueError>> + Send;
 
-    /// Queues an event once it is known to be needed; `None` when it is not. What can be done before MAY be done before,
-    /// but nothing MUST leave.
+    /// Queues an event once it is known to be needed, which its put into the ledger decides; `None` when it is not. What
+    /// can be done before MAY be done before, but nothing MUST leave until the put was answered.
     ///
     /// # Errors
     /// As [`Queue::send`].
