@@ -109,25 +109,27 @@ pub(crate) fn number(value: i64) -> AttributeValue {
 impl Ledger for EventsTable {
     async fn remember(&self, event: &Event, now: Millis) -> Result<Remembered, LedgerError> {
         let body_hash = event.body.hash();
+        let document_id = event.document_id.as_deref().unwrap_or_default();
+        let item = [
+            ("pk", text(event.key.as_str())),
+            ("status", text(Status::Pending.name())),
+            ("source", text(&event.source)),
+            ("event_id", text(&event.id)),
+            ("type", text(&event.kind)),
+            ("operation", text(event.operation.name())),
+            ("version", text(event.version().as_str())),
+            ("document_type", text(&event.document_type)),
+            ("document_id", text(document_id)),
+            ("body_hash", text(&body_hash)),
+            ("received_at", number(event.received_at)),
+            (TTL_ATTRIBUTE, number(event.expires_at)),
+        ];
+        let item = item.map(|(name, value)| (name.to_owned(), value)).into();
         let put = self
             .client
             .put_item()
             .table_name(&self.table)
-            .item("pk", text(event.key.as_str()))
-            .item("status", text(Status::Pending.name()))
-            .item("source", text(&event.source))
-            .item("event_id", text(&event.id))
-            .item("type", text(&event.kind))
-            .item("operation", text(event.operation.name()))
-            .item("version", text(event.version().as_str()))
-            .item("document_type", text(&event.document_type))
-            .item(
-                "document_id",
-                text(event.document_id.as_deref().unwrap_or_default()),
-            )
-            .item("body_hash", text(&body_hash))
-            .item("received_at", number(event.received_at))
-            .item(TTL_ATTRIBUTE, number(event.expires_at))
+            .set_item(Some(item))
             // An expired record counts as absent: DynamoDB may delete it days late.
             .condition_expression(format!(
                 "attribute_not_exists(pk) OR {TTL_ATTRIBUTE} < :now"
