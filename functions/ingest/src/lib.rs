@@ -2,12 +2,14 @@
 
 mod log;
 mod request;
+mod runtime;
 
 use std::collections::BTreeMap;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::{OptionFuture, join};
 use hookwell::config;
+use hookwell::delivery::Delivery;
 use hookwell::ingest::{Received, Sources, receive};
 use hookwell::ledger::Ledger;
 use hookwell::queue::Queue;
@@ -126,6 +128,12 @@ impl<L: Ledger, Q: Queue> Ingest<L, Q> {
         xray: Option<&str>,
         now: Millis,
     ) -> Received {
+        let end = self.end(event, request_id, xray, now).await;
+        end.log();
+        end.received
+    }
+
+    async fn end(&self, event: &str, request_id: &str, xray: Option<&str>, now: Millis) -> End {
         let started = Instant::now();
         let delivery = request::delivery(event, request_id, xray);
         let received = match &delivery {
@@ -140,8 +148,26 @@ impl<L: Ledger, Q: Queue> Ingest<L, Q> {
             }
             Err(why) => Received::refused(Receipt::BadRequest, Some(why.to_string())),
         };
-        log::delivery(delivery.ok().as_ref(), &received, started.elapsed());
-        received
+        End {
+            delivery: delivery.ok(),
+            received,
+            took: started.elapsed(),
+        }
+    }
+}
+
+/// What came of one trigger event.
+#[derive(Debug)]
+struct End {
+    /// `None` when it was not a request.
+    delivery: Option<Delivery>,
+    received: Received,
+    took: Duration,
+}
+
+impl End {
+    fn log(&self) {
+        log::delivery(self.delivery.as_ref(), &self.received, self.took);
     }
 }
 

@@ -66,31 +66,71 @@ fn the_answer_has_the_form_that_every_trigger_takes() {
     assert_eq!(answer, expected);
 }
 
+/// The sample of a function URL, changed.
+fn with(change: impl Fn(&mut Value)) -> Value {
+    let mut event: Value = serde_json::from_str(&payload("function-url-valid")).unwrap();
+    change(&mut event);
+    event
+}
+
+/// The same request as a REST API hands it over.
+fn from_rest_api(event: &Value) -> Value {
+    let parameters =
+        json!({ "stage": "prod", "httpMethod": "POST", "identity": { "sourceIp": "192.0.2.1" } });
+    json!({
+        "httpMethod": "POST", "path": event["rawPath"], "headers": event["headers"], "multiValueHeaders": {},
+        "body": event["body"], "isBase64Encoded": event["isBase64Encoded"], "requestContext": parameters,
+    })
+}
+
+/// The same request as a load balancer hands it over.
+fn from_load_balancer(event: &Value) -> Value {
+    json!({
+        "httpMethod": "POST", "path": event["rawPath"], "headers": event["headers"],
+        "body": event["body"], "isBase64Encoded": event["isBase64Encoded"],
+        "requestContext": { "elb": { "targetGroupArn": "arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/a/b" } },
+    })
+}
+
+#[test]
+fn every_trigger_hands_over_the_same_request() {
+    let valid = with(|_| ());
+    for event in [from_rest_api(&valid), from_load_balancer(&valid), valid] {
+        assert_eq!(respond(&event.to_string()).status_code, 200, "{event}");
+    }
+}
+
 #[test]
 fn a_request_that_no_trigger_can_mean_gets_400_and_the_function_lives() {
-    let with = |change: &dyn Fn(&mut Value)| {
-        let mut event: Value = serde_json::from_str(&payload("function-url-valid")).unwrap();
-        change(&mut event);
-        event.to_string()
-    };
-    let broken = [
-        with(&|event| event["headers"]["host"] = json!("a b")),
-        with(&|event| event["headers"]["host"] = json!("[::1")),
-        with(&|event| {
-            event["headers"]["host"] = json!("example.com");
-            event["headers"]["x-forwarded-proto"] = json!("a b");
-        }),
-        with(&|event| event["headers"]["bad name"] = json!("x")),
-        with(&|event| event["rawQueryString"] = json!("a b\u{7f}")),
-        with(&|event| {
-            event["body"] = json!("not base64!");
-            event["isBase64Encoded"] = json!(true);
-        }),
+    let not_base64 = with(|event| {
+        event["body"] = json!("not base64!");
+        event["isBase64Encoded"] = json!(true);
+    });
+    let hosts = ["a b", "[::1"].map(|host| with(|event| event["headers"]["host"] = json!(host)));
+    let protocol = with(|event| {
+        event["headers"]["host"] = json!("example.com");
+        event["headers"]["x-forwarded-proto"] = json!("a b");
+    });
+    let urls = [hosts[0].clone(), hosts[1].clone(), protocol];
+    let others = urls.iter().chain([&not_base64]);
+    let mut broken: Vec<String> = others
+        .flat_map(|event| [from_rest_api(event), from_load_balancer(event)])
+        .map(|event| event.to_string())
+        .collect();
+    broken.extend([
+        not_base64.to_string(),
+        with(|event| event["headers"]["bad name"] = json!("x")).to_string(),
+        with(|event| event["headers"]["x"] = json!("a\nb")).to_string(),
+        with(|event| event["requestContext"]["http"]["method"] = json!("a b")).to_string(),
         "{}".to_owned(),
         "[1]".to_owned(),
         "no JSON".to_owned(),
-    ];
+    ]);
     for event in broken {
         assert_eq!(respond(&event).status_code, 400, "{event}");
+    }
+    // No URL is made of what a function URL hands over: the signature decides, and nothing else is asked.
+    for event in urls {
+        assert_eq!(respond(&event.to_string()).status_code, 200, "{event}");
     }
 }

@@ -16,7 +16,7 @@ use hookwell::queue::Queue;
 use hookwell::time::Millis;
 use hookwell_aws::settings::{Environment, NotSet, required};
 use hookwell_aws::{Bucket, Connection, DocumentsTable, EventsTable, Limits, SqsQueue};
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
 
 /// What is still running this long before the deadline is abandoned, so that the rest of the batch is reported.
 /// Lambda itself would report nothing.
@@ -85,7 +85,7 @@ impl<H: Handler> Process<EventsTable, SqsQueue, H> {
             let response = self.respond(payload, &context.request_id, deadline).await;
             response.map_err(Error::from)
         };
-        lambda_runtime::run(service_fn(respond)).await
+        Runtime::new(service_fn(respond)).run().await
     }
 }
 
