@@ -22,6 +22,7 @@ use tokio::time::timeout;
 
 use crate::gate::Gated;
 use crate::settings::{Environment, NotSet, required};
+use crate::user_agent::UserAgent;
 
 /// Who computes for TLS.
 #[cfg(feature = "fips")]
@@ -131,7 +132,8 @@ macro_rules! client {
             .timeout_config($limits.timeouts())
             // Every try has a limit of its own.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .retry_config($limits.retries());
+            .retry_config($limits.retries())
+            .interceptor(UserAgent);
         config.set_endpoint_url($connection.endpoints.$endpoint.clone());
         $sdk::Client::from_conf(config.build())
     }};

@@ -17,6 +17,7 @@ pub mod settings;
 mod signed;
 pub mod stores;
 pub mod telemetry;
+mod user_agent;
 
 pub use bucket::Bucket;
 pub use connection::{Connection, Limits};

@@ -3,14 +3,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
+use futures_util::stream::once;
 use ingest::Ingest;
 use process::Process;
 use process::handler::YourHandler;
@@ -37,6 +40,32 @@ type How = fn(&str, usize) -> Answer;
 /// What both services say where nothing else is asked for.
 const TAKEN: Answer = (Duration::ZERO, 200, r#"{"MessageId":"1"}"#);
 
+/// Who calls, in each call.
+const OUR_NAME: &[&str] = &[concat!("hookwell/", env!("CARGO_PKG_VERSION"))];
+
+/// What a call says of its caller: the SDK would have up to four headers for that.
+fn about_us(headers: &HeaderMap) -> Vec<&str> {
+    let names = [
+        "user-agent",
+        "x-amz-user-agent",
+        "amz-sdk-invocation-id",
+        "amz-sdk-request",
+    ];
+    let given = names.into_iter().filter_map(|name| headers.get(name));
+    given.map(|value| value.to_str().unwrap()).collect()
+}
+
+/// A body that ends when the message has come.
+const UNTIL_SENT: &str = "until sent";
+
+async fn until_sent(calls: Calls) -> Result<&'static str, Infallible> {
+    while !calls.lock().unwrap().iter().any(|it| it == "SendMessage") {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    Ok("{}")
+}
+
 impl Services {
     async fn start() -> Self {
         Self::answering(|_, _| TAKEN).await
@@ -48,6 +77,7 @@ impl Services {
         let answer = move |request: Request| {
             let target = request.headers()["x-amz-target"].to_str().unwrap();
             let operation = target.rsplit('.').next().unwrap().to_owned();
+            assert_eq!(about_us(request.headers()), OUR_NAME);
             let noting = noting.clone();
             async move {
                 let before = noting.lock().unwrap().clone();
@@ -58,6 +88,10 @@ impl Services {
                 }
                 noting.lock().unwrap().push(operation);
                 let json = [("content-type", "application/x-amz-json-1.0")];
+                let body = match body {
+                    UNTIL_SENT => Body::from_stream(once(until_sent(noting))),
+                    _ => Body::from(body),
+                };
                 (StatusCode::from_u16(status).unwrap(), json, body).into_response()
             }
         };
@@ -125,7 +159,16 @@ const FINISHED: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#Conditiona
 async fn a_message_that_was_made_ready_leaves_after_the_table_has_answered_and_only_when_it_is_needed()
  {
     const ONCE: [&str; 2] = ["PutItem", "SendMessage"];
-    let cases: [(&str, How, &str, &[&str]); 5] = [
+    let cases: [(&str, How, &str, &[&str]); 6] = [
+        (
+            "taken, and the rest of the answer is late",
+            |operation, _| match operation {
+                "PutItem" => (Duration::ZERO, 200, UNTIL_SENT),
+                _ => TAKEN,
+            },
+            "received",
+            &ONCE,
+        ),
         (
             "soon",
             |_, _| (Duration::from_millis(30), 200, TAKEN.2),
