@@ -8,7 +8,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::json::{Json, Pointer};
+use crate::json::{Json, Pointer, count};
 use crate::time::Millis;
 use crate::trace::Trace;
 
@@ -293,18 +293,16 @@ impl TryFrom<WireBody> for Body {
 
 /// Whether the escapes of a JSON string add less than base64 would, a third.
 fn is_cheap_text(text: &str) -> bool {
-    let escapes = text.bytes().map(|byte| match byte {
-        b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 1,
-        // As \u00XX: six bytes for one.
-        control if control < b' ' => 5,
-        _ => 0_usize,
-    });
+    let is_short = |byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\r' | b'\t');
+    let backslashes = count(text, is_short);
+    // As \u00XX: six bytes for one.
+    let codes = count(text, |byte| byte < b' ' && !is_short(byte)).saturating_mul(5);
     let refused = if may_hold_refused(text) {
         text.matches(REFUSED).count().saturating_mul(3)
     } else {
         0
     };
-    escapes.fold(refused, usize::saturating_add) <= text.len() / 3
+    backslashes.saturating_add(codes).saturating_add(refused) <= text.len() / 3
 }
 
 impl Body {

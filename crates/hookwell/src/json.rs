@@ -40,7 +40,7 @@ impl<'a> Json<'a> {
     /// When the bytes are not JSON in UTF-8, or nest too deep.
     pub fn parse(body: &'a [u8]) -> Result<Self, JsonError> {
         let text = std::str::from_utf8(body).map_err(|_| JsonError::Syntax)?;
-        if depth(text) > MAX_DEPTH {
+        if is_too_deep(text) {
             return Err(JsonError::TooDeep);
         }
         let root: &RawValue = serde_json::from_str(text).map_err(|_| JsonError::Syntax)?;
@@ -222,8 +222,24 @@ fn item<'a>(array: &'a RawValue, index: &str) -> Option<&'a RawValue> {
         .flatten()
 }
 
-/// The deepest nesting of brackets outside strings. Counted by hand because skipping a value, unlike reading it,
-/// has no limit in `serde_json`.
+/// Whether it nests deeper than [`MAX_DEPTH`]. Skipping a value, unlike reading it, has no limit in `serde_json`.
+fn is_too_deep(text: &str) -> bool {
+    // Nothing nests deeper than it has opening brackets.
+    count(text, |byte| matches!(byte, b'{' | b'[')) > MAX_DEPTH && depth(text) > MAX_DEPTH
+}
+
+/// How many bytes of a text are such ones. In blocks that a byte can count, which the compiler turns into many bytes at
+/// once.
+pub(crate) fn count(text: &str, is_one: impl Fn(u8) -> bool) -> usize {
+    let ones = |block: &[u8]| {
+        let ones = block.iter().map(|byte| u8::from(is_one(*byte)));
+        usize::from(ones.fold(0, u8::wrapping_add))
+    };
+    let blocks = text.as_bytes().chunks(usize::from(u8::MAX));
+    blocks.map(ones).fold(0, usize::saturating_add)
+}
+
+/// The deepest nesting of brackets outside strings.
 fn depth(text: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0_usize);
     let (mut in_string, mut escaped) = (false, false);
@@ -252,6 +268,15 @@ mod tests {
         Ok(body
             .text(&Pointer::parse(pointer).unwrap())?
             .map(Cow::into_owned))
+    }
+
+    #[test]
+    fn bytes_are_counted_in_texts_of_any_length() {
+        for length in [0, 1, 254, 255, 256, 510, 511, 1000] {
+            let text = "{".repeat(length);
+            assert_eq!(count(&text, |byte| byte == b'{'), length);
+            assert_eq!(count(&text, |byte| byte == b'['), 0);
+        }
     }
 
     #[test]
