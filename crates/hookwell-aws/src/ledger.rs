@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
@@ -55,6 +56,36 @@ pub(crate) fn kept_key(pk: &str) -> String {
 }
 
 impl EventsTable {
+    /// The put of an event's record, unless there is one.
+    fn insert(&self, event: &Event, body_hash: &str, now: Millis) -> PutItemFluentBuilder {
+        let document_id = event.document_id.as_deref().unwrap_or_default();
+        let item = [
+            ("pk", text(event.key.as_str())),
+            ("status", text(Status::Pending.name())),
+            ("source", text(&event.source)),
+            ("event_id", text(&event.id)),
+            ("type", text(&event.kind)),
+            ("operation", text(event.operation.name())),
+            ("version", text(event.version().as_str())),
+            ("document_type", text(&event.document_type)),
+            ("document_id", text(document_id)),
+            ("body_hash", text(body_hash)),
+            ("received_at", number(event.received_at)),
+            (TTL_ATTRIBUTE, number(event.expires_at)),
+        ];
+        let item = item.map(|(name, value)| (name.to_owned(), value)).into();
+        self.client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            // An expired record counts as absent: DynamoDB may delete it days late.
+            .condition_expression(format!(
+                "attribute_not_exists(pk) OR {TTL_ATTRIBUTE} < :now"
+            ))
+            .expression_attribute_values(":now", number(now / 1000))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+    }
+
     /// An update of an event's record, which also writes what a person needs where ingest could not write it.
     fn upsert(&self, event: &Event, set: &str) -> UpdateItemFluentBuilder {
         let keep = [
@@ -109,36 +140,9 @@ pub(crate) fn number(value: i64) -> AttributeValue {
 impl Ledger for EventsTable {
     async fn remember(&self, event: &Event, now: Millis) -> Result<Remembered, LedgerError> {
         let body_hash = event.body.hash();
-        let document_id = event.document_id.as_deref().unwrap_or_default();
-        let item = [
-            ("pk", text(event.key.as_str())),
-            ("status", text(Status::Pending.name())),
-            ("source", text(&event.source)),
-            ("event_id", text(&event.id)),
-            ("type", text(&event.kind)),
-            ("operation", text(event.operation.name())),
-            ("version", text(event.version().as_str())),
-            ("document_type", text(&event.document_type)),
-            ("document_id", text(document_id)),
-            ("body_hash", text(&body_hash)),
-            ("received_at", number(event.received_at)),
-            (TTL_ATTRIBUTE, number(event.expires_at)),
-        ];
-        let item = item.map(|(name, value)| (name.to_owned(), value)).into();
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            // An expired record counts as absent: DynamoDB may delete it days late.
-            .condition_expression(format!(
-                "attribute_not_exists(pk) OR {TTL_ATTRIBUTE} < :now"
-            ))
-            .expression_attribute_values(":now", number(now / 1000))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        let Err(error) = put else {
+        // Apart from what waits for it, and in a box: every future that holds this one would be as large.
+        let put = Box::pin(self.insert(event, &body_hash, now).send());
+        let Err(error) = put.await else {
             return Ok(Remembered::New);
         };
         let why = reason(&error);
@@ -251,7 +255,7 @@ fn is_done(item: &Item) -> bool {
 
 /// Runs a conditional update; the item that is there when it was refused.
 async fn changed(update: UpdateItemFluentBuilder) -> Result<Option<Item>, LedgerError> {
-    let Err(error) = update.send().await else {
+    let Err(error) = Box::pin(update.send()).await else {
         return Ok(None);
     };
     let why = reason(&error);

@@ -16,6 +16,7 @@ pub mod queue;
 pub mod settings;
 mod signed;
 pub mod stores;
+pub mod task;
 pub mod telemetry;
 mod user_agent;
 

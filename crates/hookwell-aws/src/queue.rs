@@ -1,8 +1,11 @@
 //! The queue on SQS, standard, with a dead-letter queue that its redrive policy names.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::SdkError;
+use aws_sdk_sqs::operation::send_message::{SendMessageError, SendMessageOutput};
 use aws_sdk_sqs::types::{
     BatchResultErrorEntry, MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry,
     SendMessageBatchResultEntry,
@@ -11,12 +14,16 @@ use futures_util::future::{Either, join_all, select};
 use hookwell::event::{Event, REFUSED};
 use hookwell::queue::{Queue, QueueError};
 use tokio::sync::OnceCell;
-use tokio::task::yield_now;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::bucket::{Bucket, pointed_at, pointer};
 use crate::connection::{Limits, reason};
-use crate::gate::Gate;
+use crate::gate::{Gate, step_back};
+
+/// How long a message that is ready may wait for the put. Its limits count from when it was made, so after this it is made
+/// anew.
+const READY_FOR: Duration = Duration::from_millis(100);
 
 /// The message attribute of a dead letter that says why it was rejected.
 pub(crate) const REASON: &str = "reason";
@@ -100,6 +107,15 @@ impl SqsQueue {
         name.map(pointer).map_err(|why| QueueError(why.to_string()))
     }
 
+    /// Begins to send a message. SQS has it as soon as it says so with its status, which opens `taken`; the rest of the call
+    /// is for the connection, which could not be used again otherwise, and a sender need not wait for that.
+    #[inline] // or the function would hold a second copy of what all calls of the SDK run through
+    fn begin(&self, message: String, taken: &Gate) -> JoinHandle<Sent> {
+        let request = self.client.send_message().queue_url(&self.url);
+        let call = request.message_body(message).send();
+        tokio::spawn(Box::pin(taken.opened_by(call)))
+    }
+
     fn bucket(&self) -> Result<&Bucket, QueueError> {
         let none =
             || QueueError("HOOKWELL_BUCKET is not set, and a message is too large".to_owned());
@@ -143,6 +159,9 @@ impl SqsQueue {
     }
 }
 
+/// What came of a call.
+type Sent = Result<SendMessageOutput, SdkError<SendMessageError>>;
+
 /// The most entries of a batch (`SendMessageBatch`).
 const MAX_ENTRIES: usize = 10;
 
@@ -171,16 +190,16 @@ fn batches(messages: Vec<String>) -> Vec<Vec<String>> {
 
 impl Queue for SqsQueue {
     async fn send(&self, event: &Event) -> Result<(), QueueError> {
-        let request = self
-            .client
-            .send_message()
-            .queue_url(&self.url)
-            .message_body(self.message(event).await?);
-        request
-            .send()
-            .await
-            .map(drop)
-            .map_err(|error| QueueError(reason(&error)))
+        let message = self.message(event).await?;
+        let taken = Gate::new(Duration::MAX);
+        let sent = self.begin(message, &taken);
+        match select(pin!(taken.opened()), sent).await {
+            Either::Left(_) => Ok(()),
+            Either::Right((Ok(sent), _)) => {
+                sent.map(drop).map_err(|error| QueueError(reason(&error)))
+            }
+            Either::Right((Err(_), _)) => Err(QueueError("a panic".to_owned())),
+        }
     }
 
     async fn send_when(
@@ -188,10 +207,10 @@ impl Queue for SqsQueue {
         event: &Event,
         needed: impl Future<Output = bool> + Send,
     ) -> Option<Result<(), QueueError>> {
-        let gate = Gate::new();
+        let gate = Gate::new(READY_FOR);
         let ready = Box::pin(gate.held(async {
             // What is waited for leaves first.
-            yield_now().await;
+            step_back().await;
             self.send(event).await
         }));
         // The put of one event is all that decides here, and one that was taken is of an event that must be sent.

@@ -13,7 +13,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use futures_util::stream::once;
+use futures_util::stream::{once, pending};
 use ingest::Ingest;
 use process::Process;
 use process::handler::YourHandler;
@@ -58,6 +58,9 @@ fn about_us(headers: &HeaderMap) -> Vec<&str> {
 /// A body that ends when the message has come.
 const UNTIL_SENT: &str = "until sent";
 
+/// A body that never ends.
+const ENDLESS: &str = "endless";
+
 async fn until_sent(calls: Calls) -> Result<&'static str, Infallible> {
     while !calls.lock().unwrap().iter().any(|it| it == "SendMessage") {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -90,6 +93,7 @@ impl Services {
                 let json = [("content-type", "application/x-amz-json-1.0")];
                 let body = match body {
                     UNTIL_SENT => Body::from_stream(once(until_sent(noting))),
+                    ENDLESS => Body::from_stream(pending::<Result<&str, Infallible>>()),
                     _ => Body::from(body),
                 };
                 (StatusCode::from_u16(status).unwrap(), json, body).into_response()
@@ -159,7 +163,7 @@ const FINISHED: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#Conditiona
 async fn a_message_that_was_made_ready_leaves_after_the_table_has_answered_and_only_when_it_is_needed()
  {
     const ONCE: [&str; 2] = ["PutItem", "SendMessage"];
-    let cases: [(&str, How, &str, &[&str]); 6] = [
+    let cases: [(&str, How, &str, &[&str]); 7] = [
         (
             "taken, and the rest of the answer is late",
             |operation, _| match operation {
@@ -198,6 +202,15 @@ async fn a_message_that_was_made_ready_leaves_after_the_table_has_answered_and_o
             },
             "received",
             &["PutItem", "PutItem", "SendMessage"],
+        ),
+        (
+            "in the queue by the status of its answer, whose rest never comes",
+            |operation, _| match operation {
+                "SendMessage" => (Duration::ZERO, 200, ENDLESS),
+                _ => TAKEN,
+            },
+            "received",
+            &ONCE,
         ),
         (
             "refused once",

@@ -123,7 +123,12 @@ impl Encoding {
 
     pub(crate) fn decode(self, text: &str) -> Option<Vec<u8>> {
         match self {
-            Self::Hex => hex::decode(text).ok(),
+            // As `hex::decode`, which grows its answer byte by byte: a tenth of what a verification costs.
+            Self::Hex => {
+                let mut bytes = vec![0; text.len() / 2];
+                hex::decode_to_slice(text, &mut bytes).ok()?;
+                Some(bytes)
+            }
             Self::Base64 => STANDARD.decode(text).ok(),
             Self::Base64Url => URL_SAFE_NO_PAD.decode(text).ok(),
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use hookwell::event::Event;
 use hookwell::handler::{HandleError, Handler, Outcome};
 use hookwell_aws::settings::{process_environment, required};
-use hookwell_aws::telemetry;
+use hookwell_aws::{task, telemetry};
 use lambda_runtime::Error;
 use process::Process;
 use reqwest::{Client, StatusCode};
@@ -54,7 +54,7 @@ impl Handler for HttpEndpoint {
     }
 }
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main(flavor = "local")]
 async fn main() -> Result<(), Error> {
     telemetry::init(&process_environment);
     let endpoint = HttpEndpoint {
@@ -62,5 +62,5 @@ async fn main() -> Result<(), Error> {
         url: required(&process_environment, "ENDPOINT_URL")?,
     };
     let process = Process::from_environment(&process_environment, |_| endpoint)?;
-    process.run().await
+    task::run(async move { process.run().await }).await?
 }
