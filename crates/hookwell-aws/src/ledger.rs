@@ -255,6 +255,7 @@ fn is_done(item: &Item) -> bool {
 
 /// Runs a conditional update; the item that is there when it was refused.
 async fn changed(update: UpdateItemFluentBuilder) -> Result<Option<Item>, LedgerError> {
+    // In a box, as the put.
     let Err(error) = Box::pin(update.send()).await else {
         return Ok(None);
     };

@@ -109,7 +109,7 @@ impl SqsQueue {
 
     /// Begins to send a message. SQS has it as soon as it says so with its status, which opens `taken`; the rest of the call
     /// is for the connection, which could not be used again otherwise, and a sender need not wait for that.
-    #[inline] // or the function would hold a second copy of what all calls of the SDK run through
+    #[inline] // compiled in this crate, it would bring a second copy of what every call of the SDK runs through
     fn begin(&self, message: String, taken: &Gate) -> JoinHandle<Sent> {
         let request = self.client.send_message().queue_url(&self.url);
         let call = request.message_body(message).send();

@@ -123,7 +123,7 @@ impl Encoding {
 
     pub(crate) fn decode(self, text: &str) -> Option<Vec<u8>> {
         match self {
-            // As `hex::decode`, which grows its answer byte by byte: a tenth of what a verification costs.
+            // As `hex::decode`, which grows its answer byte by byte (docs/performance.md).
             Self::Hex => {
                 let mut bytes = vec![0; text.len() / 2];
                 hex::decode_to_slice(text, &mut bytes).ok()?;
