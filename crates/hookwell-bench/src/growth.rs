@@ -6,16 +6,19 @@ use serde::Serialize;
 use crate::figures::{median, millis};
 use crate::measure::block;
 use crate::progress::Progress;
+use crate::records::Table;
 use crate::sandbox::Sandbox;
 use crate::stub::Latency;
 use crate::table::markdown;
-use crate::target::{Function, OURS, Setting, Target};
+use crate::target::{Function, OURS, SOURCES_FILE, Setting, Target};
 use crate::traffic;
 
 /// The body, in KiB; the largest is the most that a source may take.
 const BODIES: [usize; 5] = [1, 16, 64, 256, 700];
 /// The sources in the file.
 const SOURCES: [usize; 4] = [1, 10, 100, 1_000];
+/// The records in the table.
+const RECORDS: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
 /// The messages in a batch; Lambda gives at most 10,000 of a standard queue.
 const BATCHES: [usize; 4] = [1, 10, 100, 1_000];
 
@@ -50,7 +53,7 @@ pub(crate) fn measure(targets: &[Target], setting: &Setting) -> Result<Vec<Grown
     let (ingest, process) = (of(Function::Ingest)?, of(Function::Process)?);
     let mut sizes = Vec::new();
     for kib in BODIES {
-        let body = traffic::body(kib.saturating_mul(1024));
+        let body = traffic::body(traffic::ID, kib.saturating_mul(1024));
         let event = traffic::delivery("source-0", &body, true)?;
         sizes.push((
             format!("body of {kib} KiB"),
@@ -60,7 +63,7 @@ pub(crate) fn measure(targets: &[Target], setting: &Setting) -> Result<Vec<Grown
     }
     for count in SOURCES {
         let last = format!("source-{}", count.saturating_sub(1));
-        let event = traffic::delivery(&last, &traffic::body(1024), true)?;
+        let event = traffic::delivery(&last, &traffic::body(traffic::ID, 1024), true)?;
         let name = format!("file of {count} sources");
         sizes.push((name, with_sources(ingest, setting, count)?, event));
     }
@@ -68,15 +71,32 @@ pub(crate) fn measure(targets: &[Target], setting: &Setting) -> Result<Vec<Grown
         let name = format!("batch of {messages}");
         sizes.push((name, process.clone(), traffic::batch(messages)?));
     }
-    let progress = Progress::new("how cost grows", sizes.len());
-    sizes
-        .iter()
-        .map(|(what, target, event)| {
-            let grown = one(what, target, setting, event).with_context(|| what.clone())?;
-            progress.step(what);
-            Ok(grown)
-        })
-        .collect()
+    let progress = Progress::new("how cost grows", sizes.len().saturating_add(RECORDS.len()));
+    let mut grown = Vec::new();
+    for (what, target, event) in &sizes {
+        let again = || Ok(event.clone());
+        grown.push(one(what, target, setting, again).with_context(|| what.clone())?);
+        progress.step(what);
+    }
+    let mut table = Table::start()?;
+    let into_table = Target {
+        environment: table.environment(),
+        ..ingest.clone()
+    };
+    let mut ids = (0_u64..).map(|number| format!("evt_{number}"));
+    let mut new = || {
+        let id = ids.next().context("no more ids")?;
+        traffic::delivery("resource", &traffic::body(&id, 1024), true)
+    };
+    Sandbox::start(&into_table, setting, new()?, None)?.answered()?;
+    for records in RECORDS {
+        let what = format!("table of {records} records");
+        table.fill(records).with_context(|| what.clone())?;
+        grown.push(one(&what, &into_table, setting, &mut new).with_context(|| what.clone())?);
+        progress.step(&what);
+    }
+    table.stop();
+    Ok(grown)
 }
 
 /// Ingest with a file of so many sources.
@@ -89,18 +109,24 @@ fn with_sources(ingest: &Target, setting: &Setting, count: usize) -> Result<Targ
     };
     std::fs::write(&path, (0..count).map(source).collect::<String>())?;
     Ok(Target {
-        sources: Some(path),
+        environment: vec![(SOURCES_FILE, path.display().to_string())],
         ..ingest.clone()
     })
 }
 
-fn one(what: &str, target: &Target, setting: &Setting, event: &[u8]) -> Result<Grown> {
+fn one(
+    what: &str,
+    target: &Target,
+    setting: &Setting,
+    mut next: impl FnMut() -> Result<Vec<u8>>,
+) -> Result<Grown> {
     let (mut init, mut p50, mut cpu, mut memory) = (vec![], vec![], vec![], vec![]);
     for _ in 0..STARTS {
-        let mut sandbox = Sandbox::start(target, setting, event.to_vec(), None)?;
+        let mut sandbox = Sandbox::start(target, setting, next()?, None)?;
         init.push(millis(sandbox.ready()?.0));
         sandbox.answered()?;
-        let [median, _, _, micros] = block(&mut sandbox, event, REQUESTS)?;
+        let events = (0..REQUESTS).map(|_| next()).collect::<Result<_>>()?;
+        let [median, _, _, micros] = block(&mut sandbox, events)?;
         p50.push(median);
         cpu.push(micros);
         memory.push(f64::from(sandbox.peak_memory()?) / 1024.0);
@@ -133,7 +159,7 @@ pub(crate) fn table(growth: &[Grown]) -> String {
         })
         .collect();
     format!(
-        "\nhow cost grows; the services answer at once\n\n{}",
+        "\nhow cost grows; the services answer at once, and records are in the embedded DynamoDB\n\n{}",
         markdown("size", &head, &rows)
     )
 }

@@ -9,6 +9,7 @@ mod growth;
 mod measure;
 mod money;
 mod progress;
+mod records;
 mod sandbox;
 mod share;
 mod stub;
@@ -40,7 +41,7 @@ use crate::target::{Function, Places, Setting};
 #[derive(Debug, Clone, Parser)]
 #[command(name = "hookwell-bench", version, max_term_width = 100)]
 struct Arguments {
-    /// Minutes in place of a quarter of an hour: fewer rounds, and nothing about how cost grows.
+    /// Minutes in place of half an hour: fewer rounds, and nothing about how cost grows.
     #[arg(long)]
     quick: bool,
     /// Print one JSON object in place of tables.
@@ -74,8 +75,11 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<bool> {
     eprintln!("building the functions and the floors");
-    let floors = ["-p", "hookwell-bench", "--bins"];
-    let floors = binaries::folder(None, &[&floors], &["floor-hello", "floor-no-sdk"])?;
+    let floors = binaries::folder(
+        None,
+        &[&["-p", "hookwell-floors"]],
+        &["floor-hello", "floor-no-sdk"],
+    )?;
     let packages = ["-p", "ingest", "-p", "process"];
     let given = arguments.binaries.as_deref();
     let functions = binaries::folder(given, &[&packages], &["ingest", "process"])?;

@@ -82,7 +82,7 @@ type Values = BTreeMap<(usize, &'static str), Vec<f64>>;
 
 /// Measures all targets.
 pub(crate) fn all(targets: &[Target], setting: &Setting, effort: Effort) -> Result<Rows> {
-    let body = traffic::body(BODY);
+    let body = traffic::body(traffic::ID, BODY);
     let events = Events {
         good: traffic::delivery("resource", &body, true)?,
         forged: traffic::delivery("resource", &body, false)?,
@@ -266,8 +266,8 @@ fn warm(
                     Function::Ingest => requests,
                     Function::Process => requests.div_ceil(10),
                 };
-                let measured = block(sandbox, &events.good(target.function), requests)
-                    .with_context(|| target.name.to_owned())?;
+                let events = vec![events.good(target.function); requests];
+                let measured = block(sandbox, events).with_context(|| target.name.to_owned())?;
                 if round == 0 {
                     continue;
                 }
@@ -286,10 +286,10 @@ fn warm(
 }
 
 /// Median and 99 % of some requests in milliseconds, how many a second, and the CPU of each in microseconds.
-pub(crate) fn block(sandbox: &mut Sandbox, event: &[u8], requests: usize) -> Result<[f64; 4]> {
+pub(crate) fn block(sandbox: &mut Sandbox, events: Vec<Vec<u8>>) -> Result<[f64; 4]> {
+    let count = f64::from(u32::try_from(events.len())?);
     let before = sandbox.cpu();
-    let answers = sandbox.run(vec![event.to_vec(); requests])?;
-    let count = f64::from(u32::try_from(requests)?);
+    let answers = sandbox.run(events)?;
     let cpu = sandbox.cpu().saturating_sub(before).as_secs_f64() * 1e6 / count;
     let took: Vec<f64> = answers.iter().map(|answer| millis(answer.took)).collect();
     let all: Duration = answers.iter().map(|answer| answer.took).sum();

@@ -35,8 +35,8 @@ pub(crate) struct Target {
     pub(crate) function: Function,
     /// The program and its arguments.
     pub(crate) command: Vec<PathBuf>,
-    /// The sources file in place of the built-in one.
-    pub(crate) sources: Option<PathBuf>,
+    /// What is in its environment beside what all have, or in place of that.
+    pub(crate) environment: Vec<(&'static str, String)>,
     /// What a user would upload.
     pub(crate) artifact: Vec<PathBuf>,
     /// What one good event makes it call.
@@ -61,7 +61,7 @@ impl Target {
             name,
             function,
             command,
-            sources: None,
+            environment: Vec::new(),
             artifact,
             calls: match function {
                 Function::Ingest => calls(&[("PutItem", 1), ("SendMessage", 1)]),
@@ -113,9 +113,7 @@ impl Setting {
             ("HOOKWELL_SECRET_RESOURCE", SECRET.to_owned()),
             ("HOOKWELL_SECRET_GENERIC", SECRET.to_owned()),
         ];
-        if let Some(sources) = &target.sources {
-            variables.push(("HOOKWELL_SOURCES_FILE", path(sources)));
-        }
+        variables.extend(target.environment.iter().cloned());
         variables
     }
 }
@@ -134,6 +132,9 @@ pub(crate) struct Places<'a> {
     /// Files of the run.
     pub(crate) folder: &'a Path,
 }
+
+/// The variable that names a sources file in place of the built-in one.
+pub(crate) const SOURCES_FILE: &str = "HOOKWELL_SOURCES_FILE";
 
 /// The names that bounds and charts refer to.
 pub(crate) const HELLO: &str = "floor: lambda_runtime hello";
@@ -204,7 +205,7 @@ pub(crate) fn all(places: &Places<'_>) -> Result<Vec<Target>> {
         Some(places.ours(OURS, ingest)),
         beside(ingest),
         Some(Target {
-            sources: Some(with_put),
+            environment: vec![(SOURCES_FILE, with_put.display().to_string())],
             ..places.ours(WITH_PUT, ingest)
         }),
         Some(Target::new(GO, ingest, vec![go.clone()], vec![go])),

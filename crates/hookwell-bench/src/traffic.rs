@@ -8,15 +8,18 @@ use sha2::Sha256;
 /// The secret of the source `resource`.
 pub(crate) const SECRET: &str = "bench_0123456789abcdef0123456789abcdef";
 
+/// The id of an event that is delivered again and again.
+pub(crate) const ID: &str = "evt_bench";
+
 /// A function URL's event and an SQS batch, as the repository's samples have them.
 const DELIVERY: &str = include_str!("../../../events/ingest-function-url-valid.json");
 const BATCH: &str = include_str!("../../../events/process-create.json");
 
-/// A body of so many bytes; a little more where that is too few.
-pub(crate) fn body(bytes: usize) -> String {
+/// The body of an event, of so many bytes; a little more where that is too few.
+pub(crate) fn body(id: &str, bytes: usize) -> String {
     let with = |text: &str| {
         json!({
-            "id": "evt_bench", "type": "resource.created", "created_at": "2026-11-21T09:00:00Z",
+            "id": id, "type": "resource.created", "created_at": "2026-11-21T09:00:00Z",
             "data": { "object": { "id": "res_bench", "text": text } }, "previous_data": null,
         })
         .to_string()

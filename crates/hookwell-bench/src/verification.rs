@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use sha2::Sha256;
 
 use crate::figures::{median, millis};
-use crate::traffic::{SECRET, body, signature};
+use crate::traffic::{ID, SECRET, body, signature};
 
 const SOURCES: &str = "[sources.resource]\npreset = \"resource\"\nsecrets = [\"env:SECRET\"]\n";
 
@@ -25,7 +25,7 @@ pub(crate) fn measure(bytes: usize, rounds: usize) -> Result<(f64, f64)> {
     let sources = Sources::new(sources, |_| Ok(SECRET.to_owned()));
     let (source, keys) = sources.get("resource").context("no source")?;
     let keys = (*keys).as_ref().map_err(Clone::clone)?;
-    let body = body(bytes);
+    let body = body(ID, bytes);
     let signature = signature(&body)?;
     let mut headers = HeaderMap::new();
     headers.insert("x-webhook-signature", HeaderValue::from_str(&signature)?);

@@ -5,6 +5,14 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
+/// What cargo-lambda tells the compiler of Lambda's processors, so that what is tested and measured is what is deployed
+/// (cargo-lambda 1.9, `cargo lambda build --release --verbose`).
+const PROCESSOR: &str = if cfg!(target_arch = "aarch64") {
+    "-Ctarget-cpu=neoverse-n1"
+} else {
+    "-Ctarget-cpu=haswell"
+};
+
 /// The folder with the binaries `names`: the given one, or the tool's own. Under cargo they are built first, so that
 /// they are of this source, one `cargo build` for each of `builds`, because packages that are built together share
 /// their features.
@@ -25,7 +33,8 @@ pub fn folder(given: Option<&Path>, builds: &[&[&str]], names: &[&str]) -> Resul
             let mut build = Command::new(cargo.clone().unwrap_or_else(|| "cargo".into()));
             build
                 .args(["build", "--quiet", "--release"])
-                .args(*packages);
+                .args(*packages)
+                .env("RUSTFLAGS", PROCESSOR);
             build.arg("--manifest-path");
             build.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml"));
             let status = build.arg("--target-dir").arg(&target).status()?;
