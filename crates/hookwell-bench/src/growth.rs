@@ -88,7 +88,6 @@ pub(crate) fn measure(targets: &[Target], setting: &Setting) -> Result<Vec<Grown
         let id = ids.next().context("no more ids")?;
         traffic::delivery("resource", &traffic::body(&id, 1024), true)
     };
-    Sandbox::start(&into_table, setting, new()?, None)?.answered()?;
     for records in RECORDS {
         let what = format!("table of {records} records");
         table.fill(records).with_context(|| what.clone())?;

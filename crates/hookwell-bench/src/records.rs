@@ -1,22 +1,18 @@
 //! An events table that holds many records. The stubs hold none, so this one is of the embedded DynamoDB, with the
 //! embedded SQS beside it.
 
-use std::collections::HashMap;
-
-use anyhow::{Context as _, Result, ensure};
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use anyhow::{Result, ensure};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use hookwell::event::Key;
-use hookwell_aws::Limits;
+use hookwell::event::{Event, Key};
+use hookwell::ledger::{Ledger as _, Remembered};
+use hookwell_aws::{EventsTable, Limits};
 use hookwell_cli::local::{QueueSettings, Storage};
 use tokio::runtime::Runtime;
 
-/// The most items of a batch (`BatchWriteItem`).
-const BATCH: usize = 25;
+use crate::traffic;
 
-/// Batches under way at once.
-const BATCHES: usize = 8;
+/// Puts under way at once.
+const PUTS: usize = 8;
 
 /// Nobody takes from it.
 const QUEUE: QueueSettings = QueueSettings {
@@ -29,8 +25,8 @@ const QUEUE: QueueSettings = QueueSettings {
 pub(crate) struct Table {
     runtime: Runtime,
     storage: Storage,
-    client: Client,
-    copies: usize,
+    ledger: EventsTable,
+    records: usize,
 }
 
 impl Table {
@@ -39,11 +35,12 @@ impl Table {
         let runtime = Runtime::new()?;
         let storage = runtime.block_on(Storage::start(0, None, QUEUE))?;
         let client = storage.endpoints.connection()?.dynamodb(Limits::TOOL);
+        let name = storage.endpoints.events_table.clone();
         Ok(Self {
             runtime,
             storage,
-            client,
-            copies: 0,
+            ledger: EventsTable::new(client, name, None),
+            records: 0,
         })
     }
 
@@ -54,31 +51,24 @@ impl Table {
         variables.map(owned).into()
     }
 
-    /// Fills it up to so many copies of a record that ingest has written, each under a key as they have.
-    pub(crate) fn fill(&mut self, count: usize) -> Result<()> {
-        let table = &self.storage.endpoints.events_table;
-        let client = &self.client;
-        let filled = async {
-            let records = client.scan().table_name(table).limit(1).send().await?;
-            let record = records.items.and_then(|mut items| items.pop());
-            let record = record.context("ingest has written no record")?;
-            let copies: Vec<usize> = (self.copies..count).collect();
-            stream::iter(copies.chunks(BATCH))
-                .map(|numbers| async {
-                    let puts = numbers.iter().map(|number| copy(&record, *number));
-                    let puts = puts.collect::<Result<Vec<_>>>()?;
-                    let written = client.batch_write_item().request_items(table, puts);
-                    let left = written.send().await?.unprocessed_items;
-                    let is_whole = left.is_none_or(|left| left.is_empty());
-                    ensure!(is_whole, "not all records were written");
-                    Ok(())
-                })
-                .buffer_unordered(BATCHES)
-                .try_collect::<()>()
-                .await
+    /// Fills it up to so many records, as ingest writes them.
+    pub(crate) fn fill(&mut self, records: usize) -> Result<()> {
+        let sample = traffic::event()?;
+        let put = async |number: usize| {
+            let event = Event {
+                key: Key::new("filled", &[&number.to_be_bytes()]),
+                ..sample.clone()
+            };
+            let known = self.ledger.remember(&event, event.received_at).await?;
+            ensure!(known == Remembered::New, "there is a record of {number}");
+            Ok(())
         };
+        let filled = stream::iter(self.records..records)
+            .map(put)
+            .buffer_unordered(PUTS)
+            .try_collect::<()>();
         self.runtime.block_on(filled)?;
-        self.copies = count;
+        self.records = records;
         Ok(())
     }
 
@@ -86,13 +76,4 @@ impl Table {
     pub(crate) fn stop(self) {
         self.runtime.block_on(self.storage.stop());
     }
-}
-
-/// The same record under another key.
-fn copy(record: &HashMap<String, AttributeValue>, number: usize) -> Result<WriteRequest> {
-    let key = Key::new("resource", &[&number.to_be_bytes()]);
-    let mut item = record.clone();
-    item.insert("pk".to_owned(), AttributeValue::S(key.as_str().to_owned()));
-    let put = PutRequest::builder().set_item(Some(item)).build()?;
-    Ok(WriteRequest::builder().put_request(put).build())
 }

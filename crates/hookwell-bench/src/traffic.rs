@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use hookwell::event::Event;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -52,10 +53,8 @@ pub(crate) fn delivery(source: &str, body: &str, is_good: bool) -> Result<Vec<u8
 
 /// A batch of so many messages, each about a document of its own.
 pub(crate) fn batch(messages: usize) -> Result<Vec<u8>> {
-    let sample: Value = serde_json::from_str(BATCH)?;
-    let record = sample.pointer("/Records/0").context("no record")?;
-    let event = record.pointer("/body").and_then(Value::as_str);
-    let event: Value = serde_json::from_str(event.context("no body")?)?;
+    let record = record()?;
+    let event: Value = serde_json::from_str(message(&record)?)?;
     let records = (0..messages).map(|number| {
         let (id, document) = (format!("evt_{number}"), format!("res_{number}"));
         let body = json!({
@@ -73,12 +72,30 @@ pub(crate) fn batch(messages: usize) -> Result<Vec<u8>> {
         )?;
         let message = format!("00000000-0000-4000-8000-{number:012}");
         with(
-            record,
+            &record,
             [("/messageId", message), ("/body", event.to_string())],
         )
     });
     let all = records.collect::<Result<Vec<Value>>>()?;
     Ok(json!({ "Records": all }).to_string().into_bytes())
+}
+
+/// The event of a message.
+pub(crate) fn event() -> Result<Event> {
+    Ok(Event::from_message(message(&record()?)?)?)
+}
+
+/// One record of a batch.
+fn record() -> Result<Value> {
+    let sample: Value = serde_json::from_str(BATCH)?;
+    let record = sample.pointer("/Records/0");
+    Ok(record.context("no record")?.clone())
+}
+
+/// The message of a record.
+fn message(record: &Value) -> Result<&str> {
+    let body = record.pointer("/body").and_then(Value::as_str);
+    body.context("no body")
 }
 
 /// A copy of a sample with other texts at some places.
