@@ -8,6 +8,8 @@ use ring::signature::{
     KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 
+use crate::algorithm::Encoding;
+
 /// What kind of public key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyKind {
@@ -34,8 +36,8 @@ pub fn decode(kind: KeyKind, text: &str) -> Option<Vec<u8>> {
         pem(text).into_iter().next()?
     } else {
         let tight: String = text.split_ascii_whitespace().collect();
-        hex::decode(&tight)
-            .ok()
+        Encoding::Hex
+            .decode(&tight)
             .or_else(|| STANDARD.decode(&tight).ok())?
     };
     let (info, length) = match kind {
@@ -205,7 +207,7 @@ mod tests {
             STANDARD.encode(&info)
         );
         for text in [
-            hex::encode(raw),
+            Encoding::Hex.encode(raw),
             STANDARD.encode(raw),
             STANDARD.encode(&info),
             format!("whpk_{}", STANDARD.encode(raw)),

@@ -8,6 +8,7 @@ use hmac::{Hmac, KeyInit as _};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use crate::algorithm::Encoding;
 use crate::public_key::{self, KeyKind};
 
 /// The shortest key accepted unless a source lowers it, in bytes after decoding.
@@ -145,7 +146,9 @@ impl Secret {
             KeyEncoding::Base64 => STANDARD
                 .decode(rest)
                 .map_err(|_| SecretError::Encoding("base64"))?,
-            KeyEncoding::Hex => hex::decode(rest).map_err(|_| SecretError::Encoding("hex"))?,
+            KeyEncoding::Hex => Encoding::Hex
+                .decode(rest)
+                .ok_or(SecretError::Encoding("hex"))?,
             KeyEncoding::Public(kind) => {
                 public_key::decode(kind, rest).ok_or(SecretError::Encoding("a public key"))?
             }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use data_encoding::HEXLOWER;
 use futures_util::FutureExt as _;
 use hookwell::config;
 use hookwell::delivery::Delivery;
@@ -180,7 +181,7 @@ fn mac(secret: &str, content: &[u8]) -> String {
     use hmac::{Hmac, KeyInit, Mac};
     let mut mac = <Hmac<sha2::Sha256> as KeyInit>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(content);
-    hex::encode(mac.finalize().into_bytes())
+    HEXLOWER.encode(&mac.finalize().into_bytes())
 }
 
 fn signed_with(secret: &str, source: &str, body: &[u8]) -> Delivery {
@@ -652,7 +653,7 @@ fn what_a_handshake_signs_for_anybody_is_no_delivery() {
         let mac = STANDARD.decode(&mac["sha256=".len()..]);
 
         let mut forged = delivery("signs-tokens", token.as_bytes());
-        let signature = hex::encode(mac.unwrap()).parse().unwrap();
+        let signature = HEXLOWER.encode(&mac.unwrap()).parse().unwrap();
         forged.headers.insert("x-signature", signature);
         forged.headers.insert("content-type", kind.parse().unwrap());
         let received = setup.receive(&forged);

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::required;
+use crate::algorithm::Encoding;
 use crate::delivery::Delivery;
 use crate::recipe::{Added, Signer};
 use crate::verify::{Claim, Refusal, Tolerance};
@@ -52,7 +53,8 @@ pub(super) fn verify(claim: &Claim<'_>, tolerance: Tolerance) -> Result<usize, R
         .map_err(|_| Refusal::WrongSignature)?;
     let claims: Claims = part(claims)?;
     tolerance.check(claims.iat.saturating_mul(1000), claim.now)?;
-    let hash = hex::decode(claims.request_body_sha256).map_err(|_| Refusal::MalformedSignature)?;
+    let hash = Encoding::Hex.decode(&claims.request_body_sha256);
+    let hash = hash.ok_or(Refusal::MalformedSignature)?;
     if bool::from(Sha256::digest(&claim.delivery.body).ct_eq(&hash)) {
         Ok(position)
     } else {
@@ -71,7 +73,7 @@ pub(super) fn sign(
     signer: Signer<'_>,
 ) -> Result<Vec<(String, String)>, Refusal> {
     let header = json!({ "alg": "ES256", "kid": SAMPLE_KEY, "typ": "JWT" });
-    let hash = hex::encode(Sha256::digest(&delivery.body));
+    let hash = Encoding::Hex.encode(&Sha256::digest(&delivery.body));
     let claims = json!({ "iat": signer.now / 1000, "request_body_sha256": hash });
     let [header, claims] = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
     let content = format!("{header}.{claims}");

@@ -28,7 +28,8 @@ pub(super) fn form(claim: &Claim<'_>) -> Result<usize, Refusal> {
 pub(super) fn json(claim: &Claim<'_>) -> Result<usize, Refusal> {
     let hash = claim.delivery.query_value(BODY_HASH);
     let hash = hash.ok_or(Refusal::MissingQuery)?;
-    let hash = hex::decode(hash).map_err(|_| Refusal::MalformedSignature)?;
+    let hash = Encoding::Hex.decode(&hash);
+    let hash = hash.ok_or(Refusal::MalformedSignature)?;
     if !bool::from(Sha256::digest(&claim.delivery.body).ct_eq(&hash)) {
         return Err(Refusal::WrongSignature);
     }
@@ -110,7 +111,7 @@ pub(super) fn sign_json(
     signer: Signer<'_>,
 ) -> Result<Vec<(String, String)>, Refusal> {
     let mut added = Added::to(delivery);
-    let hash = hex::encode(Sha256::digest(&added.delivery.body));
+    let hash = Encoding::Hex.encode(&Sha256::digest(&added.delivery.body));
     added.query(BODY_HASH, &hash);
     finish(added, signer, Algorithm::HmacSha1, "")
 }
