@@ -125,9 +125,9 @@ fn one(
         init.push(millis(sandbox.ready()?.0));
         sandbox.answered()?;
         let events = (0..REQUESTS).map(|_| next()).collect::<Result<_>>()?;
-        let [median, _, _, micros] = block(&mut sandbox, events)?;
-        p50.push(median);
-        cpu.push(micros);
+        let block = block(&mut sandbox, events)?;
+        p50.push(median(&block.took));
+        cpu.push(block.cpu_us);
         memory.push(f64::from(sandbox.peak_memory()?) / 1024.0);
     }
     Ok(Grown {
