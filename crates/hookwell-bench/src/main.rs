@@ -41,7 +41,7 @@ use crate::target::{Function, Places, Setting};
 #[derive(Debug, Clone, Parser)]
 #[command(name = "hookwell-bench", version, max_term_width = 100)]
 struct Arguments {
-    /// Minutes in place of half an hour: fewer rounds, and nothing about how cost grows.
+    /// Minutes in place of twenty: fewer rounds, and nothing about how cost grows.
     #[arg(long)]
     quick: bool,
     /// Print one JSON object in place of tables.
