@@ -8,10 +8,10 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType, TimeToLiveSpecification,
 };
 use aws_sdk_sqs::types::QueueAttributeName;
-use hookwell::event::{Event, Key};
+use hookwell::event::{Event, Key, LIFE_DAYS};
 use hookwell::ledger::Status;
 use hookwell::queue::Queue as _;
-use hookwell::time::{Millis, to_rfc3339};
+use hookwell::time::{DAY, Millis, to_rfc3339};
 use serde_json::{Number, Value};
 
 use crate::bucket::{Bucket, expand};
@@ -64,6 +64,9 @@ pub struct QueueSettings {
     /// How often a message is tried before it goes to the dead-letter queue.
     pub max_receive_count: u32,
 }
+
+/// The life of a record that a person opens again, in seconds.
+const LIFE: i64 = LIFE_DAYS * DAY / 1000;
 
 /// A person's hands on tables and queues.
 #[derive(Debug, Clone)]
@@ -283,13 +286,17 @@ impl Admin {
             .update_item()
             .table_name(table)
             .key("pk", text(key.as_str()))
-            .update_expression("SET #status = :pending, reopened_by = :by, reopened_at = :now")
-            .condition_expression("#status = :from")
+            .update_expression(format!(
+                "SET #status = :pending, reopened_by = :by, reopened_at = :now, {TTL_ATTRIBUTE} = :end"
+            ))
+            .condition_expression(format!("#status = :from AND {TTL_ATTRIBUTE} >= :seconds"))
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":pending", text(Status::Pending.name()))
             .expression_attribute_values(":from", text(from.name()))
             .expression_attribute_values(":by", text(by))
-            .expression_attribute_values(":now", number(now));
+            .expression_attribute_values(":now", number(now))
+            .expression_attribute_values(":seconds", number(now / 1000))
+            .expression_attribute_values(":end", number((now / 1000).saturating_add(LIFE)));
         match update.send().await {
             Ok(_) => Ok(true),
             Err(error) if reason(&error) == "ConditionalCheckFailedException" => Ok(false),

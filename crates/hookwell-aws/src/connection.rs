@@ -20,9 +20,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::byte_stream::ByteStream;
 use tokio::time::timeout;
 
-use crate::gate::Gated;
 use crate::settings::{Environment, NotSet, required};
-use crate::user_agent::UserAgent;
 
 /// Who computes for TLS.
 #[cfg(feature = "fips")]
@@ -50,16 +48,15 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Ingest's put. With [`Limits::INGEST_SEND`] it keeps every answer to a sender under 1.2 seconds: a table that
-    /// does not answer is passed over, so it gets the smaller share.
+    /// One put of ingest. A table that does not answer in time is passed over.
     pub const INGEST_PUT: Self = Self::millis(300, 400, 2);
-    /// Ingest's send.
+    /// One send of ingest, which runs beside the puts. `hookwell::ingest` has the limit for all of a delivery.
     pub const INGEST_SEND: Self = Self::millis(300, 750, 3);
     /// Ingest's put into the bucket, which comes before the send and only for messages too large for the queue: their
     /// senders have their answer within 2.2 seconds.
     pub const INGEST_STORE: Self = Self::millis(700, 1000, 2);
-    /// One fetch of a key. Ingest gives it the time of the put, which it then leaves out.
-    pub const KEYS: Self = Self::INGEST_PUT;
+    /// One fetch of a key, which comes before the send.
+    pub const KEYS: Self = Self::millis(300, 400, 2);
     /// Process has a queue behind it and can wait longer.
     pub const PROCESS: Self = Self::millis(1000, 2500, 3);
     /// The command-line tool, and the long poll of the local event source mapping.
@@ -132,8 +129,7 @@ macro_rules! client {
             .timeout_config($limits.timeouts())
             // Every try has a limit of its own.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .retry_config($limits.retries())
-            .interceptor(UserAgent);
+            .retry_config($limits.retries());
         config.set_endpoint_url($connection.endpoints.$endpoint.clone());
         $sdk::Client::from_conf(config.build())
     }};
@@ -327,8 +323,7 @@ fn connector(env: Environment<'_>) -> Result<SharedHttpConnector, ConnectionErro
         .connector_settings(settings)
         .sleep_impl(TokioSleep::new())
         .build();
-    let connector = SharedHttpConnector::new(connector);
-    Ok(SharedHttpConnector::new(Gated(connector)))
+    Ok(SharedHttpConnector::new(connector))
 }
 
 /// What went wrong, in a word or two that are safe to log.

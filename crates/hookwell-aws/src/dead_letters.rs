@@ -8,14 +8,14 @@ use aws_sdk_sqs::types::{
 };
 use hookwell::event::Event;
 use hookwell::ledger::Status;
-use hookwell::queue::Queue as _;
+use hookwell::queue::{Queue as _, QueueError};
 use hookwell::time::Millis;
 
 use crate::admin::{Admin, AdminError, failed};
 use crate::bucket::Bucket;
 use crate::connection::{Connection, Limits, reason};
 use crate::mapping::MAX_BATCH;
-use crate::queue::{REASON, SqsQueue};
+use crate::queue::{REASON, SqsQueue, stored};
 
 /// How long a message that is being looked at stays hidden from others, in seconds: long enough to ask a person.
 const HOLD: i32 = 120;
@@ -180,7 +180,9 @@ impl DeadLetters {
     pub async fn redrive(&self, letter: &DeadLetter) -> Result<(), AdminError> {
         let request = self.client.send_message().queue_url(&self.queue_url);
         let sent = request.message_body(&letter.body).send().await;
-        sent.map_err(|error| failed("sending to the queue", reason(&error)))?;
+        let sent = sent.map_err(|error| QueueError(reason(&error)));
+        sent.and_then(|answer| stored(&answer))
+            .map_err(|why| failed("sending to the queue", why.0))?;
         let request = self.client.delete_message().queue_url(&self.url);
         let deleted = request.receipt_handle(&letter.receipt).send().await;
         deleted

@@ -1,17 +1,21 @@
 //! The ledger in a DynamoDB table: key `pk`, TTL attribute [`TTL_ATTRIBUTE`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure,
+};
 use aws_smithy_types::Blob;
-use hookwell::event::Event;
+use hookwell::event::{Event, Version};
 use hookwell::handler::Outcome;
-use hookwell::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered, Status};
+use hookwell::ledger::{
+    Claim, End, Finish, Lease, Ledger, LedgerError, Record, Remembered, Status,
+};
 use hookwell::time::Millis;
 
 use crate::bucket::{Bucket, compress};
@@ -58,74 +62,67 @@ pub(crate) fn kept_key(pk: &str) -> String {
 impl EventsTable {
     /// The put of an event's record, unless there is one.
     fn insert(&self, event: &Event, body_hash: &str, now: Millis) -> PutItemFluentBuilder {
-        let document_id = event.document_id.as_deref().unwrap_or_default();
-        let item = [
-            ("pk", text(event.key.as_str())),
-            ("status", text(Status::Pending.name())),
-            ("source", text(&event.source)),
-            ("event_id", text(&event.id)),
-            ("type", text(&event.kind)),
-            ("operation", text(event.operation.name())),
-            ("version", text(event.version().as_str())),
-            ("document_type", text(&event.document_type)),
-            ("document_id", text(document_id)),
-            ("body_hash", text(body_hash)),
-            ("received_at", number(event.received_at)),
-            (TTL_ATTRIBUTE, number(event.expires_at)),
-        ];
-        let item = item.map(|(name, value)| (name.to_owned(), value)).into();
+        let mut item: HashMap<_, _> = described(event)
+            .map(|(name, value)| (name.to_owned(), value))
+            .into();
+        item.insert("pk".to_owned(), text(event.key.as_str()));
+        item.insert("status".to_owned(), text(Status::Pending.name()));
+        item.insert("body_hash".to_owned(), text(body_hash));
         self.client
             .put_item()
             .table_name(&self.table)
             .set_item(Some(item))
-            // An expired record counts as absent: DynamoDB may delete it days late.
-            .condition_expression(format!(
-                "attribute_not_exists(pk) OR {TTL_ATTRIBUTE} < :now"
-            ))
+            .condition_expression(ABSENT)
             .expression_attribute_values(":now", number(now / 1000))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 
-    /// An update of an event's record, which also writes what a person needs where ingest could not write it.
+    /// An update of an event's record, which also writes what a person needs where there is no record, or an expired one.
     fn upsert(&self, event: &Event, set: &str) -> UpdateItemFluentBuilder {
-        let keep = [
-            "event_id",
-            "document_type",
-            "document_id",
-            "body_hash",
-            "received_at",
-        ];
-        let keep = keep
-            .map(|name| format!("{name} = if_not_exists({name}, :{name})"))
-            .join(", ");
-        let more = "#type = :type, #operation = :operation, #source = :source, #version = :version";
-        let document_id = event.document_id.as_deref().unwrap_or_default();
-        self.client
+        let mut update = self
+            .client
             .update_item()
             .table_name(&self.table)
             .key("pk", text(event.key.as_str()))
-            .update_expression(format!(
-                "SET {set}, {more}, {keep}, {TTL_ATTRIBUTE} = :expires_at"
-            ))
             .expression_attribute_names("#status", "status")
-            .expression_attribute_names("#type", "type")
-            .expression_attribute_names("#operation", "operation")
-            .expression_attribute_names("#source", "source")
-            .expression_attribute_names("#version", "version")
             .expression_attribute_values(":done", text(Status::Done.name()))
-            .expression_attribute_values(":expires_at", number(event.expires_at))
-            .expression_attribute_values(":type", text(&event.kind))
-            .expression_attribute_values(":operation", text(event.operation.name()))
-            .expression_attribute_values(":source", text(&event.source))
-            .expression_attribute_values(":version", text(event.version().as_str()))
-            .expression_attribute_values(":event_id", text(&event.id))
-            .expression_attribute_values(":document_type", text(&event.document_type))
-            .expression_attribute_values(":document_id", text(document_id))
-            .expression_attribute_values(":body_hash", text(event.body.hash()))
-            .expression_attribute_values(":received_at", number(event.received_at))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let mut all = set.to_owned();
+        for (name, value) in described(event) {
+            all = format!("{all}, #{name} = :{name}");
+            update = update
+                .expression_attribute_names(format!("#{name}"), name)
+                .expression_attribute_values(format!(":{name}"), value);
+        }
+        update.update_expression(all)
     }
 }
+
+/// The attributes that say which event a record is of. All of them are the same for every copy of an event, once it is
+/// settled, but for the end of the record's life.
+fn described(event: &Event) -> [(&'static str, AttributeValue); 9] {
+    let document_id = event.document_id.as_deref().unwrap_or_default();
+    [
+        ("source", text(&event.source)),
+        ("event_id", text(&event.id)),
+        ("type", text(&event.kind)),
+        ("operation", text(event.operation.name())),
+        ("version", text(event.version().as_str())),
+        ("document_type", text(&event.document_type)),
+        ("document_id", text(document_id)),
+        ("received_at", number(event.received_at)),
+        (TTL_ATTRIBUTE, number(event.expires_at)),
+    ]
+}
+
+/// The most keys of one read (`BatchGetItem`).
+const MAX_KEYS: usize = 100;
+
+/// The condition that there is no record: an expired one counts as absent, because DynamoDB may delete it days late.
+const ABSENT: &str = "(attribute_not_exists(pk) OR expires_at < :now)";
+
+/// The opposite condition.
+const PRESENT: &str = "(attribute_exists(pk) AND expires_at >= :now)";
 
 /// A text attribute.
 pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
@@ -137,10 +134,54 @@ pub(crate) fn number(value: i64) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
+/// Reads a record. A status that this version does not know is not finished: doing an event again is always safe.
+fn record(item: &Item, event: &Event) -> Record {
+    let get = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
+    let status = get("status").and_then(|status| {
+        let named = |(name, _): &&(&str, Status)| name == status;
+        Status::NAMES.iter().find(named).map(|(_, status)| *status)
+    });
+    Record {
+        status: status.unwrap_or(Status::Pending),
+        version: get("version").map_or_else(|| event.version(), Version::recorded),
+        received_at: integer(item, "received_at").unwrap_or(event.received_at),
+        body_hash: get("body_hash").cloned().unwrap_or_default(),
+    }
+}
+
+fn integer(item: &Item, name: &str) -> Option<i64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
+}
+
+impl EventsTable {
+    /// Reads items by their keys: in one call, and one more for what DynamoDB had no capacity for in the first.
+    async fn items(&self, keys: &[&str]) -> Result<Vec<Item>, LedgerError> {
+        let key = |key: &&str| Item::from([("pk".to_owned(), text(*key))]);
+        let asked = KeysAndAttributes::builder().set_keys(Some(keys.iter().map(key).collect()));
+        let asked = asked.consistent_read(true).build();
+        let asked = asked.map_err(|_| LedgerError("no keys".to_owned()))?;
+        let mut open = Some(HashMap::from([(self.table.clone(), asked)]));
+        let mut items = Vec::new();
+        for _ in 0..2 {
+            let request = self.client.batch_get_item().set_request_items(open.take());
+            // Boxed, as the put.
+            let answer = Box::pin(request.send()).await;
+            let answer = answer.map_err(|error| LedgerError(reason(&error)))?;
+            let found = answer.responses.unwrap_or_default();
+            items.extend(found.into_values().flatten());
+            open = answer.unprocessed_keys.filter(|open| !open.is_empty());
+            if open.is_none() {
+                return Ok(items);
+            }
+        }
+        Err(LedgerError("not all records were read".to_owned()))
+    }
+}
+
 impl Ledger for EventsTable {
     async fn remember(&self, event: &Event, now: Millis) -> Result<Remembered, LedgerError> {
         let body_hash = event.body.hash();
-        // Apart from what waits for it, and in a box: every future that holds this one would be as large.
+        // Boxed: otherwise every enclosing future grows by its size.
         let put = Box::pin(self.insert(event, &body_hash, now).send());
         let Err(error) = put.await else {
             return Ok(Remembered::New);
@@ -148,52 +189,64 @@ impl Ledger for EventsTable {
         let why = reason(&error);
         match error.into_service_error() {
             PutItemError::ConditionalCheckFailedException(failed) => {
-                let item = failed
-                    .item
-                    .ok_or_else(|| LedgerError("no old item".to_owned()))?;
-                let get = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
-                let named = |(name, _): &&(&str, Status)| get("status").is_some_and(|s| s == name);
-                let status = Status::NAMES.iter().find(named).map(|(_, status)| *status);
-                let at = item
-                    .get("received_at")
-                    .and_then(|value| value.as_n().ok()?.parse().ok());
-                Ok(Remembered::Known {
-                    // A status that this version does not know is not finished: sending again is always safe.
-                    status: status.unwrap_or(Status::Pending),
-                    received_at: at.unwrap_or(event.received_at),
-                    same_body: get("body_hash") == Some(&body_hash),
-                })
+                let item = failed.item;
+                let item = item.ok_or_else(|| LedgerError("no old item".to_owned()))?;
+                Ok(Remembered::Known(record(&item, event)))
             }
             _ => Err(LedgerError(why)),
         }
     }
 
-    async fn claim(&self, event: &Event, lease: &Lease<'_>) -> Result<Claim, LedgerError> {
-        let free = "attribute_not_exists(lease_expires_at) OR lease_expires_at < :now OR lease_owner = :owner";
-        let update = self
-            .upsert(
-                event,
-                "#status = :pending, lease_owner = :owner, lease_expires_at = :until",
-            )
-            .condition_expression(format!(
-                "attribute_not_exists(#status) OR (#status <> :done AND ({free}))"
-            ))
-            .expression_attribute_values(":pending", text(Status::Pending.name()))
-            .expression_attribute_values(":now", number(lease.now))
-            .expression_attribute_values(":owner", text(lease.owner))
-            .expression_attribute_values(":until", number(lease.until));
-        match changed(update).await? {
-            None => Ok(Claim::Held),
-            Some(item) if is_done(&item) => Ok(Claim::Finished),
-            Some(item) => {
-                let until = item
-                    .get("lease_expires_at")
-                    .and_then(|it| it.as_n().ok()?.parse().ok());
-                Ok(Claim::Busy {
-                    until: until.unwrap_or(lease.until),
-                })
-            }
+    async fn recall(
+        &self,
+        events: &[&Event],
+        now: Millis,
+    ) -> Result<Vec<Option<Record>>, LedgerError> {
+        let keys: BTreeSet<_> = events.iter().map(|event| event.key.as_str()).collect();
+        let keys: Vec<_> = keys.into_iter().collect();
+        let mut items = Vec::new();
+        for some in keys.chunks(MAX_KEYS) {
+            items.extend(self.items(some).await?);
         }
+        let named = |item: Item| Some((item.get("pk")?.as_s().ok()?.clone(), item));
+        let items: HashMap<_, _> = items.into_iter().filter_map(named).collect();
+        let live = |event: &&Event| {
+            let item = items.get(event.key.as_str())?;
+            let is_live = integer(item, TTL_ATTRIBUTE).is_some_and(|end| end >= now / 1000);
+            is_live.then(|| record(item, event))
+        };
+        Ok(events.iter().map(live).collect())
+    }
+
+    async fn claim(&self, event: &Event, lease: &Lease<'_>) -> Result<Claim, LedgerError> {
+        let free = "(attribute_not_exists(lease_expires_at) OR lease_expires_at < :moment OR lease_owner = :owner)";
+        let set = "SET #status = :pending, lease_owner = :owner, lease_expires_at = :until, tries = if_not_exists(tries, :none) + :one";
+        let update = self
+            .upsert(event, set)
+            .condition_expression(format!("{PRESENT} AND #status <> :done AND {free}"))
+            .expression_attribute_values(":pending", text(Status::Pending.name()))
+            .expression_attribute_values(":now", number(lease.now / 1000))
+            .expression_attribute_values(":moment", number(lease.now))
+            .expression_attribute_values(":owner", text(lease.owner))
+            .expression_attribute_values(":until", number(lease.until))
+            .expression_attribute_values(":none", number(0))
+            .expression_attribute_values(":one", number(1));
+        let item = match changed(update).await? {
+            Changed::Yes => return Ok(Claim::Held),
+            Changed::No(item) => item,
+        };
+        let is_live =
+            |item: &Item| integer(item, TTL_ATTRIBUTE).is_some_and(|end| end >= lease.now / 1000);
+        let Some(item) = item.filter(is_live) else {
+            return Err(LedgerError("there is no record".to_owned()));
+        };
+        if record(&item, event).status == Status::Done {
+            return Ok(Claim::Finished);
+        }
+        let until = integer(&item, "lease_expires_at");
+        Ok(Claim::Busy {
+            until: until.unwrap_or(lease.until),
+        })
     }
 
     async fn keep(&self, event: &Event) -> Result<(), LedgerError> {
@@ -221,50 +274,54 @@ impl Ledger for EventsTable {
             Outcome::Rejected => Status::Quarantined,
             Outcome::Applied | Outcome::Stale | Outcome::Ignored => Status::Done,
         };
-        let set =
-            "#status = :status, outcome = :outcome, reason = :reason, finished_at = :finished_at";
+        let set = "SET #status = :status, outcome = :outcome, reason = :reason, finished_at = :finished_at, body_hash = if_not_exists(body_hash, :body_hash)";
+        // The owner's name stays, so that a second try of this very call finds itself.
+        let lease = match &end.owner {
+            Some(_) => ", lease_expires_at = :finished_at",
+            None => "",
+        };
         let update = self
-            .upsert(event, set)
+            .upsert(event, &format!("{set}{lease}"))
             .expression_attribute_values(":status", text(status.name()))
             .expression_attribute_values(":outcome", text(end.outcome.name()))
             .expression_attribute_values(":reason", text(end.reason.as_deref().unwrap_or_default()))
-            .expression_attribute_values(":finished_at", number(end.at));
+            .expression_attribute_values(":finished_at", number(end.at))
+            .expression_attribute_values(":body_hash", text(event.body.hash()));
         let update = match &end.owner {
-            None => {
-                update.condition_expression("attribute_not_exists(#status) OR #status <> :done")
-            }
+            None => update
+                .condition_expression(format!("{ABSENT} OR #status <> :done"))
+                .expression_attribute_values(":now", number(end.at / 1000)),
             Some(owner) => update
                 .condition_expression("#status <> :done AND lease_owner = :owner")
                 .expression_attribute_values(":owner", text(owner)),
         };
         match changed(update).await? {
-            None => Ok(Finish::Recorded),
-            Some(item) if is_done(&item) => Ok(Finish::Before),
-            Some(_) => Ok(Finish::NotOwner),
+            Changed::Yes => Ok(Finish::Recorded),
+            Changed::No(Some(item)) if record(&item, event).status == Status::Done => {
+                Ok(Finish::Before)
+            }
+            Changed::No(_) => Ok(Finish::NotOwner),
         }
     }
 }
 
 type Item = HashMap<String, AttributeValue>;
 
-fn is_done(item: &Item) -> bool {
-    item.get("status")
-        .and_then(|status| status.as_s().ok())
-        .is_some_and(|it| it == Status::Done.name())
+/// What became of a conditional update.
+enum Changed {
+    Yes,
+    /// It was refused by this item, or by the absence of one.
+    No(Option<Item>),
 }
 
-/// Runs a conditional update; the item that is there when it was refused.
-async fn changed(update: UpdateItemFluentBuilder) -> Result<Option<Item>, LedgerError> {
-    // In a box, as the put.
+async fn changed(update: UpdateItemFluentBuilder) -> Result<Changed, LedgerError> {
+    // Boxed, as the put.
     let Err(error) = Box::pin(update.send()).await else {
-        return Ok(None);
+        return Ok(Changed::Yes);
     };
     let why = reason(&error);
     match error.into_service_error() {
-        UpdateItemError::ConditionalCheckFailedException(failed) => failed
-            .item
-            .map(Some)
-            .ok_or_else(|| LedgerError("no old item".to_owned())),
+        UpdateItemError::ConditionalCheckFailedException(failed) => Ok(Changed::No(failed.item)),
         _ => Err(LedgerError(why)),
     }
 }

@@ -8,17 +8,15 @@ pub mod connection;
 #[cfg(feature = "tools")]
 pub mod dead_letters;
 pub mod documents;
-mod gate;
 pub mod ledger;
 #[cfg(feature = "tools")]
 pub mod mapping;
+pub mod now;
 pub mod queue;
 pub mod settings;
 mod signed;
 pub mod stores;
-pub mod task;
 pub mod telemetry;
-mod user_agent;
 
 pub use bucket::Bucket;
 pub use connection::{Connection, Limits};

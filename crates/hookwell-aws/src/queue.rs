@@ -1,29 +1,17 @@
 //! The queue on SQS, standard, with a dead-letter queue that its redrive policy names.
 
-use std::pin::pin;
-use std::time::Duration;
-
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::error::SdkError;
-use aws_sdk_sqs::operation::send_message::{SendMessageError, SendMessageOutput};
+use aws_sdk_sqs::operation::send_message::SendMessageOutput;
 use aws_sdk_sqs::types::{
     BatchResultErrorEntry, MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry,
-    SendMessageBatchResultEntry,
 };
-use futures_util::future::{Either, join_all, select};
+use futures_util::future::join_all;
 use hookwell::event::{Event, REFUSED};
 use hookwell::queue::{Queue, QueueError};
 use tokio::sync::OnceCell;
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
 
 use crate::bucket::{Bucket, pointed_at, pointer};
-use crate::connection::{Limits, reason};
-use crate::gate::{Gate, step_back};
-
-/// How long a message that is ready may wait for the put. Its limits count from when it was made, so after this it is made
-/// anew.
-const READY_FOR: Duration = Duration::from_millis(100);
+use crate::connection::reason;
 
 /// The message attribute of a dead letter that says why it was rejected.
 pub(crate) const REASON: &str = "reason";
@@ -107,60 +95,76 @@ impl SqsQueue {
         name.map(pointer).map_err(|why| QueueError(why.to_string()))
     }
 
-    /// Begins to send a message. SQS has it as soon as it says so with its status, which opens `taken`; the rest of the call
-    /// is for the connection, which could not be used again otherwise, and a sender need not wait for that.
-    #[inline] // compiled in this crate, it would bring a second copy of what every call of the SDK runs through
-    fn begin(&self, message: String, taken: &Gate) -> JoinHandle<Sent> {
-        let request = self.client.send_message().queue_url(&self.url);
-        let call = request.message_body(message).send();
-        tokio::spawn(Box::pin(taken.opened_by(call)))
-    }
-
     fn bucket(&self) -> Result<&Bucket, QueueError> {
         let none =
             || QueueError("HOOKWELL_BUCKET is not set, and a message is too large".to_owned());
         self.bucket.as_ref().ok_or_else(none)
     }
 
-    /// Sends one batch, and what SQS refused of it once more: it throttles entries one by one.
-    async fn send_batch(&self, mut messages: Vec<String>) -> Result<(), QueueError> {
-        let mut why = String::new();
+    /// Sends one batch, and what SQS refused of it once more: it throttles entries one by one. Says of each message
+    /// whether it is queued.
+    async fn send_batch(&self, messages: &[String]) -> Vec<Result<(), QueueError>> {
+        let mut sent = vec![not_confirmed(); messages.len()];
         for _ in 0..2 {
             let mut request = self.client.send_message_batch().queue_url(&self.url);
             for (index, message) in messages.iter().enumerate() {
-                let entry = SendMessageBatchRequestEntry::builder().id(index.to_string());
-                let entry = entry.message_body(message).build();
-                request = request.entries(entry.map_err(|_| QueueError("no message".to_owned()))?);
+                if sent.get(index).is_some_and(Result::is_err) {
+                    let entry = SendMessageBatchRequestEntry::builder().id(index.to_string());
+                    // With an id and a body every entry can be built.
+                    if let Ok(entry) = entry.message_body(message).build() {
+                        request = request.entries(entry);
+                    }
+                }
             }
-            let answer = request.send().await;
-            let answer = answer.map_err(|error| QueueError(reason(&error)))?;
+            let answer = match request.send().await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    let failed = Err(QueueError(reason(&error)));
+                    let open = sent.iter_mut().filter(|sent| sent.is_err());
+                    open.for_each(|sent| sent.clone_from(&failed));
+                    return sent;
+                }
+            };
             // Only what is named as sent is; an answer that says nothing of an entry is no promise.
-            let successful = answer.successful().iter();
-            let sent: Vec<_> = successful.map(SendMessageBatchResultEntry::id).collect();
-            let mut position = 0_usize;
-            messages.retain(|_| {
-                let id = position.to_string();
-                position = position.saturating_add(1);
-                !sent.contains(&id.as_str())
-            });
-            if messages.is_empty() {
-                return Ok(());
+            for entry in answer.successful() {
+                if let Some(sent) = at(&mut sent, entry.id()) {
+                    *sent = Ok(());
+                }
             }
-            let failed = answer.failed();
-            failed
-                .first()
-                .map_or("not confirmed", BatchResultErrorEntry::code)
-                .clone_into(&mut why);
-            if failed.iter().any(BatchResultErrorEntry::sender_fault) {
+            for entry in answer.failed() {
+                if let Some(sent) = at(&mut sent, entry.id()) {
+                    *sent = Err(QueueError(entry.code().to_owned()));
+                }
+            }
+            let is_final = answer
+                .failed()
+                .iter()
+                .any(BatchResultErrorEntry::sender_fault);
+            if is_final || sent.iter().all(Result::is_ok) {
                 break;
             }
         }
-        Err(QueueError(why))
+        sent
     }
 }
 
-/// What came of a call.
-type Sent = Result<SendMessageOutput, SdkError<SendMessageError>>;
+/// The entry of a batch that has this id, its position.
+fn at<'a, T>(all: &'a mut [T], id: &str) -> Option<&'a mut T> {
+    all.get_mut(id.parse::<usize>().ok()?)
+}
+
+/// Says that a message is stored, where SQS's answer names it. An answer without a message id is somebody else's: SQS
+/// always gives one (`SendMessage`).
+pub(crate) fn stored(answer: &SendMessageOutput) -> Result<(), QueueError> {
+    match answer.message_id() {
+        Some(_) => Ok(()),
+        None => not_confirmed(),
+    }
+}
+
+fn not_confirmed() -> Result<(), QueueError> {
+    Err(QueueError("not confirmed".to_owned()))
+}
 
 /// The most entries of a batch (`SendMessageBatch`).
 const MAX_ENTRIES: usize = 10;
@@ -190,58 +194,32 @@ fn batches(messages: Vec<String>) -> Vec<Vec<String>> {
 
 impl Queue for SqsQueue {
     async fn send(&self, event: &Event) -> Result<(), QueueError> {
-        let message = self.message(event).await?;
-        let taken = Gate::new(Duration::MAX);
-        let sent = self.begin(message, &taken);
-        match select(pin!(taken.opened()), sent).await {
-            Either::Left(_) => Ok(()),
-            Either::Right((Ok(sent), _)) => {
-                sent.map(drop).map_err(|error| QueueError(reason(&error)))
-            }
-            Either::Right((Err(_), _)) => Err(QueueError("a panic".to_owned())),
-        }
+        let request = self.client.send_message().queue_url(&self.url);
+        let request = request.message_body(self.message(event).await?);
+        // Boxed: otherwise every enclosing future grows by its size.
+        let answer = Box::pin(request.send()).await;
+        stored(&answer.map_err(|error| QueueError(reason(&error)))?)
     }
 
-    async fn send_when(
-        &self,
-        event: &Event,
-        needed: impl Future<Output = bool> + Send,
-    ) -> Option<Result<(), QueueError>> {
-        let gate = Gate::new(READY_FOR);
-        let ready = Box::pin(gate.held(async {
-            // What is waited for leaves first.
-            step_back().await;
-            self.send(event).await
-        }));
-        // The put of one event is all that decides here, and one that was taken is of an event that must be sent.
-        let needed = gate.opened_by(needed);
-        match select(pin!(needed), ready).await {
-            Either::Left((false, _)) => return None,
-            Either::Left((true, ready)) if gate.open() => return Some(ready.await),
-            Either::Left((true, _)) => {}
-            Either::Right((sent, needed)) => {
-                if !needed.await {
-                    return None;
-                }
-                // Before it was open nothing was sent: making it took longer than it may, or failed.
-                if gate.is_open() {
-                    return Some(sent);
-                }
-            }
-        }
-        Some(self.send(event).await)
-    }
-
-    async fn send_all(&self, events: &[&Event]) -> Result<(), QueueError> {
+    async fn send_all(&self, events: &[&Event]) -> Vec<Result<(), QueueError>> {
         let messages = join_all(events.iter().map(|event| self.message(event))).await;
-        let messages = messages.into_iter().collect::<Result<_, _>>()?;
-        let batches = batches(messages).into_iter();
-        let sent = join_all(batches.map(|batch| self.send_batch(batch)));
-        // The second send of a batch has what the first left of the time: a sender waits for the whole.
-        match timeout(Limits::INGEST_SEND.operation, sent).await {
-            Ok(sent) => sent.into_iter().collect(),
-            Err(_) => Err(QueueError("timed out".to_owned())),
-        }
+        let mut unmade = Vec::with_capacity(events.len());
+        let ready = messages.into_iter().filter_map(|message| {
+            let (message, why) = match message {
+                Ok(message) => (Some(message), None),
+                Err(why) => (None, Some(why)),
+            };
+            unmade.push(why);
+            message
+        });
+        let batches = batches(ready.collect());
+        let sent = join_all(batches.iter().map(|batch| self.send_batch(batch))).await;
+        let mut sent = sent.into_iter().flatten();
+        let ends = unmade.into_iter().map(|why| match why {
+            Some(why) => Err(why),
+            None => sent.next().unwrap_or_else(not_confirmed),
+        });
+        ends.collect()
     }
 
     async fn open(&self, message: String) -> Result<String, QueueError> {
@@ -271,17 +249,10 @@ impl Queue for SqsQueue {
             .build()
             .map_err(|_| QueueError("the reason cannot be sent".to_owned()))?;
         let url = self.dead_letter_url().await?;
-        let request = self
-            .client
-            .send_message()
-            .queue_url(url)
-            .message_body(self.message(event).await?);
-        let request = request.message_attributes(REASON, attribute);
-        request
-            .send()
-            .await
-            .map(drop)
-            .map_err(|error| QueueError(reason(&error)))
+        let request = self.client.send_message().queue_url(url);
+        let request = request.message_body(self.message(event).await?);
+        let answer = request.message_attributes(REASON, attribute).send().await;
+        stored(&answer.map_err(|error| QueueError(reason(&error)))?)
     }
 
     async fn delay(&self, receipt: &str, seconds: u32) {

@@ -1,6 +1,7 @@
 //! What ingest would decide about a request, as `hookwell verify` prints it.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow::{Break, Continue};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -44,10 +45,10 @@ pub fn decide(sources: &Sources, line: &[u8], now: Millis) -> Value {
         }
     };
     let received = match admit(sources, &delivery, now) {
-        Err(ended) => *ended,
-        Ok((source, verified)) => match read(source, &verified, now) {
-            Err(ended) => *ended,
-            Ok(events) => {
+        Break(ended) => *ended,
+        Continue((source, verified)) => match read(source, &verified, now) {
+            Break(ended) => *ended,
+            Continue(events) => {
                 let reason = events.iter().find_map(|event| event.invalid.clone());
                 let receipt = match reason {
                     Some(_) => Receipt::Quarantined,

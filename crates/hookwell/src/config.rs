@@ -18,7 +18,7 @@ use crate::json::Pointer;
 use crate::pattern::Pattern;
 use crate::recipe::{Algorithm, Part};
 use crate::secret::{MIN_BYTES, SecretRef};
-use crate::source::{Dedupe, Locator, Mapping, OnInvalid, Scheme, Sending, Source};
+use crate::source::{Dedupe, Locator, Mapping, OnInvalid, Scheme, Source};
 
 /// The largest body a source takes, in bytes, unless it says that it takes less: what Lambda takes ("Lambda quotas",
 /// invocation payload, synchronous). The trigger's JSON around a body counts too, so the last of it never gets here.
@@ -144,13 +144,8 @@ fn source(name: &str, mut fields: Fields<'_>, problems: &Problems) -> Option<Sou
             ("quarantine", OnInvalid::Quarantine),
         ],
     );
-    let send = fields.choice(
-        "send",
-        &[
-            ("after-put", Sending::AfterPut),
-            ("with-put", Sending::WithPut),
-        ],
-    );
+    // Until November 2026 `send` chose between putting first and putting at once. There is one way now.
+    let ignored = fields.text("send").map(|_| "send").into_iter().collect();
     let types = fields.texts("types").unwrap_or_default();
     let types = types
         .iter()
@@ -183,7 +178,7 @@ fn source(name: &str, mut fields: Fields<'_>, problems: &Problems) -> Option<Sou
         public_url,
         max_body_bytes,
         on_invalid: on_invalid.unwrap_or(OnInvalid::Reject),
-        send: send.unwrap_or(Sending::AfterPut),
+        ignored,
         retain_days,
         types,
         dedupe,

@@ -1,6 +1,6 @@
 //! What the documents table holds, and what an event does to it.
 
-use crate::event::{DocumentKey, Event, Operation, Version};
+use crate::event::{DocumentKey, Event, LIFE_DAYS, Operation, Version};
 use crate::handler::{HandleError, Outcome};
 use crate::time::DAY;
 
@@ -46,7 +46,12 @@ pub fn change(event: &Event) -> Result<Option<Document>, HandleError> {
     let version = event.version();
     let (state, expires_at) = if event.operation == Operation::Delete {
         let life = (event.received_at / 1000).saturating_add(TOMBSTONE_DAYS * DAY / 1000);
-        (None, Some(life.max(event.expires_at)))
+        // The record's life is counted from when process writes it, so the tombstone's is too.
+        let longer = (TOMBSTONE_DAYS - LIFE_DAYS).saturating_mul(DAY / 1000);
+        (
+            None,
+            Some(life.max(event.expires_at.saturating_add(longer))),
+        )
     } else {
         let state = event.document().map(str::to_owned);
         let reason = "the event holds no state of its document";

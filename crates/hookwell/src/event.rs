@@ -49,17 +49,6 @@ impl Operation {
             Self::Other => "other",
         }
     }
-
-    /// Its place among events of one instant: a document is created before it is updated, and updated before it is
-    /// deleted.
-    fn rank(self) -> u8 {
-        match self {
-            Self::Create => 0,
-            Self::Update => 1,
-            Self::Delete => 2,
-            Self::Other => 3,
-        }
-    }
 }
 
 /// The key of an event's record, `source#hash`: scoped, so that one sender can never claim another's ids, and hashed,
@@ -95,24 +84,38 @@ pub fn hash(parts: &[&[u8]]) -> String {
     URL_SAFE_NO_PAD.encode(sha.finalize())
 }
 
-/// Where an event stands among all events of its document: a string that sorts by time, then operation, then id.
-/// Two events have the same version only when they are the same event.
+/// The place of an event among all events of its document: text that sorts by the event's time, then by its first
+/// reception with its place in that delivery, then by a hash of its key. Two events have the same version only when they
+/// are the same event.
+///
+/// The form is `{time:015}~3~~{reception:015}.{place:06}~{hash:16}`. Versions that were written before November 2026 are
+/// `{time:015}~{rank:0..3}~{hash:16}`: of the same time they sort before every one of this form, because `~` sorts after
+/// every character of a hash (design.md, Order).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(String);
 
 impl Version {
-    /// The version of an event.
+    /// The version of an event that happened at `time`, was first received at `reception`, and was number `place` of the
+    /// events of that delivery.
     #[must_use]
-    pub fn new(at: Millis, operation: Operation, key: &Key) -> Self {
+    pub fn new(time: Millis, reception: Millis, place: u32, key: &Key) -> Self {
+        let within = |millis: Millis| millis.clamp(0, 999_999_999_999_999);
         let tie: String = hash(&[key.as_str().as_bytes()]).chars().take(16).collect();
         Self(format!(
-            "{:015}~{}~{tie}",
-            at.clamp(0, 999_999_999_999_999),
-            operation.rank()
+            "{:015}~3~~{:015}.{:06}~{tie}",
+            within(time),
+            within(reception),
+            place.min(999_999)
         ))
     }
 
-    /// As the documents table writes and compares it.
+    /// A version as a table holds it, in this form or in the one before.
+    #[must_use]
+    pub fn recorded(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text that the tables write and compare.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -148,9 +151,12 @@ pub struct Event {
     /// When it happened, by the sender's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<Millis>,
-    /// When ingest received it. Of an event without a time, process takes the time of its first copy from the record.
+    /// When ingest received this copy; once the event is [settled](Self::settle), when its first copy was received.
     pub received_at: Millis,
-    /// When its record may be forgotten, in seconds since 1970 (DynamoDB TTL counts seconds).
+    /// Its place among the events of its delivery, from 0.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub place: u32,
+    /// When a record that is written now may be forgotten, in seconds since 1970 (DynamoDB TTL counts seconds).
     pub expires_at: i64,
     /// Until when it is kept whole, in seconds since 1970, so that it can be replayed; not at all when `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -174,20 +180,42 @@ pub struct Event {
         skip_serializing_if = "Option::is_none"
     )]
     pub trace: Option<Trace>,
+    /// The version in its record, once process has read it.
+    #[serde(skip)]
+    pub settled: Option<Version>,
     /// The body as sent.
     #[serde(flatten)]
     pub body: Body,
 }
 
+/// Whether a place is the first, which messages leave out.
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
+fn is_first(place: &u32) -> bool {
+    *place == 0
+}
+
 impl Event {
-    /// Where it stands among the events of its document.
+    /// The version in the event's record, or the one that a record of this copy would have.
     #[must_use]
     pub fn version(&self) -> Version {
-        Version::new(
-            self.time.unwrap_or(self.received_at),
-            self.operation,
-            &self.key,
-        )
+        let of_this_copy = || {
+            let time = self.time.unwrap_or(self.received_at);
+            Version::new(time, self.received_at, self.place, &self.key)
+        };
+        self.settled.clone().unwrap_or_else(of_this_copy)
+    }
+
+    /// Counts the life of its record from `now`: every write of a record does, since the message may have waited long.
+    pub fn renew(&mut self, now: Millis) {
+        let life = self.expires_at.saturating_sub(self.received_at / 1000);
+        self.expires_at = (now / 1000).saturating_add(life);
+    }
+
+    /// Takes over the version and the reception of the record that was written first, so that every copy of an event is
+    /// the same event.
+    pub fn settle(&mut self, version: Version, received_at: Millis) {
+        self.received_at = received_at;
+        self.settled = Some(version);
     }
 
     /// The key of its document, when it is about one.
@@ -332,6 +360,7 @@ mod tests {
             operation: Operation::Create,
             time: Some(1_700_000_000_000),
             received_at: 1_700_000_000_500,
+            place: 0,
             expires_at: 1_703_024_000,
             retain_until: None,
             document_type: "order".into(),
@@ -339,6 +368,7 @@ mod tests {
             document_at: Some("/data".into()),
             invalid: None,
             trace: None,
+            settled: None,
             body: Body(body.to_vec()),
         }
     }
@@ -435,28 +465,59 @@ mod tests {
     }
 
     #[test]
-    fn versions_sort_by_time_then_operation_then_id() {
+    fn versions_sort_by_time_then_reception_then_place_then_key() {
         let key = |id: &str| Key::new("s", &[id.as_bytes()]);
-        let version = |at, operation, id| Version::new(at, operation, &key(id));
-        assert!(version(9, Operation::Delete, "z") < version(10, Operation::Create, "a"));
+        let version = |time, reception, place, id| Version::new(time, reception, place, &key(id));
+        assert_eq!(
+            version(1_790_000_000_000, 1_790_000_000_250, 7, "a").as_str(),
+            "001790000000000~3~~001790000000250.000007~58XW5Bhxxg4xmKbi"
+        );
         // Of two ids one comes first by itself, so both are tried in both places.
         for (one, other) in [("a", "z"), ("z", "a")] {
-            assert!(version(9, Operation::Create, one) < version(9, Operation::Update, other));
-            assert!(version(9, Operation::Update, one) < version(9, Operation::Delete, other));
+            assert!(version(9, 99, 9, one) < version(10, 10, 0, other));
+            assert!(version(9, 10, 9, one) < version(9, 11, 0, other));
+            assert!(version(9, 10, 9, one) < version(9, 10, 10, other));
         }
-        assert_ne!(
-            version(9, Operation::Update, "a"),
-            version(9, Operation::Update, "b")
-        );
+        assert_ne!(version(9, 10, 0, "a"), version(9, 10, 0, "b"));
+        let early = version(-5, 10, 0, "a");
+        assert_eq!(early, version(0, 10, 0, "a"), "never before 1970");
+        let late = version(i64::MAX, i64::MAX, u32::MAX, "a");
+        assert_eq!(late.as_str().len(), early.as_str().len());
+    }
+
+    #[test]
+    fn versions_of_the_form_before_sort_by_time_and_of_one_time_before_these() {
+        let hashes = ["----------------", "________________", "zzzzzzzzzzzzzzzz"];
+        for rank in 0..=3 {
+            for hash in hashes {
+                let old = |time: i64| Version::recorded(format!("{time:015}~{rank}~{hash}"));
+                for id in ["a", "z", "-"] {
+                    let new = Version::new(10, 10, 0, &Key::new("s", &[id.as_bytes()]));
+                    assert!(
+                        old(9) < new && old(10) < new && new < old(11),
+                        "{rank} {hash}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_settled_event_has_the_version_and_the_reception_of_its_record() {
+        let mut copy = event(b"{}");
+        let first = Version::new(1, 2, 3, &copy.key);
+        copy.settle(first.clone(), copy.received_at - 5_000);
         assert_eq!(
-            version(-5, Operation::Update, "a"),
-            version(0, Operation::Update, "a"),
-            "never before 1970"
+            (copy.version(), copy.received_at),
+            (first, 1_699_999_995_500)
         );
-        assert_eq!(
-            version(i64::MAX, Operation::Create, "a").as_str().len(),
-            version(0, Operation::Create, "a").as_str().len()
-        );
+    }
+
+    #[test]
+    fn the_life_of_a_record_counts_from_when_it_is_written() {
+        let (mut late, life) = (event(b"{}"), 1_703_024_000 - 1_700_000_000);
+        late.renew(late.received_at + 28 * crate::time::DAY);
+        assert_eq!(late.expires_at, 1_700_000_000 + 28 * 86_400 + life);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The ledger: what we remember of every event. It makes answers cheap and duplicates visible; it is never what
 //! keeps an event alive, the queue is.
 
-use crate::event::Event;
+use crate::event::{Event, Version};
 use crate::handler::Outcome;
 use crate::time::Millis;
 
@@ -12,7 +12,8 @@ pub enum Status {
     Pending,
     /// Finished.
     Done,
-    /// Kept in the dead-letter queue for an operator.
+    /// Rejected, and put into the dead-letter queue for an operator. That is no end: the letter may be gone before the
+    /// record is, so an event that comes again is judged again.
     Quarantined,
 }
 
@@ -35,20 +36,26 @@ impl Status {
     }
 }
 
-/// What the ledger knew of an event.
+/// What a record says of its event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Where the event is on its way.
+    pub status: Status,
+    /// The event's version, settled by whoever wrote the record first.
+    pub version: Version,
+    /// When the event was first received.
+    pub received_at: Millis,
+    /// The [hash](crate::event::Body::hash) of the body that came first.
+    pub body_hash: String,
+}
+
+/// What became of an attempt to write the first record of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Remembered {
-    /// Nothing: the record was written now.
+    /// It was written now.
     New,
-    /// It was there before.
-    Known {
-        /// Where the event was on its way.
-        status: Status,
-        /// When it was first received.
-        received_at: Millis,
-        /// Whether the body was the same then.
-        same_body: bool,
-    },
+    /// One was there before.
+    Known(Record),
 }
 
 /// How an event ended.
@@ -101,11 +108,11 @@ pub enum Claim {
 }
 
 /// Remembers events.
+///
+/// In every method a record past its `expires_at` MUST count as absent even when it is still stored: DynamoDB deletes up
+/// to days late ("Using time to live", developer guide). Every write MUST set its end to [`Event::expires_at`].
 pub trait Ledger: Send + Sync {
-    /// Writes a pending record unless a live one is there, and says which.
-    ///
-    /// MUST be one atomic step. A record past its `expires_at` MUST count as absent even when it is still stored:
-    /// DynamoDB deletes up to days late ("Using time to live", developer guide).
+    /// Writes a pending record unless there is one, and says which. MUST be one atomic step.
     ///
     /// # Errors
     /// When the answer is not known, whatever was written.
@@ -115,12 +122,24 @@ pub trait Ledger: Send + Sync {
         now: Millis,
     ) -> impl Future<Output = Result<Remembered, LedgerError>> + Send;
 
-    /// Takes the lease of an event that is not done, unless somebody holds one that has not ended.
-    ///
-    /// MUST be one atomic step, and MUST write the record when there is none. The holder itself MAY get it again.
+    /// The records of some events, in their order; `None` where there is none. MUST see every write that was answered
+    /// before (a consistent read).
     ///
     /// # Errors
-    /// When the answer is not known.
+    /// When one of them is not known.
+    fn recall(
+        &self,
+        events: &[&Event],
+        now: Millis,
+    ) -> impl Future<Output = Result<Vec<Option<Record>>, LedgerError>> + Send;
+
+    /// Takes the lease of an event that has a record and is not done, unless somebody holds one that has not ended, and
+    /// counts the try.
+    ///
+    /// MUST be one atomic step. The holder itself MAY get it again.
+    ///
+    /// # Errors
+    /// When the answer is not known, or there is no record.
     fn claim(
         &self,
         event: &Event,
@@ -134,11 +153,11 @@ pub trait Ledger: Send + Sync {
     /// When that is not known.
     fn keep(&self, event: &Event) -> impl Future<Output = Result<(), LedgerError>> + Send;
 
-    /// Records how an event ended.
+    /// Records how an event ended, and gives its lease back.
     ///
-    /// MUST write the record when there is none (ingest acknowledges also when the table is away), MUST NOT change
-    /// one that is done, MUST close a quarantined one when the event was applied after all, and with an owner MUST
-    /// change nothing unless that owner still holds the lease: one that ended may be somebody else's by now.
+    /// MUST write the record when there is none, MUST NOT change one that is done, MUST close a quarantined one when the
+    /// event was applied after all, and with an owner MUST change nothing unless that owner still holds the lease: one
+    /// that ended may be somebody else's by now.
     ///
     /// # Errors
     /// When the answer is not known.

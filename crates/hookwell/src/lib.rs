@@ -2,6 +2,7 @@
 //! acknowledged event exactly once to the documents table. No AWS crate, no server, no environment, no clock.
 
 pub mod algorithm;
+pub mod clock;
 pub mod config;
 pub mod delivery;
 pub mod document;

@@ -2,12 +2,18 @@
 //! The same contract tests hold for it and for the AWS adapters.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::future::pending;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
+use futures_util::FutureExt as _;
+
+use crate::clock::Clock;
 use crate::document::{Document, PutResult, change, outcome};
 use crate::event::{DocumentKey, Event, Key};
 use crate::handler::{HandleError, Handler, Outcome};
-use crate::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered, Status};
+use crate::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Record, Remembered, Status};
 use crate::queue::{Queue, QueueError};
 use crate::time::Millis;
 
@@ -15,38 +21,72 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One record of the ledger.
+/// A clock that stands still, without timers: nothing is ever too late.
+pub struct StoppedClock(Box<dyn Fn() -> Millis + Send + Sync>);
+
+impl StoppedClock {
+    /// A clock that shows this time.
+    #[must_use]
+    pub fn at(now: Millis) -> Self {
+        Self(Box::new(move || now))
+    }
+
+    /// The clock as a call of a function takes it.
+    #[must_use]
+    pub fn clock(&self) -> Clock<'_> {
+        Clock {
+            now: &*self.0,
+            instant: &Instant::now,
+            until: &|_| pending().boxed(),
+        }
+    }
+}
+
+impl fmt::Debug for StoppedClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoppedClock({})", (self.0)())
+    }
+}
+
+/// One stored record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
-    /// Where the event is on its way.
-    pub status: Status,
-    /// How it ended.
+pub struct Stored {
+    /// What it says of its event.
+    pub record: Record,
+    /// How the event ended.
     pub outcome: Option<Outcome>,
-    /// When it was first received.
-    pub received_at: Millis,
     /// When it may be forgotten, in seconds since 1970.
     pub expires_at: i64,
-    body_hash: String,
+    /// How often a lease was taken.
+    pub tries: u32,
     lease: Option<(String, Millis)>,
 }
 
-impl Record {
+impl Stored {
     fn pending(event: &Event) -> Self {
         Self {
-            status: Status::Pending,
+            record: Record {
+                status: Status::Pending,
+                version: event.version(),
+                received_at: event.received_at,
+                body_hash: event.body.hash(),
+            },
             outcome: None,
-            received_at: event.received_at,
             expires_at: event.expires_at,
-            body_hash: event.body.hash(),
+            tries: 0,
             lease: None,
         }
+    }
+
+    fn is_live(&self, now: Millis) -> bool {
+        self.expires_at >= now / 1000
     }
 }
 
 /// A ledger in memory.
 #[derive(Debug, Default)]
 pub struct MemoryLedger {
-    records: Mutex<BTreeMap<Key, Record>>,
+    records: Mutex<BTreeMap<Key, Stored>>,
     kept: Mutex<BTreeMap<Key, Event>>,
 }
 
@@ -57,9 +97,9 @@ impl MemoryLedger {
         locked(&self.kept).get(key).cloned()
     }
 
-    /// The record of an event.
+    /// The record of an event, also an expired one.
     #[must_use]
-    pub fn record(&self, key: &Key) -> Option<Record> {
+    pub fn stored(&self, key: &Key) -> Option<Stored> {
         locked(&self.records).get(key).cloned()
     }
 
@@ -79,39 +119,44 @@ impl MemoryLedger {
 impl Ledger for MemoryLedger {
     async fn remember(&self, event: &Event, now: Millis) -> Result<Remembered, LedgerError> {
         let mut records = locked(&self.records);
-        if let Some(record) = records.get(&event.key)
-            && record.expires_at >= now / 1000
-        {
-            let Record {
-                status,
-                received_at,
-                ..
-            } = *record;
-            let same_body = record.body_hash == event.body.hash();
-            return Ok(Remembered::Known {
-                status,
-                received_at,
-                same_body,
-            });
+        let live = records.get(&event.key).filter(|stored| stored.is_live(now));
+        if let Some(stored) = live {
+            return Ok(Remembered::Known(stored.record.clone()));
         }
-        records.insert(event.key.clone(), Record::pending(event));
+        records.insert(event.key.clone(), Stored::pending(event));
         Ok(Remembered::New)
+    }
+
+    async fn recall(
+        &self,
+        events: &[&Event],
+        now: Millis,
+    ) -> Result<Vec<Option<Record>>, LedgerError> {
+        let records = locked(&self.records);
+        let live = |event: &&Event| {
+            let stored = records.get(&event.key).filter(|stored| stored.is_live(now));
+            stored.map(|stored| stored.record.clone())
+        };
+        Ok(events.iter().map(live).collect())
     }
 
     async fn claim(&self, event: &Event, lease: &Lease<'_>) -> Result<Claim, LedgerError> {
         let mut records = locked(&self.records);
-        let record = records
-            .entry(event.key.clone())
-            .or_insert_with(|| Record::pending(event));
-        match &record.lease {
-            _ if record.status == Status::Done => return Ok(Claim::Finished),
+        let live = records.get_mut(&event.key);
+        let Some(stored) = live.filter(|stored| stored.is_live(lease.now)) else {
+            return Err(LedgerError("there is no record".to_owned()));
+        };
+        match &stored.lease {
+            _ if stored.record.status == Status::Done => return Ok(Claim::Finished),
             Some((owner, until)) if owner != lease.owner && *until >= lease.now => {
                 return Ok(Claim::Busy { until: *until });
             }
             _ => {}
         }
-        record.status = Status::Pending;
-        record.lease = Some((lease.owner.to_owned(), lease.until));
+        stored.record.status = Status::Pending;
+        stored.tries = stored.tries.saturating_add(1);
+        stored.expires_at = event.expires_at;
+        stored.lease = Some((lease.owner.to_owned(), lease.until));
         Ok(Claim::Held)
     }
 
@@ -122,23 +167,28 @@ impl Ledger for MemoryLedger {
 
     async fn finish(&self, event: &Event, end: &End) -> Result<Finish, LedgerError> {
         let mut records = locked(&self.records);
-        let record = records
+        let stored = records
             .entry(event.key.clone())
-            .or_insert_with(|| Record::pending(event));
-        if record.status == Status::Done {
+            .or_insert_with(|| Stored::pending(event));
+        if !stored.is_live(end.at) && end.owner.is_none() {
+            *stored = Stored::pending(event);
+        }
+        if stored.record.status == Status::Done {
             return Ok(Finish::Before);
         }
-        let holder = record.lease.as_ref().map(|(owner, _)| owner);
+        let holder = stored.lease.as_ref().map(|(owner, _)| owner);
         if end.owner.is_some() && holder != end.owner.as_ref() {
             return Ok(Finish::NotOwner);
         }
-        record.status = match end.outcome {
+        stored.record.status = match end.outcome {
             Outcome::Rejected => Status::Quarantined,
             Outcome::Applied | Outcome::Stale | Outcome::Ignored => Status::Done,
         };
-        record.outcome = Some(end.outcome);
-        record.expires_at = event.expires_at;
-        record.lease = None;
+        stored.outcome = Some(end.outcome);
+        stored.expires_at = event.expires_at;
+        if let Some((_, until)) = &mut stored.lease {
+            *until = end.at;
+        }
         Ok(Finish::Recorded)
     }
 }

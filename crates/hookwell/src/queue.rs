@@ -10,35 +10,18 @@ pub trait Queue: Send + Sync {
     /// When that is not known; it may be queued all the same.
     fn send(&self, event: &Event) -> impl Future<Output = Result<(), QueueError>> + Send;
 
-    /// Queues an event once it is known to be needed, which its put into the ledger decides; `None` when it is not. What
-    /// can be done before MAY be done before, but nothing MUST leave until the put was answered.
-    ///
-    /// # Errors
-    /// As [`Queue::send`].
-    fn send_when(
+    /// Queues all of these events, and says of each, in their order, whether it is queued. `Ok` MUST mean that it is
+    /// stored durably.
+    fn send_all(
         &self,
-        event: &Event,
-        needed: impl Future<Output = bool> + Send,
-    ) -> impl Future<Output = Option<Result<(), QueueError>>> + Send {
+        events: &[&Event],
+    ) -> impl Future<Output = Vec<Result<(), QueueError>>> + Send {
         async move {
-            if needed.await {
-                Some(self.send(event).await)
-            } else {
-                None
-            }
-        }
-    }
-
-    /// Queues all of these events. `Ok` MUST mean that every one is stored durably.
-    ///
-    /// # Errors
-    /// When that is not known of one of them; any of the others may be queued all the same.
-    fn send_all(&self, events: &[&Event]) -> impl Future<Output = Result<(), QueueError>> + Send {
-        async move {
+            let mut sent = Vec::with_capacity(events.len());
             for event in events {
-                self.send(event).await?;
+                sent.push(self.send(event).await);
             }
-            Ok(())
+            sent
         }
     }
 

@@ -41,8 +41,8 @@ pub struct Source {
     pub max_body_bytes: usize,
     /// What happens to a signed body that cannot be read.
     pub on_invalid: OnInvalid,
-    /// When the queue is asked.
-    pub send: Sending,
+    /// Keys of the file that nothing reads any more.
+    pub ignored: Vec<&'static str>,
     /// For how many days its events are kept whole, so that they can be replayed; 0 for not at all.
     pub retain_days: i64,
     /// The types to queue; empty for all.
@@ -108,15 +108,6 @@ pub enum OnInvalid {
     Reject,
     /// 200, and it goes to the dead-letter queue with its reason.
     Quarantine,
-}
-
-/// When an event is sent to the queue. Both lose nothing, because both need the send to succeed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sending {
-    /// After the put, and only when the record does not say that the event is finished.
-    AfterPut,
-    /// At once with the put: half the time, and every repetition is queued.
-    WithPut,
 }
 
 /// What makes two deliveries the same event.

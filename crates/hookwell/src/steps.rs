@@ -1,36 +1,27 @@
-//! How long the steps of the two protocols took, for the log. What time it is comes in as an argument, because decisions
-//! hang on it; how long something took decides nothing, so it is measured where it happens.
+//! How long the steps of the two protocols took, for the log; no decision hangs on it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// How long ingest took over a delivery, by step; `None` for a step that it did not come to the end of.
+/// The time that ingest took over a delivery, by step; `None` for a step that it did not come to the end of.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OfDelivery {
     /// Verifying and reading it, with the fetch of a key where that was needed.
     pub verify: Option<Duration>,
     /// Putting the records.
     pub remember: Option<Duration>,
-    /// Sending to the queue.
+    /// Sending to the queue, beside the puts.
     pub send: Option<Duration>,
 }
 
-/// How long process took over an event, by step; `None` for a step that it did not come to the end of.
+/// The time that process took over an event, by step; `None` for a step that it did not come to the end of.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OfEvent {
-    /// The whole try.
+    /// The whole try, from the batch's records to the event's own.
     pub total: Option<Duration>,
     /// The call of the handler.
     pub handler: Option<Duration>,
     /// Writing its end into the record.
     pub record: Option<Duration>,
-}
-
-/// Runs a step and notes how long it took.
-pub(crate) async fn timed<T>(took: &mut Option<Duration>, step: impl Future<Output = T>) -> T {
-    let started = Instant::now();
-    let done = step.await;
-    *took = Some(started.elapsed());
-    done
 }
 
 /// Milliseconds with three decimals, as a log line shows them.

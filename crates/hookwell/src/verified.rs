@@ -118,7 +118,9 @@ impl<'a> Verified<'a> {
             events.push(match (read, self.source.on_invalid) {
                 (Ok(event), _) => event,
                 (Err(why), OnInvalid::Reject) => return Err(why),
-                (Err(why), OnInvalid::Quarantine) => self.kept(item.get().as_bytes(), &why, now),
+                (Err(why), OnInvalid::Quarantine) => {
+                    self.kept(item.get().as_bytes(), Some(index), &why, now)
+                }
             });
         }
         Ok(events)
@@ -166,6 +168,7 @@ impl<'a> Verified<'a> {
             operation,
             time,
             received_at: now,
+            place: place_of(part.index),
             expires_at: (now / 1000).saturating_add(seconds),
             retain_until: self.retain_until(now),
             document_type,
@@ -173,6 +176,7 @@ impl<'a> Verified<'a> {
             document_at,
             invalid: None,
             trace: self.delivery.trace.clone(),
+            settled: None,
             body: Body(part.text.to_vec()),
         })
     }
@@ -194,10 +198,10 @@ impl<'a> Verified<'a> {
     /// The delivery as an event that nothing can be done with but keep it.
     #[must_use]
     pub fn unreadable(&self, reason: &Invalid, now: Millis) -> Event {
-        self.kept(&self.delivery.body, reason, now)
+        self.kept(&self.delivery.body, None, reason, now)
     }
 
-    fn kept(&self, text: &[u8], reason: &Invalid, now: Millis) -> Event {
+    fn kept(&self, text: &[u8], index: Option<usize>, reason: &Invalid, now: Millis) -> Event {
         let id = hash(&[text]);
         Event {
             key: Key::new(&self.source.name, &[b"unreadable", id.as_bytes()]),
@@ -207,6 +211,7 @@ impl<'a> Verified<'a> {
             operation: Operation::Other,
             time: None,
             received_at: now,
+            place: place_of(index),
             expires_at: (now / 1000).saturating_add(LIFE_DAYS * DAY / 1000),
             retain_until: self.retain_until(now),
             document_type: String::new(),
@@ -214,6 +219,7 @@ impl<'a> Verified<'a> {
             document_at: None,
             invalid: Some(reason.to_string()),
             trace: self.delivery.trace.clone(),
+            settled: None,
             body: Body(text.to_vec()),
         }
     }
@@ -249,6 +255,11 @@ impl<'a> Verified<'a> {
         let body = hash(&[&self.delivery.body]);
         Key::new(&self.source.name, &[b"item", body.as_bytes(), place])
     }
+}
+
+/// The place of an event in its delivery.
+fn place_of(index: Option<usize>) -> u32 {
+    u32::try_from(index.unwrap_or(0)).unwrap_or(u32::MAX)
 }
 
 /// The items of the list: of every such list, where one is inside another.

@@ -5,26 +5,22 @@ mod request;
 mod runtime;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::{OptionFuture, join};
+use hookwell::clock::Clock;
 use hookwell::config;
-use hookwell::delivery::Delivery;
-use hookwell::ingest::{Received, Sources, receive};
+use hookwell::ingest::{MAX_INLINE_BODY, Received, Sources, receive};
 use hookwell::ledger::Ledger;
 use hookwell::queue::Queue;
 use hookwell::reply::{Receipt, Reply};
 use hookwell::source::Source;
-use hookwell::time::Millis;
+pub use hookwell_aws::now::now;
 use hookwell_aws::settings::{Environment, required};
 use hookwell_aws::{Bucket, Connection, EventsTable, Limits, SqsQueue, stores};
 use serde::Serialize;
 
 /// The sources file that this build carries.
 pub const SOURCES: &str = include_str!("../sources.toml");
-
-/// The largest body where there is no bucket, in bytes: in base64 it still fits a message of SQS.
-const MAX_WITHOUT_BUCKET: usize = 700 * 1024;
 
 /// Why the function cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +59,7 @@ impl Ingest<EventsTable, SqsQueue> {
         let mut sources = config(env)?;
         if bucket.is_none() {
             for source in &mut sources {
-                source.max_body_bytes = source.max_body_bytes.min(MAX_WITHOUT_BUCKET);
+                source.max_body_bytes = source.max_body_bytes.min(MAX_INLINE_BODY);
             }
         }
         let ledger = EventsTable::new(
@@ -115,9 +111,9 @@ impl<L: Ledger, Q: Queue> Ingest<L, Q> {
         event: &str,
         request_id: &str,
         xray: Option<&str>,
-        now: Millis,
+        clock: Clock<'_>,
     ) -> Response {
-        Response::from(self.receive(event, request_id, xray, now).await.reply)
+        Response::from(self.receive(event, request_id, xray, clock).await.reply)
     }
 
     /// Receives the delivery of one trigger event, and logs what came of it.
@@ -126,48 +122,25 @@ impl<L: Ledger, Q: Queue> Ingest<L, Q> {
         event: &str,
         request_id: &str,
         xray: Option<&str>,
-        now: Millis,
+        clock: Clock<'_>,
     ) -> Received {
-        let end = self.end(event, request_id, xray, now).await;
-        end.log();
-        end.received
-    }
-
-    async fn end(&self, event: &str, request_id: &str, xray: Option<&str>, now: Millis) -> End {
-        let started = Instant::now();
+        let started = (clock.instant)();
         let delivery = request::delivery(event, request_id, xray);
         let received = match &delivery {
             Ok(delivery) => {
-                // Beside the delivery, which goes first and by the keys that are here. The answer waits for both: after
-                // it Lambda freezes the function, and what was left running would end much later or never. A fetch has
-                // less time (`Limits::KEYS`) than the put and the send, so the sender has its answer as soon as ever.
+                // A renewal of the keys runs beside the delivery, which goes by the keys that are here, and the answer
+                // waits for it: after the answer Lambda freezes the function. A fetch has less time (`Limits::KEYS`)
+                // than the put and the send.
                 let name = delivery.source.as_deref();
-                let renewal = name.and_then(|name| self.sources.renewal(name, now));
-                let received = receive(&self.sources, &self.ledger, &self.queue, delivery, now);
+                let renewal = name.and_then(|name| self.sources.renewal(name, (clock.now)()));
+                let received = receive(&self.sources, &self.ledger, &self.queue, delivery, clock);
                 join(received, OptionFuture::from(renewal)).await.0
             }
             Err(why) => Received::refused(Receipt::BadRequest, Some(why.to_string())),
         };
-        End {
-            delivery: delivery.ok(),
-            received,
-            took: started.elapsed(),
-        }
-    }
-}
-
-/// What came of one trigger event.
-#[derive(Debug)]
-struct End {
-    /// `None` when it was not a request.
-    delivery: Option<Delivery>,
-    received: Received,
-    took: Duration,
-}
-
-impl End {
-    fn log(&self) {
-        log::delivery(self.delivery.as_ref(), &self.received, self.took);
+        let took = (clock.instant)().saturating_duration_since(started);
+        log::delivery(delivery.as_ref().ok(), &received, took);
+        received
     }
 }
 
@@ -201,13 +174,4 @@ impl From<Reply> for Response {
             is_base64_encoded: false,
         }
     }
-}
-
-/// Milliseconds since 1970, by the machine's clock.
-#[must_use]
-pub fn now() -> Millis {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
 }

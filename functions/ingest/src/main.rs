@@ -3,14 +3,14 @@
 #![recursion_limit = "256"]
 
 use hookwell_aws::settings::process_environment;
-use hookwell_aws::{task, telemetry};
+use hookwell_aws::telemetry;
 use ingest::Ingest;
 use lambda_http::lambda_runtime::Error;
 
 // One event at a time needs one thread; a second one only adds to the cold start.
-#[tokio::main(flavor = "local")]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init(&process_environment);
     let ingest = Ingest::from_environment(&process_environment).await?;
-    task::run(async move { ingest.run().await }).await?
+    ingest.run().await
 }

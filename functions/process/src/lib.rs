@@ -6,21 +6,17 @@
 pub mod handler;
 mod log;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use hookwell::handler::Handler;
 use hookwell::ledger::Ledger;
 use hookwell::process::{Invocation, Message, Processed, process};
 use hookwell::queue::Queue;
-use hookwell::time::Millis;
+use hookwell_aws::now::{clock, millis, now};
 use hookwell_aws::settings::{Environment, NotSet, required};
 use hookwell_aws::{Bucket, Connection, DocumentsTable, EventsTable, Limits, SqsQueue};
 use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
-
-/// What is still running this long before the deadline is abandoned, so that the rest of the batch is reported.
-/// Lambda itself would report nothing.
-const TIME_TO_REPORT: Duration = Duration::from_millis(500);
 
 /// The function's timeout in template.yaml.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -143,13 +139,12 @@ impl<L: Ledger, Q: Queue, H: Handler> Process<L, Q, H> {
             id: request_id,
             deadline: now().saturating_add(millis(left)),
         };
-        let stop = tokio::time::sleep(left.saturating_sub(TIME_TO_REPORT));
         let Self {
             ledger,
             queue,
             handler,
         } = self;
-        let processed = process(ledger, queue, handler, batch, now, invocation, stop).await;
+        let processed = process(ledger, queue, handler, batch, invocation, clock()).await;
         processed.iter().for_each(log::message);
         Ok(processed)
     }
@@ -167,16 +162,4 @@ fn message(record: SqsMessage) -> Result<Message, NoMessageId> {
         receive_count: count.and_then(|count| count.parse().ok()).unwrap_or(1),
         body: record.body.unwrap_or_default(),
     })
-}
-
-fn now() -> Millis {
-    millis(
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default(),
-    )
-}
-
-fn millis(duration: Duration) -> Millis {
-    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
 }

@@ -159,6 +159,11 @@ fn findings(text: &str) -> (Findings, Vec<Source>) {
         }
     };
     for source in &sources {
+        for key in &source.ignored {
+            let path = format!("sources.{}.{key}", source.name);
+            let why = "is ignored: a record is put and its message sent at once; leave it out";
+            found.notes.push(finding(&path, why.to_owned()));
+        }
         let token = source
             .handshake
             .as_ref()

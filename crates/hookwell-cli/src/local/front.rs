@@ -92,7 +92,8 @@ impl Front {
             let why = "Lambda takes no request of this size".to_owned();
             Received::refused(Receipt::TooLarge, Some(why))
         } else {
-            self.ingest.receive(&event, &request_id, None, now).await
+            let clock = hookwell_aws::now::clock();
+            self.ingest.receive(&event, &request_id, None, clock).await
         };
         let answer = ingest::Response::from(received.reply.clone());
         self.recorder.arrived(Arrived {

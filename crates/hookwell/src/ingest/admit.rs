@@ -1,0 +1,143 @@
+//! The checks of a delivery before anything of it is trusted.
+
+use std::ops::ControlFlow::{Break, Continue};
+
+use http::Method;
+use http::header::CONTENT_ENCODING;
+
+use super::received::{Received, Step};
+use crate::delivery::Delivery;
+use crate::handshake::Check;
+use crate::reply::Receipt;
+use crate::source::{NotReady, Scheme, Source, Verified};
+use crate::sources::{Sources, Wanted};
+use crate::special::SpecialKind;
+use crate::time::Millis;
+use crate::verify::Refusal;
+
+/// The checks before anything is trusted, cheapest first. Nothing here touches a network.
+///
+/// Ends the delivery when it is refused, and also when it was a handshake and is answered.
+pub fn admit<'a>(
+    sources: &'a Sources,
+    delivery: &'a Delivery,
+    now: Millis,
+) -> Step<(&'a Source, Verified<'a>)> {
+    let name = delivery.source.as_ref();
+    let found = name.and_then(|name| sources.current(name, now));
+    let Some((source, keys)) = found else {
+        return Break(Box::new(Received::refused(Receipt::UnknownSource, None)));
+    };
+    let refuse = |receipt| Break(Box::new(Received::at(source, receipt, None)));
+    let handshake = source.handshake.as_ref();
+    let more = handshake.map_or(&[][..], |handshake| handshake.kind.methods());
+    if delivery.method != Method::POST && !more.contains(&delivery.method) {
+        return refuse(Receipt::MethodNotAllowed);
+    }
+    if delivery.body.len() > source.max_body_bytes {
+        return refuse(Receipt::TooLarge);
+    }
+    if !source.allows(delivery.source_ip) {
+        return refuse(Receipt::AddressNotAllowed);
+    }
+    if is_encoded(delivery) {
+        return refuse(Receipt::Compressed);
+    }
+    if let Some(handshake) = handshake {
+        match (
+            handshake.unsigned(delivery, keys.as_ref().as_ref().ok()),
+            keys.as_ref(),
+        ) {
+            // Without its secret nobody can tell a right token from a wrong one.
+            (Check::Refused, Err(why)) => return Break(not_ready(source, why)),
+            (check, _) => checked(source, check)?,
+        }
+    }
+    if delivery.method != Method::POST {
+        return refuse(Receipt::MethodNotAllowed);
+    }
+    let keys = match keys.as_ref() {
+        Ok(keys) => keys,
+        Err(why) => return Break(not_ready(source, why)),
+    };
+    let verified = match source.verify(keys, delivery, now) {
+        Ok(verified) => verified,
+        Err(why) => return Break(refused(source, &why)),
+    };
+    if let Some(handshake) = handshake {
+        if handshake.may_have_signed(&delivery.body) {
+            let reason = "the body could be the token of a handshake, which gets a signature";
+            let reason = Some(reason.to_owned());
+            return Break(Box::new(Received::at(source, Receipt::Unverified, reason)));
+        }
+        let signed = handshake.signed(delivery, keys, verified.secret());
+        checked(source, signed).map_break(|mut received| {
+            received.secret = verified.secret();
+            received.verified = true;
+            received
+        })?;
+    }
+    Continue((source, verified))
+}
+
+fn refused(source: &Source, why: &Refusal) -> Box<Received> {
+    let (receipt, wanted) = match why {
+        // It may well be the sender; what is missing is on our side.
+        Refusal::NotFetched(url) => (Receipt::NotReady, Some(Wanted::Certificate(url.clone()))),
+        Refusal::NotReady | Refusal::NotPinned => (Receipt::NotReady, None),
+        // It may have been changed at the sender and in the store.
+        Refusal::WrongSignature => (Receipt::Unverified, Some(Wanted::Secrets)),
+        _ => (Receipt::Unverified, None),
+    };
+    Box::new(Received {
+        wanted,
+        ..Received::at(source, receipt, Some(why.to_string()))
+    })
+}
+
+fn not_ready(source: &Source, why: &NotReady) -> Box<Received> {
+    Box::new(Received {
+        wanted: Some(Wanted::Secrets),
+        ..Received::at(source, Receipt::NotReady, Some(why.to_string()))
+    })
+}
+
+/// Ends a delivery that was a handshake.
+fn checked(source: &Source, check: Check) -> Step<()> {
+    let answered = |reply, reason| {
+        Box::new(Received {
+            reply,
+            ..Received::at(source, Receipt::Handshake, reason)
+        })
+    };
+    match check {
+        Check::Not => Continue(()),
+        Check::Answered(reply) => Break(answered(reply, None)),
+        Check::Act(reply, what) => Break(answered(reply, Some(what))),
+        Check::Open(reply, url) => {
+            let what = format!("confirm the subscription by opening {url}");
+            // Only this scheme knows the topics that the source names.
+            let names_topics = |scheme: &Scheme| matches!(scheme, Scheme::Special(special) if special.kind == SpecialKind::AwsSns);
+            let open = source.schemes.iter().all(names_topics).then_some(url);
+            let received = answered(reply, Some(what));
+            Break(Box::new(Received { open, ..*received }))
+        }
+        Check::Refused => {
+            let reason = Some("the handshake carries no token, or the wrong one".to_owned());
+            Break(Box::new(Received {
+                wanted: Some(Wanted::Secrets),
+                ..Received::at(source, Receipt::Unverified, reason)
+            }))
+        }
+    }
+}
+
+fn is_encoded(delivery: &Delivery) -> bool {
+    delivery
+        .headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .any(|value| {
+            !value.as_bytes().is_empty() && !value.as_bytes().eq_ignore_ascii_case(b"identity")
+        })
+}

@@ -1,0 +1,79 @@
+//! The end of one delivery: what the sender is told, and what the log says.
+
+use std::ops::ControlFlow;
+
+use crate::event::Event;
+use crate::reply::{Receipt, Reply};
+use crate::source::{Source, Verified};
+use crate::sources::Wanted;
+use crate::steps::OfDelivery;
+
+/// A step of ingest: it hands on a value, or it ends the delivery with its answer.
+pub type Step<T> = ControlFlow<Box<Received>, T>;
+
+/// Everything worth logging about one delivery, and nothing that is secret.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// What came of it.
+    pub receipt: Receipt,
+    /// Why, where that is not obvious.
+    pub reason: Option<String>,
+    /// What happened, once that was known; many where a delivery carries many.
+    pub events: Vec<Event>,
+    /// Whether the table was away, so that a duplicate could not be told.
+    pub dedup_unavailable: bool,
+    /// Which secret matched, 0 for the newest.
+    pub secret: usize,
+    /// Whether the signature and the time were good.
+    pub verified: bool,
+    /// What the sender is told.
+    pub reply: Reply,
+    /// Key material that was missing: fetch it and verify again.
+    pub wanted: Option<Wanted>,
+    /// An address that the sender waits to have opened.
+    pub open: Option<String>,
+    /// How long its steps took.
+    pub steps: OfDelivery,
+}
+
+impl Received {
+    /// An end without an event, answered as everywhere.
+    #[must_use]
+    pub fn refused(receipt: Receipt, reason: Option<String>) -> Self {
+        Self {
+            receipt,
+            reason,
+            events: Vec::new(),
+            dedup_unavailable: false,
+            secret: 0,
+            verified: false,
+            reply: receipt.reply(),
+            wanted: None,
+            open: None,
+            steps: OfDelivery::default(),
+        }
+    }
+
+    /// An end without an event, answered as the source's sender expects.
+    pub(super) fn at(source: &Source, receipt: Receipt, reason: Option<String>) -> Self {
+        Self {
+            reply: source.reply(receipt),
+            ..Self::refused(receipt, reason)
+        }
+    }
+
+    /// The end of a verified delivery.
+    pub(super) fn of(
+        source: &Source,
+        verified: &Verified<'_>,
+        receipt: Receipt,
+        events: Vec<Event>,
+    ) -> Self {
+        Self {
+            events,
+            secret: verified.secret(),
+            verified: true,
+            ..Self::at(source, receipt, None)
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! One event whose record is known: kept if its source says so, leased if it reaches outside, handled, and recorded.
+
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt as _;
+
+use super::batch::{Call, TIME_TO_START};
+use super::message::{Fate, Message, Processed};
+use crate::event::{Event, hash};
+use crate::handler::{HandleError, Handler, Outcome};
+use crate::ledger::{Claim, End, Finish, Lease, Ledger};
+use crate::queue::Queue;
+use crate::steps::OfEvent;
+
+impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
+    /// Takes one event to its end, or to the reason why its message must come back.
+    pub(super) async fn process(&self, event: Event, message: Message) -> Processed {
+        let (started, mut steps) = ((self.clock.instant)(), OfEvent::default());
+        let (fate, reason) = match self.apply(&event, &message, &mut steps).await {
+            Ok((outcome, reason)) => (Fate::Finished(outcome), reason),
+            Err(fate) => (fate, None),
+        };
+        steps.total = Some(self.clock.since(started));
+        Processed {
+            holds_lease: self.handler.reaches_outside(&event),
+            reason,
+            steps,
+            ..self.done(message, Some(event), fate)
+        }
+    }
+
+    async fn apply(
+        &self,
+        event: &Event,
+        message: &Message,
+        steps: &mut OfEvent,
+    ) -> Result<(Outcome, Option<String>), Fate> {
+        let now = (self.clock.now)();
+        if self.invocation.deadline.saturating_sub(now) < TIME_TO_START {
+            return Err(Fate::NotStarted);
+        }
+        let retry = |why: &dyn ToString| Fate::Retry(why.to_string());
+        // Before the handler: a failure after it would have it called again.
+        if event.retain_until.is_some() {
+            let kept = self.ledger.keep(event).await;
+            kept.map_err(|why| retry(&why))?;
+        }
+        let owner = if event.invalid.is_none() && self.handler.reaches_outside(event) {
+            Some(self.lease(event, message).await?)
+        } else {
+            None
+        };
+        let handled = self.clock.timed(&mut steps.handler, self.handle(event));
+        let (outcome, reason) = match handled.await {
+            Ok(outcome) => (outcome, None),
+            Err(HandleError::Retry(why)) => return Err(Fate::Retry(why)),
+            Err(HandleError::Reject(reason)) => {
+                let buried = self.queue.bury(event, &reason).await;
+                buried.map_err(|why| retry(&why))?;
+                (Outcome::Rejected, Some(reason))
+            }
+        };
+        let end = End {
+            outcome,
+            reason: reason.clone(),
+            at: (self.clock.now)(),
+            owner,
+        };
+        let recorded = self.ledger.finish(event, &end);
+        match self.clock.timed(&mut steps.record, recorded).await {
+            Ok(Finish::Recorded) => Ok((outcome, reason)),
+            Ok(Finish::Before) => Err(Fate::Duplicate),
+            // Another call took over: it decides what becomes of the message.
+            Ok(Finish::NotOwner) => Err(Fate::Retry("the lease was lost".to_owned())),
+            Err(why) => Err(retry(&why)),
+        }
+    }
+
+    /// Takes the lease of an event, and gives its owner.
+    async fn lease(&self, event: &Event, message: &Message) -> Result<String, Fate> {
+        // Neither is enough: two invocations may have one reception, and one invocation two messages of the event.
+        let owner = hash(&[self.invocation.id.as_bytes(), message.receipt.as_bytes()]);
+        let lease = Lease {
+            owner: &owner,
+            now: (self.clock.now)(),
+            until: self.invocation.lease_end(),
+        };
+        match self.ledger.claim(event, &lease).await {
+            Ok(Claim::Held) => Ok(owner),
+            Ok(Claim::Finished) => Err(Fate::Duplicate),
+            Ok(Claim::Busy { until }) => Err(Fate::Busy { until }),
+            Err(why) => Err(Fate::Retry(why.to_string())),
+        }
+    }
+
+    /// Calls the handler; its panic fails this event only.
+    async fn handle(&self, event: &Event) -> Result<Outcome, HandleError> {
+        if let Some(reason) = &event.invalid {
+            return Err(HandleError::Reject(reason.clone()));
+        }
+        let handled = AssertUnwindSafe(self.handler.handle(event))
+            .catch_unwind()
+            .await;
+        handled.unwrap_or_else(|_| Err(HandleError::Retry("the handler panicked".to_owned())))
+    }
+}

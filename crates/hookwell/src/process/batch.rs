@@ -1,0 +1,249 @@
+//! A batch of messages: read, asked for in the events table, grouped by document, and applied within the time.
+
+use std::collections::BTreeMap;
+use std::mem::take;
+use std::pin::pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures_util::future::{join_all, select};
+
+use super::message::{Fate, Invocation, Message, Processed};
+use crate::clock::Clock;
+use crate::event::Event;
+use crate::handler::Handler;
+use crate::ledger::{Ledger, Record, Remembered, Status};
+use crate::queue::Queue;
+use crate::steps::OfEvent;
+use crate::time::Millis;
+
+/// The longest pause before a retry, in seconds.
+pub const MAX_DELAY: u32 = 900;
+
+/// The time that an event needs to be started, in milliseconds: its writes at their slowest, and what comes after the work.
+pub const TIME_TO_START: Millis = 5_000;
+
+/// The time before Lambda's deadline at which work ends, in milliseconds: for the pauses of what failed, and the answer.
+const WORK_ENDS: Millis = 2_000;
+
+/// The time before Lambda's deadline at which the pauses end, in milliseconds. At the deadline itself Lambda would report
+/// nothing, and every message of the batch would come back.
+const PAUSES_END: Millis = 500;
+
+/// What an invocation works with.
+pub(super) struct Call<'a, L, Q, H> {
+    pub(super) ledger: &'a L,
+    pub(super) queue: &'a Q,
+    pub(super) handler: &'a H,
+    pub(super) clock: Clock<'a>,
+    pub(super) invocation: Invocation<'a>,
+}
+
+/// Processes a batch: documents side by side, the events of one document in the order of their versions, so that a
+/// batch never contends with itself. Every message of the batch is in the answer exactly once.
+///
+/// All of it ends before the invocation's deadline: events are not started shortly before it, and what still runs when
+/// the time for work is over is abandoned and comes back, whether or not it took effect.
+pub async fn process<L: Ledger, Q: Queue, H: Handler>(
+    ledger: &L,
+    queue: &Q,
+    handler: &H,
+    batch: Vec<Message>,
+    invocation: Invocation<'_>,
+    clock: Clock<'_>,
+) -> Vec<Processed> {
+    let call = Call {
+        ledger,
+        queue,
+        handler,
+        clock,
+        invocation,
+    };
+    let before_deadline = |time| (clock.until)(invocation.deadline.saturating_sub(time));
+    let progress = Progress::default();
+    {
+        let work = pin!(call.work(batch, &progress));
+        select(work, before_deadline(WORK_ENDS)).await;
+    }
+    let abandoned = take(&mut *locked(&progress.open));
+    let mut processed = take(&mut *locked(&progress.done));
+    processed.extend(abandoned.into_values().map(|(message, holds_lease)| {
+        let fate = Fate::Retry("there was no time to finish it".to_owned());
+        Processed {
+            holds_lease,
+            ..call.done(message, None, fate)
+        }
+    }));
+    let failed = processed.iter().filter(|done| done.fate.is_failure());
+    let pauses = failed.map(|done| queue.delay(&done.message.receipt, call.pause(done)));
+    select(pin!(join_all(pauses)), before_deadline(PAUSES_END)).await;
+    processed
+}
+
+/// The pause before try `receive_count + 1`, in seconds: 2, 6, 18, 54, 162, 486, then [`MAX_DELAY`]. Eight tries take
+/// half an hour, so that an outage of minutes fills no dead-letter queue.
+#[must_use]
+pub fn delay(receive_count: u32) -> u32 {
+    let power = 3_u32.saturating_pow(receive_count.saturating_sub(1));
+    power.saturating_mul(2).min(MAX_DELAY)
+}
+
+/// What has come of the messages so far, readable also when the work is abandoned.
+#[derive(Default)]
+struct Progress {
+    /// The messages without an end, by id, each with whether its handler reaches outside.
+    open: Mutex<BTreeMap<String, (Message, bool)>>,
+    done: Mutex<Vec<Processed>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Progress {
+    fn end(&self, done: Processed) {
+        locked(&self.open).remove(&done.message.id);
+        locked(&self.done).push(done);
+    }
+}
+
+impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
+    async fn work(&self, mut batch: Vec<Message>, progress: &Progress) {
+        let texts: Vec<_> = batch
+            .iter_mut()
+            .map(|message| take(&mut message.body))
+            .collect();
+        for message in &batch {
+            let open = (message.clone(), false);
+            locked(&progress.open).insert(message.id.clone(), open);
+        }
+        let texts = join_all(texts.into_iter().map(|text| self.queue.open(text))).await;
+        let mut events = Vec::new();
+        for (message, text) in batch.into_iter().zip(texts) {
+            let event = match text {
+                Ok(text) => Event::from_message(&text).map_err(|_| Fate::Malformed),
+                Err(why) => Err(Fate::Retry(why.to_string())),
+            };
+            match event {
+                Ok(mut event) => {
+                    event.renew((self.clock.now)());
+                    if let Some((_, reaches_outside)) = locked(&progress.open).get_mut(&message.id)
+                    {
+                        *reaches_outside = self.handler.reaches_outside(&event);
+                    }
+                    events.push((event, message));
+                }
+                Err(fate) => progress.end(self.done(message, None, fate)),
+            }
+        }
+        let settled = self.settle(events, progress).await;
+        let groups = by_document(settled).into_iter();
+        let running = groups.map(|group| async move {
+            for (event, message) in group {
+                progress.end(self.process(event, message).await);
+            }
+        });
+        join_all(running).await;
+    }
+
+    /// Asks the events table for the records of all events. An event that is done is a duplicate; every other one gets
+    /// the version that its record holds, and where there is no record, because the table was away when ingest asked or
+    /// the record has expired, it is written now.
+    async fn settle(
+        &self,
+        events: Vec<(Event, Message)>,
+        progress: &Progress,
+    ) -> Vec<(Event, Message)> {
+        if events.is_empty() {
+            return events;
+        }
+        let asked: Vec<_> = events.iter().map(|(event, _)| event).collect();
+        let now = (self.clock.now)();
+        let records = match self.ledger.recall(&asked, now).await {
+            Ok(records) => records,
+            Err(why) => {
+                for (event, message) in events {
+                    let fate = Fate::Retry(why.to_string());
+                    progress.end(self.done(message, Some(event), fate));
+                }
+                return Vec::new();
+            }
+        };
+        let settling = events.into_iter().zip(records);
+        let settling = settling.map(|((mut event, message), record)| async move {
+            match self.settle_one(&mut event, record, now).await {
+                Ok(()) => Some((event, message)),
+                Err(fate) => {
+                    progress.end(self.done(message, Some(event), fate));
+                    None
+                }
+            }
+        });
+        join_all(settling).await.into_iter().flatten().collect()
+    }
+
+    async fn settle_one(
+        &self,
+        event: &mut Event,
+        record: Option<Record>,
+        now: Millis,
+    ) -> Result<(), Fate> {
+        let record = match record {
+            Some(record) => record,
+            None => match self.ledger.remember(event, now).await {
+                Ok(Remembered::New) => return Ok(()),
+                Ok(Remembered::Known(record)) => record,
+                Err(why) => return Err(Fate::Retry(why.to_string())),
+            },
+        };
+        match record.status {
+            Status::Done => Err(Fate::Duplicate),
+            Status::Pending | Status::Quarantined => {
+                event.settle(record.version, record.received_at);
+                Ok(())
+            }
+        }
+    }
+
+    /// The end of a message, at this moment.
+    pub(super) fn done(&self, message: Message, event: Option<Event>, fate: Fate) -> Processed {
+        Processed {
+            message,
+            event,
+            fate,
+            reason: None,
+            at: (self.clock.now)(),
+            steps: OfEvent::default(),
+            holds_lease: false,
+        }
+    }
+
+    /// How long a failed message is hidden, in seconds. While a lease lasts, to come back would only use up a try; a
+    /// call that failed keeps its own, as what it started elsewhere may still be running.
+    fn pause(&self, done: &Processed) -> u32 {
+        let lease = match &done.fate {
+            Fate::Busy { until } => *until,
+            Fate::Retry(_) if done.holds_lease => self.invocation.lease_end(),
+            _ => return delay(done.message.receive_count),
+        };
+        let seconds = lease.saturating_sub((self.clock.now)()).max(0) / 1000;
+        let seconds = u32::try_from(seconds).unwrap_or(MAX_DELAY);
+        seconds.saturating_add(1).min(MAX_DELAY)
+    }
+}
+
+/// Events by document, each group in order. An event without a document is a group of its own.
+fn by_document(events: Vec<(Event, Message)>) -> Vec<Vec<(Event, Message)>> {
+    let mut groups: BTreeMap<String, Vec<(Event, Message)>> = BTreeMap::new();
+    for (event, message) in events {
+        let group = match event.document_key() {
+            Some(key) => format!("document {}", key.as_str()),
+            None => format!("message {}", message.id),
+        };
+        groups.entry(group).or_default().push((event, message));
+    }
+    let mut groups: Vec<_> = groups.into_values().collect();
+    for group in &mut groups {
+        group.sort_by_cached_key(|(event, _)| event.version());
+    }
+    groups
+}

@@ -1,0 +1,103 @@
+//! One message of a batch, and what came of it.
+
+use crate::event::Event;
+use crate::handler::Outcome;
+use crate::steps::OfEvent;
+use crate::time::Millis;
+
+/// How long a lease outlives the deadline of the call that holds it, in milliseconds. Lambda ends the call at its
+/// deadline, so no effect comes after it; the margin is for clocks that differ.
+pub const LEASE_MARGIN: Millis = 1_000;
+
+/// One message of a batch.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// The queue's id of it.
+    pub id: String,
+    /// SQS's receipt handle of this reception.
+    pub receipt: String,
+    /// How often it was received, this time included.
+    pub receive_count: u32,
+    /// Its text; empty once it is read.
+    pub body: String,
+}
+
+/// One call of process.
+#[derive(Debug, Clone, Copy)]
+pub struct Invocation<'a> {
+    /// Its id. MUST be new for every call: Lambda may hand the very same reception of a message to two of them
+    /// ("Using Lambda with Amazon SQS": at least once).
+    pub id: &'a str,
+    /// When it ends.
+    pub deadline: Millis,
+}
+
+impl Invocation<'_> {
+    /// The end of its leases.
+    pub(super) fn lease_end(&self) -> Millis {
+        self.deadline.saturating_add(LEASE_MARGIN)
+    }
+}
+
+/// What came of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It took effect now, and its record says so.
+    Finished(Outcome),
+    /// It had ended before; this was a copy.
+    Duplicate,
+    /// Not now; it comes back.
+    Retry(String),
+    /// Another call is at it until this time; it comes back then.
+    Busy {
+        /// The end of that call's lease.
+        until: Millis,
+    },
+    /// Not one of our messages; it comes back until the queue gives up.
+    Malformed,
+    /// There was no time to start it.
+    NotStarted,
+}
+
+impl Fate {
+    /// Its name, the log field and the metric label.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Finished(outcome) => outcome.name(),
+            Self::Duplicate => "duplicate",
+            Self::Retry(_) => "retry",
+            Self::Busy { .. } => "busy",
+            Self::Malformed => "malformed",
+            Self::NotStarted => "not_started",
+        }
+    }
+
+    /// Whether the queue must keep the message.
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        match self {
+            Self::Finished(_) | Self::Duplicate => false,
+            Self::Retry(_) | Self::Busy { .. } | Self::Malformed | Self::NotStarted => true,
+        }
+    }
+}
+
+/// One message and what came of it.
+#[derive(Debug, Clone)]
+pub struct Processed {
+    /// The message.
+    pub message: Message,
+    /// Its event, when it is one.
+    pub event: Option<Event>,
+    /// What came of it.
+    pub fate: Fate,
+    /// Why, for rejected events.
+    pub reason: Option<String>,
+    /// When.
+    pub at: Millis,
+    /// How long its steps took.
+    pub steps: OfEvent,
+    /// Whether its handler may have been called and reaches outside, so that what it started may still be running.
+    pub(super) holds_lease: bool,
+}
