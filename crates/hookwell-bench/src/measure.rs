@@ -91,8 +91,12 @@ pub(crate) fn all(targets: &[Target], setting: &Setting, effort: Effort) -> Resu
     };
     let mut values = Values::new();
     let progress = Progress::new("checks", targets.len());
-    for target in targets {
-        check(target, setting, &events).with_context(|| target.name.to_owned())?;
+    for (index, target) in targets.iter().enumerate() {
+        let counted = check(target, setting, &events).with_context(|| target.name.to_owned())?;
+        for (figure, calls) in counted {
+            let calls = f64::from(u32::try_from(calls.values().sum::<u64>())?);
+            values.insert((index, figure), vec![calls]);
+        }
         progress.step(target.name);
     }
     let starts = effort.starts.saturating_mul(targets.len());
@@ -136,8 +140,13 @@ pub(crate) fn all(targets: &[Target], setting: &Setting, effort: Effort) -> Resu
 }
 
 /// A good event is answered as it should be and makes exactly the calls it must; a forged one makes none. Whoever does
-/// less than the others would only look faster.
-fn check(target: &Target, setting: &Setting, events: &Events) -> Result<()> {
+/// less than the others would only look faster. The calls of each are figures too.
+fn check(
+    target: &Target,
+    setting: &Setting,
+    events: &Events,
+) -> Result<Vec<(&'static str, Calls)>> {
+    let mut counted = Vec::new();
     setting.stub.set(Latency::NONE);
     setting.stub.calls();
     let mut sandbox = Sandbox::start(target, setting, events.good(target.function), None)?;
@@ -155,6 +164,7 @@ fn check(target: &Target, setting: &Setting, events: &Events) -> Result<()> {
             "calls {calls:?}, not {:?}",
             target.calls
         );
+        counted.push(("calls", calls));
         let answer: Value = serde_json::from_slice(&answer.body)?;
         let expected = match target.function {
             _ if target.name == HELLO => continue,
@@ -175,8 +185,9 @@ fn check(target: &Target, setting: &Setting, events: &Events) -> Result<()> {
         );
         let calls = setting.stub.calls();
         ensure!(calls == Calls::new(), "forged: calls {calls:?}");
+        counted.push(("forged_calls", calls));
     }
-    Ok(())
+    Ok(counted)
 }
 
 fn one(sandbox: &mut Sandbox, event: Vec<u8>) -> Result<Answered> {

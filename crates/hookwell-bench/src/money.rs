@@ -11,6 +11,7 @@ use crate::target::{Function, OURS};
 const REQUEST: f64 = 0.20 / 1e6;
 const GB_SECOND: f64 = 0.000_013_333_4;
 const WRITE_UNIT: f64 = 0.625 / 1e6;
+const READ_UNIT: f64 = 0.125 / 1e6;
 const SQS_REQUEST: f64 = 0.40 / 1e6;
 
 /// The memory of the functions in template.yaml, in GB.
@@ -48,6 +49,7 @@ pub(crate) fn per_million(rows: &Rows) -> Vec<Part> {
             "DynamoDB: the record, its end, the document",
             3.0 * WRITE_UNIT,
         ),
+        ("DynamoDB: the record, read before the work", READ_UNIT),
         (
             "SQS: a send each; receive and delete by ten",
             (1.0 + 2.0 / BATCH) * SQS_REQUEST,

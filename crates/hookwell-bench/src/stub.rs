@@ -12,7 +12,7 @@ use anyhow::Result;
 use hookwell_sandbox::http::Message;
 use md5::{Digest as _, Md5};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// How long a connection and a call take, beside what the machine needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,12 +154,15 @@ fn answer(request: &Message, shared: &Shared) -> Message {
     let id = "00000000-0000-4000-8000-000000000000";
     if let Some((_, operation)) = target.rsplit_once('.') {
         count(operation);
-        let body = if operation == "SendMessage" {
-            let request: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-            let body = request.get("MessageBody").and_then(Value::as_str);
-            json!({ "MessageId": id, "MD5OfMessageBody": md5(body.unwrap_or_default()) })
-        } else {
-            json!({})
+        let request = || serde_json::from_slice::<Value>(&request.body).unwrap_or_default();
+        let body = match operation {
+            "SendMessage" => {
+                let request = request();
+                let body = request.get("MessageBody").and_then(Value::as_str);
+                json!({ "MessageId": id, "MD5OfMessageBody": md5(body.unwrap_or_default()) })
+            }
+            "BatchGetItem" => records(&request()),
+            _ => json!({}),
         };
         return Message::answer("200 OK", body.to_string()).with("x-amzn-requestid", "stub");
     }
@@ -178,4 +181,54 @@ fn answer(request: &Message, shared: &Shared) -> Message {
         );
     }
     Message::answer("200 OK", "healthy") // a ping
+}
+
+/// The answer to a `BatchGetItem`: for each key the record that ingest wrote, whose event is not done yet.
+fn records(request: &Value) -> Value {
+    let tables = request.get("RequestItems").and_then(Value::as_object);
+    let found = tables.into_iter().flatten().map(|(table, wanted)| {
+        let keys = wanted.get("Keys").and_then(Value::as_array);
+        let items = keys.into_iter().flatten().map(|key| {
+            json!({
+                "pk": key.get("pk"),
+                "status": { "S": "pending" },
+                "version": { "S": "001795251600000~3~~001795251600500.000000~0123456789abcdef" },
+                "received_at": { "N": "1795251600500" },
+                "expires_at": { "N": "4102444800" }, // in 2100
+            })
+        });
+        (table.clone(), items.collect())
+    });
+    json!({ "Responses": found.collect::<Map<String, Value>>(), "UnprocessedKeys": {} })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_key_of_a_batch_has_a_pending_record() {
+        let key = |name: &str| json!({ "pk": { "S": name } });
+        let keys =
+            json!({ "Keys": [key("resource#1"), key("resource#2")], "ConsistentRead": true });
+        let asked = json!({ "RequestItems": { "events": keys } }).to_string();
+        let request = Message {
+            start: "POST / HTTP/1.1".to_owned(),
+            headers: vec![],
+            body: asked.into_bytes(),
+        };
+        let request = request.with("x-amz-target", "DynamoDB_20120810.BatchGetItem");
+        let shared = Shared::default();
+        let answered: Value = serde_json::from_slice(&answer(&request, &shared).body).unwrap();
+        let items = answered.pointer("/Responses/events").unwrap();
+        let seen = items.as_array().unwrap().iter().map(|item| {
+            let text = |place| item.pointer(place).and_then(Value::as_str).unwrap();
+            (text("/pk/S"), text("/status/S"))
+        });
+        let expected = [("resource#1", "pending"), ("resource#2", "pending")];
+        assert_eq!(seen.collect::<Vec<_>>(), expected);
+        assert_eq!(answered.get("UnprocessedKeys"), Some(&json!({})));
+        assert_eq!(lock(&shared.calls).get("BatchGetItem"), Some(&1));
+    }
 }

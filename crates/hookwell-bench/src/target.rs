@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
-
 use crate::stub::{Calls, Stub};
 use crate::traffic::SECRET;
 
@@ -65,7 +63,7 @@ impl Target {
             artifact,
             calls: match function {
                 Function::Ingest => calls(&[("PutItem", 1), ("SendMessage", 1)]),
-                // A batch of ten: the document and the end of the record.
+                // A batch of ten: the documents and the ends of the records.
                 Function::Process => calls(&[("PutItem", 10), ("UpdateItem", 10)]),
             },
         }
@@ -129,8 +127,6 @@ pub(crate) struct Places<'a> {
     pub(crate) beside: Option<&'a Path>,
     /// What `peers/install` made.
     pub(crate) peers: &'a Path,
-    /// Files of the run.
-    pub(crate) folder: &'a Path,
 }
 
 /// The variable that names a sources file in place of the built-in one.
@@ -139,8 +135,8 @@ pub(crate) const SOURCES_FILE: &str = "HOOKWELL_SOURCES_FILE";
 /// The names that bounds and charts refer to.
 pub(crate) const HELLO: &str = "floor: lambda_runtime hello";
 pub(crate) const NO_SDK: &str = "floor: no SDK";
+pub(crate) const AT_ONCE: &str = "floor: no SDK, at once";
 pub(crate) const OURS: &str = "hookwell";
-pub(crate) const WITH_PUT: &str = "hookwell, with-put";
 pub(crate) const BESIDE: &str = "hookwell, the other build";
 pub(crate) const GO: &str = "Go 1.19, SDK of 2022";
 
@@ -151,10 +147,15 @@ impl Places<'_> {
         Target::new(name, Function::Ingest, vec![binary.clone()], vec![binary])
     }
 
-    /// A function of ours.
-    fn ours(&self, name: &'static str, function: Function) -> Target {
-        let binary = self.functions.join(function.name());
-        Target::new(name, function, vec![binary.clone()], vec![binary])
+    /// A function of ours, of the build in a folder.
+    fn ours(name: &'static str, function: Function, folder: &Path) -> Target {
+        let binary = folder.join(function.name());
+        let mut target = Target::new(name, function, vec![binary.clone()], vec![binary]);
+        if function == Function::Process {
+            // The records of the batch are read first.
+            target.calls.insert("BatchGetItem".to_owned(), 1);
+        }
+        target
     }
 
     /// A bundle under AWS's runtime client for Node.
@@ -173,27 +174,13 @@ impl Places<'_> {
 }
 
 /// Every target that is there. Peers that are not installed are left out.
-///
-/// # Errors
-/// When a file cannot be written.
-pub(crate) fn all(places: &Places<'_>) -> Result<Vec<Target>> {
-    let with_put = places.folder.join("with-put.toml");
-    std::fs::write(
-        &with_put,
-        "[sources.resource]\npreset = \"resource\"\nsecrets = [\"env:HOOKWELL_SECRET_RESOURCE\"]\nsend = \"with-put\"\n",
-    )?;
+pub(crate) fn all(places: &Places<'_>) -> Vec<Target> {
     // The library's own record is written before the work and again after it.
     let three = calls(&[("PutItem", 1), ("SendMessage", 1), ("UpdateItem", 1)]);
     let (ingest, process) = (Function::Ingest, Function::Process);
-    let beside = |function: Function| {
-        let binary = places.beside?.join(function.name());
-        Some(Target::new(
-            BESIDE,
-            function,
-            vec![binary.clone()],
-            vec![binary],
-        ))
-    };
+    let ours = |function| Some(Places::ours(OURS, function, places.functions));
+    let beside = |function| Some(Places::ours(BESIDE, function, places.beside?));
+    let no_sdk = places.floor(NO_SDK, "floor-no-sdk");
     let go = places.peers.join("go/ingest");
     let powertools = places.python("Python, Powertools", ingest, "ingest_powertools");
     let targets = [
@@ -201,13 +188,14 @@ pub(crate) fn all(places: &Places<'_>) -> Result<Vec<Target>> {
             calls: Calls::new(),
             ..places.floor(HELLO, "floor-hello")
         }),
-        Some(places.floor(NO_SDK, "floor-no-sdk")),
-        Some(places.ours(OURS, ingest)),
-        beside(ingest),
+        Some(no_sdk.clone()),
         Some(Target {
-            environment: vec![(SOURCES_FILE, with_put.display().to_string())],
-            ..places.ours(WITH_PUT, ingest)
+            name: AT_ONCE,
+            command: [no_sdk.command.clone(), vec![PathBuf::from("at-once")]].concat(),
+            ..no_sdk
         }),
+        ours(ingest),
+        beside(ingest),
         Some(Target::new(GO, ingest, vec![go.clone()], vec![go])),
         Some(places.node("Node", ingest, "ingest")),
         Some(Target {
@@ -224,7 +212,7 @@ pub(crate) fn all(places: &Places<'_>) -> Result<Vec<Target>> {
             .concat(),
             ..powertools
         }),
-        Some(places.ours(OURS, process)),
+        ours(process),
         beside(process),
         Some(places.node("Node, concurrent", process, "process_concurrent")),
         Some(places.node("Node, one by one", process, "process_sequential")),
@@ -235,5 +223,5 @@ pub(crate) fn all(places: &Places<'_>) -> Result<Vec<Target>> {
         let program = target.command.first();
         program.is_some_and(|program| program.is_file())
     };
-    Ok(targets.into_iter().flatten().filter(is_there).collect())
+    targets.into_iter().flatten().filter(is_there).collect()
 }

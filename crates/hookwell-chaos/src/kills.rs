@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use crate::Handler;
+use crate::arguments::Handler;
 use crate::fault::{Site, When, lock};
 use crate::rng::Rng;
 use crate::sandbox::Function;

@@ -1,6 +1,7 @@
 //! Faults and kills against the real functions, and a checker that decides whether the promise was kept.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // printing is what it is for
 
+mod arguments;
 mod checker;
 mod endpoint;
 mod fault;
@@ -16,82 +17,12 @@ mod run;
 mod sandbox;
 mod senders;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser as _;
 use hookwell_sandbox::binaries;
 
-/// Which handler process has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Handler {
-    /// The shipped one: the documents table.
-    Documents,
-    /// The example that posts to an HTTP endpoint.
-    Http,
-}
-
-impl Handler {
-    /// The binary, below the folder of builds.
-    pub(crate) fn binary(self) -> &'static str {
-        match self {
-            Self::Documents => "process",
-            Self::Http => "examples/http_endpoint",
-        }
-    }
-
-    /// The arguments of its `cargo build`.
-    fn build(self) -> &'static [&'static str] {
-        match self {
-            Self::Documents => &["-p", "ingest", "-p", "process"],
-            Self::Http => &[
-                "-p",
-                "ingest",
-                "-p",
-                "process",
-                "--bins",
-                "--example",
-                "http_endpoint",
-            ],
-        }
-    }
-}
-
-/// Runs the real functions under faults and kills, and checks that what was acknowledged was applied, once.
-#[derive(Debug, Clone, Parser)]
-#[command(name = "hookwell-chaos", version, max_term_width = 100)]
-pub(crate) struct Arguments {
-    /// How many events are sent, each at least once.
-    #[arg(long, default_value_t = 5_000)]
-    pub(crate) events: usize,
-    /// What decides about the events, the faults and the kills.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) seed: u64,
-    /// How often a function is killed, at random and at named points.
-    #[arg(long, default_value_t = 20)]
-    pub(crate) kills: u64,
-    /// The share of calls to DynamoDB and SQS that go wrong.
-    #[arg(long, default_value_t = 0.2)]
-    pub(crate) fault_rate: f64,
-    /// Which handler process has.
-    #[arg(long, value_enum, default_value_t = Handler::Documents)]
-    pub(crate) handler: Handler,
-    /// Print one JSON object instead of a table.
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// How many sandboxes ingest has; the first is never killed.
-    #[arg(long, default_value_t = 6)]
-    pub(crate) ingest: usize,
-    /// The same of process.
-    #[arg(long, default_value_t = 6)]
-    pub(crate) process: usize,
-    /// A folder with the binaries `ingest` and `process` (or `examples/http_endpoint`), in place of a build of them.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) binaries: Option<PathBuf>,
-    /// A folder for what the functions log.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) logs: Option<PathBuf>,
-}
+use crate::arguments::Arguments;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

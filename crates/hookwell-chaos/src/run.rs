@@ -12,6 +12,7 @@ use hookwell_aws::{Connection, Limits};
 use hookwell_cli::local::{Endpoints, Storage};
 use tokio::runtime::Runtime;
 
+use crate::arguments::{Arguments, Handler};
 use crate::checker::{Evidence, Verdict};
 use crate::endpoint::Endpoint;
 use crate::fault::{Faults, lock};
@@ -24,7 +25,6 @@ use crate::report::{self, Run};
 use crate::rng::Rng;
 use crate::sandbox::{Function, Pool, Setup};
 use crate::senders::Senders;
-use crate::{Arguments, Handler};
 
 /// A message is hidden so long, and so often tried, that only poison reaches the dead-letter queue.
 const QUEUE: QueueSettings = QueueSettings {

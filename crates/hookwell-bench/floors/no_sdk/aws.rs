@@ -55,8 +55,8 @@ impl Service {
         }
     }
 
-    /// Calls an operation.
-    pub(crate) fn call(&mut self, operation: &str, body: &str) -> io::Result<()> {
+    /// Sends the request of an operation.
+    pub(crate) fn send(&mut self, operation: &str, body: &str) -> io::Result<()> {
         let request = self.signed(operation, body);
         if let Some(opening) = self.opening.take() {
             let opened = opening
@@ -65,10 +65,15 @@ impl Service {
             self.stream = Some(opened?);
         }
         let stream = self.stream.as_mut().ok_or(io::ErrorKind::NotConnected)?;
-        let answer = stream.exchange(&request)?;
-        match answer.status() {
+        stream.send(&request)
+    }
+
+    /// Waits for the answer to it.
+    pub(crate) fn receive(&mut self) -> io::Result<()> {
+        let stream = self.stream.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        match stream.receive()?.status() {
             200 => Ok(()),
-            status => Err(io::Error::other(format!("{operation}: {status}"))),
+            status => Err(io::Error::other(format!("{}: {status}", self.name))),
         }
     }
 

@@ -26,10 +26,14 @@ impl<S: Read + Write> Connection<S> {
         }
     }
 
-    /// Sends a request and waits for its answer.
-    pub(crate) fn exchange(&mut self, request: &Message) -> io::Result<Message> {
+    /// Sends a request.
+    pub(crate) fn send(&mut self, request: &Message) -> io::Result<()> {
         self.stream.write_all(&request.bytes())?;
-        self.stream.flush()?;
+        self.stream.flush()
+    }
+
+    /// Waits for the answer to the request that was sent first.
+    pub(crate) fn receive(&mut self) -> io::Result<Message> {
         loop {
             if let Some(answer) = Message::take(&mut self.received)? {
                 return Ok(answer);

@@ -1,11 +1,14 @@
 //! The floor under a receiver that does our work: the same checks, the same two calls and the same answers, without an
 //! SDK, a framework or an async runtime. It retries nothing and handles no other source: what it lacks is what the rest
 //! of the time is for.
+//!
+//! It makes its two calls one after the other, as most receivers do. With the argument `at-once` it sends both requests
+//! before it waits for an answer.
 
 mod aws;
 mod connection;
 
-use std::env::var;
+use std::env::{args, var};
 use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -54,6 +57,7 @@ struct Receiver {
     secret: String,
     events_table: String,
     queue_url: String,
+    at_once: bool,
     dynamodb: Service,
     sqs: Service,
 }
@@ -83,6 +87,7 @@ fn main() -> io::Result<()> {
         secret: env("HOOKWELL_SECRET_RESOURCE")?,
         events_table: env("HOOKWELL_EVENTS_TABLE")?,
         queue_url: env("HOOKWELL_QUEUE_URL")?,
+        at_once: args().nth(1).is_some_and(|argument| argument == "at-once"),
         dynamodb: service("AWS_ENDPOINT_URL_DYNAMODB", "dynamodb", "DynamoDB_20120810")?,
         sqs: service("AWS_ENDPOINT_URL_SQS", "sqs", "AmazonSQS")?,
     };
@@ -95,7 +100,8 @@ fn main() -> io::Result<()> {
             &api,
             Vec::new(),
         );
-        let event = runtime.exchange(&next)?;
+        runtime.send(&next)?;
+        let event = runtime.receive()?;
         let id = event
             .header("lambda-runtime-aws-request-id")
             .unwrap_or_default();
@@ -106,12 +112,9 @@ fn main() -> io::Result<()> {
             "headers": { "content-type": "application/json", "x-content-type-options": "nosniff" },
             "body": body, "isBase64Encoded": false,
         });
-        runtime.exchange(&request(
-            "POST",
-            &path,
-            &api,
-            answer.to_string().into_bytes(),
-        ))?;
+        let answer = answer.to_string().into_bytes();
+        runtime.send(&request("POST", &path, &api, answer))?;
+        runtime.receive()?;
     }
 }
 
@@ -180,7 +183,14 @@ impl Receiver {
             "QueueUrl": self.queue_url,
             "MessageBody": json!({ "key": key, "source": "resource", "id": body.id, "body": text }).to_string(),
         });
-        self.dynamodb.call("PutItem", &put.to_string())?;
-        self.sqs.call("SendMessage", &send.to_string())
+        self.dynamodb.send("PutItem", &put.to_string())?;
+        if self.at_once {
+            self.sqs.send("SendMessage", &send.to_string())?;
+            self.dynamodb.receive()?;
+        } else {
+            self.dynamodb.receive()?;
+            self.sqs.send("SendMessage", &send.to_string())?;
+        }
+        self.sqs.receive()
     }
 }
