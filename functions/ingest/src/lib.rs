@@ -5,11 +5,10 @@ mod request;
 mod runtime;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::{OptionFuture, join};
 use hookwell::config;
-use hookwell::delivery::Delivery;
 use hookwell::ingest::{Received, Sources, receive};
 use hookwell::ledger::Ledger;
 use hookwell::queue::Queue;
@@ -117,7 +116,13 @@ impl<L: Ledger, Q: Queue> Ingest<L, Q> {
         xray: Option<&str>,
         now: Millis,
     ) -> Response {
-        Response::from(self.receive(event, request_id, xray, now).await.reply)
+        let (received, multi_value_headers) = self.take(event, request_id, xray, now).await;
+        let response = Response::from(received.reply);
+        if multi_value_headers {
+            response.with_multi_value_headers()
+        } else {
+            response
+        }
     }
 
     /// Receives the delivery of one trigger event, and logs what came of it.
@@ -128,15 +133,20 @@ impl<L: Ledger, Q: Queue> Ingest<L, Q> {
         xray: Option<&str>,
         now: Millis,
     ) -> Received {
-        let end = self.end(event, request_id, xray, now).await;
-        end.log();
-        end.received
+        self.take(event, request_id, xray, now).await.0
     }
 
-    async fn end(&self, event: &str, request_id: &str, xray: Option<&str>, now: Millis) -> End {
+    /// What came of one trigger event, and whether its answer has lists of headers.
+    async fn take(
+        &self,
+        event: &str,
+        request_id: &str,
+        xray: Option<&str>,
+        now: Millis,
+    ) -> (Received, bool) {
         let started = Instant::now();
-        let delivery = request::delivery(event, request_id, xray);
-        let received = match &delivery {
+        let read = request::read(event, request_id, xray);
+        let received = match &read.delivery {
             Ok(delivery) => {
                 // Beside the delivery, which goes first and by the keys that are here. The answer waits for both: after
                 // it Lambda freezes the function, and what was left running would end much later or never. A fetch has
@@ -148,26 +158,8 @@ impl<L: Ledger, Q: Queue> Ingest<L, Q> {
             }
             Err(why) => Received::refused(Receipt::BadRequest, Some(why.to_string())),
         };
-        End {
-            delivery: delivery.ok(),
-            received,
-            took: started.elapsed(),
-        }
-    }
-}
-
-/// What came of one trigger event.
-#[derive(Debug)]
-struct End {
-    /// `None` when it was not a request.
-    delivery: Option<Delivery>,
-    received: Received,
-    took: Duration,
-}
-
-impl End {
-    fn log(&self) {
-        log::delivery(self.delivery.as_ref(), &self.received, self.took);
+        log::delivery(read.delivery.as_ref().ok(), &received, started.elapsed());
+        (received, read.multi_value_headers)
     }
 }
 
@@ -179,6 +171,9 @@ pub struct Response {
     pub status_code: u16,
     /// The headers.
     pub headers: BTreeMap<&'static str, String>,
+    /// The headers again, as the lists that some load balancers take instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub multi_value_headers: Option<BTreeMap<&'static str, [String; 1]>>,
     /// The body, text.
     pub body: String,
     /// Always false.
@@ -197,8 +192,20 @@ impl From<Reply> for Response {
         Self {
             status_code: reply.status.as_u16(),
             headers,
+            multi_value_headers: None,
             body: reply.body.into_owned(),
             is_base64_encoded: false,
+        }
+    }
+}
+
+impl Response {
+    fn with_multi_value_headers(self) -> Self {
+        let headers = self.headers.iter();
+        let lists = headers.map(|(name, value)| (*name, [value.clone()]));
+        Self {
+            multi_value_headers: Some(lists.collect()),
+            ..self
         }
     }
 }

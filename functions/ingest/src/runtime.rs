@@ -1,17 +1,22 @@
-//! Invocations: an event from the Lambda Runtime API, its answer back, and then the line about it.
-
-use std::sync::{Mutex, PoisonError};
+//! Invocations: an event from the Lambda Runtime API, the line about it, its answer back.
 
 use hookwell::ledger::Ledger;
 use hookwell::queue::Queue;
-use lambda_http::lambda_runtime::tower::util::MapFutureLayer;
 use lambda_http::lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::{End, Ingest, Response, now};
+use crate::{Ingest, now};
 
-/// What came of the invocation that is being answered.
-type Last = Mutex<Option<End>>;
+/// The JSON of an event. What is not JSON is no failure of the function, which the runtime would make of it: it is read
+/// as nothing, and answered 400 like every other event that is no request.
+struct Event(Option<Box<RawValue>>);
+
+impl<'de> Deserialize<'de> for Event {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Box::deserialize(deserializer).ok()))
+    }
+}
 
 impl<L: Ledger, Q: Queue> Ingest<L, Q> {
     /// Answers invocations until Lambda ends the process.
@@ -19,28 +24,15 @@ impl<L: Ledger, Q: Queue> Ingest<L, Q> {
     /// # Errors
     /// When the Lambda Runtime API cannot be reached.
     pub async fn run(&self) -> Result<(), Error> {
-        let last = &Last::default();
-        let respond = |event: LambdaEvent<Box<RawValue>>| {
+        let respond = |LambdaEvent { payload, context }: LambdaEvent<Event>| {
             // The runtime moves the future several times before it is polled.
             Box::pin(async move {
-                let LambdaEvent { payload, context } = event;
-                let (event, xray) = (payload.get(), context.xray_trace_id.as_deref());
-                let end = self.end(event, &context.request_id, xray, now()).await;
-                let response = Response::from(end.received.reply.clone());
-                *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
-                Ok::<_, Error>(response)
+                let event = payload.0.as_deref().map_or("", RawValue::get);
+                let xray = context.xray_trace_id.as_deref();
+                let response = self.respond(event, &context.request_id, xray, now());
+                Ok::<_, Error>(response.await)
             })
         };
-        // A sender does not wait for the line: its answer is out by then. The next question for work, with which Lambda
-        // may freeze the function, comes after it ("Lambda execution environment lifecycle").
-        let logged = MapFutureLayer::new(|answer| async move {
-            let answered: Result<(), Error> = answer.await;
-            let ended = last.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(end) = ended {
-                end.log();
-            }
-            answered
-        });
-        Runtime::new(service_fn(respond)).layer(logged).run().await
+        Runtime::new(service_fn(respond)).run().await
     }
 }
