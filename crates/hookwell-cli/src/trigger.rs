@@ -131,7 +131,7 @@ fn alb(request: &HttpRequest) -> Value {
         },
         "httpMethod": request.method,
         "path": request.path,
-        "queryStringParameters": query(request),
+        "queryStringParameters": escaped_query(request),
         "headers": joined(&request.headers),
         "body": body,
         "isBase64Encoded": is_base64,
@@ -153,6 +153,14 @@ fn multi(headers: &HeaderMap) -> BTreeMap<String, Vec<String>> {
         all.entry(name.as_str().to_owned()).or_default().push(text);
     }
     all
+}
+
+/// As a load balancer passes it on: as sent.
+fn escaped_query(request: &HttpRequest) -> BTreeMap<&str, &str> {
+    let pairs = request.query.split('&').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .collect()
 }
 
 fn query(request: &HttpRequest) -> BTreeMap<String, String> {

@@ -31,15 +31,11 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// The source named by a request path: `/webhooks/NAME`, with the API's stage before it where there is one.
+    /// The source named by a request path: `/webhooks/NAME` at its end. What stands before it is an API's stage, the base
+    /// path of a custom domain or a proxy's own, and an event does not always say which.
     #[must_use]
-    pub fn source_in<'p>(path: &'p str, stage: Option<&str>) -> Option<&'p str> {
-        let bare = stage
-            .and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage))
-            .unwrap_or(path);
-        let name = bare
-            .strip_prefix("/webhooks/")
-            .or_else(|| path.strip_prefix("/webhooks/"))?;
+    pub fn source_in(path: &str) -> Option<&str> {
+        let (_, name) = path.rsplit_once("/webhooks/")?;
         (!name.is_empty() && !name.contains('/')).then_some(name)
     }
 
@@ -102,24 +98,24 @@ mod tests {
 
     #[test]
     fn the_source_is_the_one_segment_after_webhooks() {
-        assert_eq!(Delivery::source_in("/webhooks/shop", None), Some("shop"));
-        assert_eq!(
-            Delivery::source_in("/prod/webhooks/shop", Some("prod")),
-            Some("shop")
-        );
-        assert_eq!(
-            Delivery::source_in("/webhooks/shop", Some("$default")),
-            Some("shop")
-        );
+        for path in [
+            "/webhooks/shop",
+            "/prod/webhooks/shop",
+            "/hooks/v1/webhooks/shop",
+            "/webhooks/webhooks/shop",
+        ] {
+            assert_eq!(Delivery::source_in(path), Some("shop"), "{path}");
+        }
         for other in [
             "/",
+            "webhooks/shop",
             "/webhooks",
             "/webhooks/",
             "/webhooks/a/b",
-            "/x/webhooks/shop",
+            "/xwebhooks/shop",
             "/Webhooks/shop",
         ] {
-            assert_eq!(Delivery::source_in(other, Some("prod")), None, "{other}");
+            assert_eq!(Delivery::source_in(other), None, "{other}");
         }
     }
 

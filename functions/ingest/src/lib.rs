@@ -113,7 +113,13 @@ impl<L: Ledger, Q: Queue> Ingest<L, Q> {
         xray: Option<&str>,
         clock: Clock<'_>,
     ) -> Response {
-        Response::from(self.receive(event, request_id, xray, clock).await.reply)
+        let (received, multi_value_headers) = self.take(event, request_id, xray, clock).await;
+        let response = Response::from(received.reply);
+        if multi_value_headers {
+            response.with_multi_value_headers()
+        } else {
+            response
+        }
     }
 
     /// Receives the delivery of one trigger event, and logs what came of it.
@@ -124,9 +130,20 @@ impl<L: Ledger, Q: Queue> Ingest<L, Q> {
         xray: Option<&str>,
         clock: Clock<'_>,
     ) -> Received {
+        self.take(event, request_id, xray, clock).await.0
+    }
+
+    /// Receives the delivery of one trigger event, and says whether its answer must have lists of headers.
+    async fn take(
+        &self,
+        event: &str,
+        request_id: &str,
+        xray: Option<&str>,
+        clock: Clock<'_>,
+    ) -> (Received, bool) {
         let started = (clock.instant)();
-        let delivery = request::delivery(event, request_id, xray);
-        let received = match &delivery {
+        let read = request::read(event, request_id, xray);
+        let received = match &read.delivery {
             Ok(delivery) => {
                 // A renewal of the keys runs beside the delivery, which goes by the keys that are here, and the answer
                 // waits for it: after the answer Lambda freezes the function. A fetch has less time (`Limits::KEYS`)
@@ -139,8 +156,8 @@ impl<L: Ledger, Q: Queue> Ingest<L, Q> {
             Err(why) => Received::refused(Receipt::BadRequest, Some(why.to_string())),
         };
         let took = (clock.instant)().saturating_duration_since(started);
-        log::delivery(delivery.as_ref().ok(), &received, took);
-        received
+        log::delivery(read.delivery.as_ref().ok(), &received, took);
+        (received, read.multi_value_headers)
     }
 }
 
@@ -152,6 +169,9 @@ pub struct Response {
     pub status_code: u16,
     /// The headers.
     pub headers: BTreeMap<&'static str, String>,
+    /// The headers again, as the lists that some load balancers take instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub multi_value_headers: Option<BTreeMap<&'static str, [String; 1]>>,
     /// The body, text.
     pub body: String,
     /// Always false.
@@ -170,8 +190,20 @@ impl From<Reply> for Response {
         Self {
             status_code: reply.status.as_u16(),
             headers,
+            multi_value_headers: None,
             body: reply.body.into_owned(),
             is_base64_encoded: false,
+        }
+    }
+}
+
+impl Response {
+    fn with_multi_value_headers(self) -> Self {
+        let headers = self.headers.iter();
+        let lists = headers.map(|(name, value)| (*name, [value.clone()]));
+        Self {
+            multi_value_headers: Some(lists.collect()),
+            ..self
         }
     }
 }

@@ -1,12 +1,23 @@
-//! Invocations: an event from the Lambda Runtime API, and its answer back.
+//! Invocations: an event from the Lambda Runtime API, the line about it, its answer back.
 
 use hookwell::ledger::Ledger;
 use hookwell::queue::Queue;
 use hookwell_aws::now::clock;
 use lambda_http::lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::Ingest;
+
+/// The JSON of an event. What is not JSON is no failure of the function, which the runtime would make of it: it is read
+/// as nothing, and answered 400 like every other event that is no request.
+struct Event(Option<Box<RawValue>>);
+
+impl<'de> Deserialize<'de> for Event {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Box::deserialize(deserializer).ok()))
+    }
+}
 
 impl<L: Ledger, Q: Queue> Ingest<L, Q> {
     /// Answers invocations until Lambda ends the process.
@@ -14,13 +25,13 @@ impl<L: Ledger, Q: Queue> Ingest<L, Q> {
     /// # Errors
     /// When the Lambda Runtime API cannot be reached.
     pub async fn run(&self) -> Result<(), Error> {
-        let respond = |event: LambdaEvent<Box<RawValue>>| {
-            // Boxed: the runtime moves the future several times before it is polled.
+        let respond = |LambdaEvent { payload, context }: LambdaEvent<Event>| {
+            // The runtime moves the future several times before it is polled.
             Box::pin(async move {
-                let LambdaEvent { payload, context } = event;
-                let (event, xray) = (payload.get(), context.xray_trace_id.as_deref());
-                let answer = self.respond(event, &context.request_id, xray, clock());
-                Ok::<_, Error>(answer.await)
+                let event = payload.0.as_deref().map_or("", RawValue::get);
+                let xray = context.xray_trace_id.as_deref();
+                let response = self.respond(event, &context.request_id, xray, clock());
+                Ok::<_, Error>(response.await)
             })
         };
         Runtime::new(service_fn(respond)).run().await

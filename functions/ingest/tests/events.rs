@@ -15,10 +15,22 @@ use serde_json::{Value, json};
 /// What `hookwell dev` makes up for `env:HOOKWELL_SECRET_RESOURCE`.
 const SECRET: &str = "local_701c2e110a3d9d5be4479772b90b75ec";
 
+/// Sources whose sender signs the address, or asks to have a header back.
+const MORE: &str = r#"
+[sources.form]
+preset = "twilio-form"
+secrets = ["env:FORM"]
+public_url = "https://hooks.example.com/webhooks/form"
+[sources.asana]
+preset = "asana"
+secrets = ["env:FORM"]
+"#;
+
 fn respond(event: &str) -> Response {
-    let sources = config::parse(ingest::SOURCES).unwrap();
+    let sources = config::parse(&format!("{}{MORE}", ingest::SOURCES)).unwrap();
     let sources = Sources::new(sources, |reference| match reference.to_string().as_str() {
         "env:HOOKWELL_SECRET_RESOURCE" => Ok(SECRET.to_owned()),
+        "env:FORM" => Ok("a throw-away secret".to_owned()),
         _ => Err(SecretProblem::NotSet),
     });
     let ingest = Ingest::new(sources, MemoryLedger::default(), MemoryQueue::default());
@@ -102,35 +114,149 @@ fn every_trigger_hands_over_the_same_request() {
 
 #[test]
 fn a_request_that_no_trigger_can_mean_gets_400_and_the_function_lives() {
+    let valid = with(|_| ());
     let not_base64 = with(|event| {
         event["body"] = json!("not base64!");
         event["isBase64Encoded"] = json!(true);
     });
-    let hosts = ["a b", "[::1"].map(|host| with(|event| event["headers"]["host"] = json!(host)));
+    let name = with(|event| event["headers"]["bad name"] = json!("x"));
+    let value = with(|event| event["headers"]["x"] = json!("a\nb"));
+    let mut broken: Vec<String> = [not_base64, name, value]
+        .into_iter()
+        .flat_map(|event| [from_rest_api(&event), from_load_balancer(&event), event])
+        .map(|event| event.to_string())
+        .collect();
+    broken.extend([
+        with(|event| event["requestContext"]["http"]["method"] = json!("a b")).to_string(),
+        valid.to_string().replacen("/json", r"/json\xEE", 1),
+        valid.to_string().replacen("/json", r"/json\ud800", 1),
+        "{}".to_owned(),
+        "[1]".to_owned(),
+        "no JSON".to_owned(),
+        String::new(),
+    ]);
+    for event in broken {
+        assert_eq!(respond(&event).status_code, 400, "{event}");
+        assert_eq!(respond(&valid.to_string()).status_code, 200);
+    }
+}
+
+/// `lambda_http` builds a URL, which nothing here needs: the signature decides.
+#[test]
+fn a_host_a_protocol_and_a_query_of_which_no_url_can_be_made_are_good_deliveries() {
+    let hosts = ["a b", "[::1", "1234567890.execute-api.{dns_suffix}"]
+        .map(|host| with(|event| event["headers"]["Host"] = json!(host)));
     let protocol = with(|event| {
         event["headers"]["host"] = json!("example.com");
         event["headers"]["x-forwarded-proto"] = json!("a b");
     });
-    let urls = [hosts[0].clone(), hosts[1].clone(), protocol];
-    let others = urls.iter().chain([&not_base64]);
-    let mut broken: Vec<String> = others
-        .flat_map(|event| [from_rest_api(event), from_load_balancer(event)])
-        .map(|event| event.to_string())
-        .collect();
-    broken.extend([
-        not_base64.to_string(),
-        with(|event| event["headers"]["bad name"] = json!("x")).to_string(),
-        with(|event| event["headers"]["x"] = json!("a\nb")).to_string(),
-        with(|event| event["requestContext"]["http"]["method"] = json!("a b")).to_string(),
-        "{}".to_owned(),
-        "[1]".to_owned(),
-        "no JSON".to_owned(),
-    ]);
-    for event in broken {
-        assert_eq!(respond(&event).status_code, 400, "{event}");
+    let query = with(|event| event["rawQueryString"] = json!("a=<b> c&d=\u{e9}"));
+    for event in hosts.into_iter().chain([protocol, query]) {
+        for event in [from_rest_api(&event), from_load_balancer(&event), event] {
+            assert_eq!(respond(&event.to_string()).status_code, 200, "{event}");
+        }
     }
-    // No URL is made of what a function URL hands over: the signature decides, and nothing else is asked.
-    for event in urls {
+}
+
+/// A custom domain's base path or mapping key: an HTTP API's event says nowhere what it is.
+#[test]
+fn a_source_is_found_behind_a_base_path() {
+    let event = with(|event| event["rawPath"] = json!("/hooks/v1/webhooks/resource"));
+    for event in [from_rest_api(&event), from_load_balancer(&event), event] {
         assert_eq!(respond(&event.to_string()).status_code, 200, "{event}");
+    }
+}
+
+/// A signed address with this query, as a trigger hands it over; JSON as text, because its order counts.
+fn signed_address(trigger: &str, query: &str, signature: &str) -> String {
+    let context = match trigger {
+        "rest" => {
+            r#"{"stage": "prod", "httpMethod": "POST", "identity": {"sourceIp": "192.0.2.1"}}"#
+        }
+        _ => {
+            r#"{"elb": {"targetGroupArn": "arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/a/b"}}"#
+        }
+    };
+    format!(
+        r#"{{"httpMethod": "POST", "path": "/webhooks/form", "requestContext": {context}, {query},
+        "headers": {{"host": "hooks.example.com", "content-type": "application/x-www-form-urlencoded",
+        "x-twilio-signature": "{signature}"}}, "body": "MessageSid=SM1&MessageStatus=sent", "isBase64Encoded": false}}"#
+    )
+}
+
+#[test]
+fn a_signed_query_keeps_its_order_and_from_a_load_balancer_its_escapes() {
+    let rest = r#""queryStringParameters": {"b": "2", "a": "1", "c": "x y/z"}"#;
+    let rest_lists = r#""queryStringParameters": {"c": "x y/z", "b": "2", "a": "1"},
+        "multiValueQueryStringParameters": {"b": ["2"], "a": ["1"], "c": ["x y/z"]}"#;
+    let alb = r#""queryStringParameters": {"b": "2", "a": "1", "c": "x%20y%2Fz"}"#;
+    let alb_lists =
+        r#""multiValueQueryStringParameters": {"b": ["2"], "a": ["1"], "c": ["x%20y%2Fz"]}"#;
+    let odd = r#""queryStringParameters": {"b": "2", "a": "1", "c": "x+y%2fz"}"#;
+    let (usual, odd_signature) = (
+        "QxlwRNkzXVd1jToRZ9jms3GCs8s=",
+        "HhshESTYD+ZiSIWNXo4XB/yNdes=",
+    );
+    for (trigger, query, signature, status) in [
+        ("rest", rest, usual, 200),
+        ("rest", rest_lists, usual, 200),
+        ("alb", alb, usual, 200),
+        ("alb", alb_lists, usual, 200),
+        ("alb", odd, odd_signature, 200),
+        // API Gateway has decoded it, and how it was written is gone.
+        ("rest", rest, odd_signature, 401),
+    ] {
+        let event = signed_address(trigger, query, signature);
+        assert_eq!(respond(&event).status_code, status, "{event}");
+    }
+}
+
+#[test]
+fn every_value_of_a_repeated_header_counts() {
+    let both = |event: &mut Value, name: &str, values: Value| {
+        event["headers"][name] = values.as_array().unwrap().last().unwrap().clone();
+        event["multiValueHeaders"] = json!({ name: values });
+    };
+    let valid = with(|_| ());
+    let signature = &valid["headers"]["x-webhook-signature"];
+    for mut event in [from_rest_api(&valid), from_load_balancer(&valid)] {
+        both(&mut event, "x-webhook-signature", json!([signature, "00"]));
+        assert_eq!(respond(&event.to_string()).status_code, 401, "{event}");
+        both(&mut event, "x-webhook-signature", json!([signature]));
+        assert_eq!(respond(&event.to_string()).status_code, 200, "{event}");
+    }
+}
+
+#[test]
+fn a_load_balancer_that_hands_over_lists_of_headers_gets_lists_back() {
+    let handshake = with(|event| {
+        event["rawPath"] = json!("/webhooks/asana");
+        event["body"] = json!("");
+        event["headers"]["x-hook-secret"] = json!("b537207f20cbfa02");
+    });
+    let plain = from_load_balancer(&handshake);
+    let mut lists = plain.clone();
+    let headers = lists.as_object_mut().unwrap().remove("headers").unwrap();
+    let headers = headers.as_object().unwrap().iter();
+    lists["multiValueHeaders"] = headers
+        .map(|(name, value)| (name.clone(), json!([value])))
+        .collect();
+    let answer = serde_json::to_value(respond(&lists.to_string())).unwrap();
+    assert_eq!(answer["statusCode"], 200);
+    assert_eq!(
+        answer["multiValueHeaders"]["x-hook-secret"],
+        json!(["b537207f20cbfa02"])
+    );
+    assert_eq!(
+        answer["multiValueHeaders"]["x-content-type-options"],
+        json!(["nosniff"])
+    );
+    for event in [plain, from_rest_api(&handshake), handshake] {
+        let answer = serde_json::to_value(respond(&event.to_string())).unwrap();
+        assert_eq!(
+            answer["headers"]["x-hook-secret"], "b537207f20cbfa02",
+            "{event}"
+        );
+        assert_eq!(answer.get("multiValueHeaders"), None, "{event}");
     }
 }

@@ -163,7 +163,7 @@ fn timeline(page: &Page, kept: &Arrived, effects: &[(String, Effect)]) -> Markup
     let answered = kept
         .at
         .saturating_add(i64::try_from(kept.ack.as_millis()).unwrap_or(0));
-    let source = Delivery::source_in(&kept.request.path, None).and_then(|name| page.source(name));
+    let source = Delivery::source_in(&kept.request.path).and_then(|name| page.source(name));
     let unsigned = source.is_some_and(hookwell::source::Source::is_unsigned);
     let is_queued =
         matches!(receipt, Receipt::Received | Receipt::Quarantined) && !effects.is_empty();
@@ -226,7 +226,7 @@ pub(super) fn delivery(kept: &Arrived) -> Delivery {
     Delivery {
         request_id: String::new(),
         method: Method::from_bytes(request.method.as_bytes()).unwrap_or(Method::POST),
-        source: Delivery::source_in(&request.path, None).map(str::to_owned),
+        source: Delivery::source_in(&request.path).map(str::to_owned),
         path: request.path.clone(),
         query: request.query.clone(),
         headers: request.headers.clone(),

@@ -150,7 +150,7 @@ impl Row {
         } = arrived;
         let event = received.events.first();
         let of = |get: fn(&Event) -> &str| clip(event.map_or("", get));
-        let source = Delivery::source_in(&request.path, None);
+        let source = Delivery::source_in(&request.path);
         let is_known = matches!(
             received.receipt,
             Receipt::Received | Receipt::Quarantined | Receipt::Duplicate
