@@ -17,7 +17,6 @@ pub mod settings;
 mod signed;
 pub mod stores;
 pub mod task;
-pub mod telemetry;
 mod user_agent;
 
 pub use bucket::Bucket;

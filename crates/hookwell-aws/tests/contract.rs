@@ -7,9 +7,9 @@ use hookwell::handler::{HandleError, Handler, Outcome};
 use hookwell::ledger::{Claim, End, Finish, Lease, Ledger, Remembered, Status};
 use hookwell::memory::{MemoryDocuments, MemoryLedger};
 use hookwell::queue::Queue as _;
-use hookwell_aws::admin::Admin;
+use hookwell_aws::admin::{Admin, QueueSettings};
 use hookwell_aws::{Bucket, DocumentsTable, EventsTable, Limits, SqsQueue};
-use hookwell_cli::local::{QueueSettings, Storage};
+use hookwell_local::storage::Storage;
 
 const NOW: i64 = 1_790_000_000_000;
 const LIFE: i64 = 1000;

@@ -1,8 +1,6 @@
 //! The real SDK clients against a stub of Parameter Store, Secrets Manager and a page with a certificate.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -20,11 +18,11 @@ use hookwell::secret::SecretRef;
 use hookwell::sources::{PAUSE, RENEW_AFTER};
 use hookwell_aws::settings::Environment;
 use hookwell_aws::{Connection, Limits, stores};
-use hookwell_cli::trigger::{HttpRequest, Trigger};
+use hookwell_lambda::ingest::Ingest;
+use hookwell_local::gate::Gate;
+use hookwell_sandbox::trigger::{HttpRequest, Trigger};
 use http::{HeaderMap, StatusCode, Uri};
-use ingest::Ingest;
 use serde_json::{Value, json};
-use support::gate::Gate;
 use tokio::net::TcpListener;
 
 const NOW: i64 = 1_790_000_000_000;
@@ -120,7 +118,7 @@ impl World {
         let server = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new().fallback(answer).with_state(Arc::clone(&stub));
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let gate = Gate::start(&server).await;
+        let gate = Gate::start(&server).await.unwrap();
         let url = gate.url.clone();
         let env = move |name: &str| match name {
             "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("local".to_owned()),

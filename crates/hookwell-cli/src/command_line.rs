@@ -1,15 +1,14 @@
-//! `hookwell`: runs the receiver on this machine, sends it events, and looks into its tables.
-#![allow(clippy::print_stdout, clippy::print_stderr)] // printing is what it is for
-
-mod commands;
-mod console;
+//! The commands of `hookwell`: it runs the receiver on this machine, sends it events, and looks into its tables.
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+use hookwell::handler::Handler;
+use hookwell_aws::DocumentsTable;
+
 use crate::commands::{
-    check, completions, dev, dlq, documents, events, replay, send, sign, verify,
+    check, completions, console, dev, dlq, documents, events, print, replay, send, sign, verify,
 };
 
 /// A webhook receiver for your own AWS account.
@@ -30,7 +29,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Dev(dev::Arguments),
-    Console(commands::console::Arguments),
+    Console(console::Arguments),
     Send(send::Arguments),
     Sign(sign::Arguments),
     Verify(verify::Arguments),
@@ -45,18 +44,23 @@ enum Command {
     Completions(completions::Arguments),
 }
 
-fn main() -> ExitCode {
+/// Runs the command that this process was started with. `sources` is the text of the project's sources file, where the
+/// binary carries one; `handler` makes the project's handler of the documents table.
+pub fn main<H: Handler + 'static>(
+    sources: Option<&str>,
+    handler: impl FnOnce(DocumentsTable) -> H,
+) -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments
         .command
         .unwrap_or_else(|| Command::Dev(dev::Arguments::default()))
     {
-        Command::Dev(arguments) => dev::run(arguments),
-        Command::Console(arguments) => commands::console::run(&arguments),
-        Command::Send(arguments) => send::run(&arguments),
-        Command::Sign(arguments) => sign::run(&arguments),
-        Command::Verify(arguments) => verify::run(&arguments),
-        Command::Check(arguments) => check::run(&arguments),
+        Command::Dev(arguments) => dev::run(arguments, sources, handler),
+        Command::Console(arguments) => console::run(&arguments),
+        Command::Send(arguments) => send::run(&arguments, sources),
+        Command::Sign(arguments) => sign::run(&arguments, sources),
+        Command::Verify(arguments) => verify::run(&arguments, sources),
+        Command::Check(arguments) => check::run(&arguments, sources),
         Command::Events(command) => events::run(&command),
         Command::Documents(command) => documents::run(&command),
         Command::Dlq(command) => dlq::run(&command),
@@ -66,7 +70,7 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("{} {error:#}", console::error("error:"));
+            print::failure(&error);
             ExitCode::FAILURE
         }
     }

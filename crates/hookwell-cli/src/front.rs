@@ -12,28 +12,35 @@ use axum::response::Response;
 use axum::routing::get;
 use hookwell::ingest::Received;
 use hookwell::reply::Receipt;
+use hookwell_aws::{EventsTable, SqsQueue};
+use hookwell_lambda::ingest::{self, Ingest};
+use hookwell_lambda::now;
+use hookwell_sandbox::trigger::{HttpRequest, Trigger};
 use http::{HeaderValue, StatusCode};
+use serde::Serialize;
 
-use super::{LocalIngest, Machine};
-use crate::page::{Arrived, Recorder};
-use crate::trigger::{HttpRequest, Trigger};
+use crate::news::{Arrived, Recorder};
 
 /// The largest request that Lambda takes, in bytes, as the JSON that it gives to the function ("Lambda quotas",
 /// invocation payload, synchronous).
 const MAX_REQUEST: usize = 6 * 1024 * 1024;
 
 /// Where a running machine tells other `hookwell` commands what it is made of.
-pub const DESCRIPTION_PATH: &str = "/_hookwell";
+pub(crate) const DESCRIPTION_PATH: &str = "/_hookwell";
 
 /// Where requests go.
 pub(crate) struct Front {
-    ingest: LocalIngest,
+    ingest: Ingest<EventsTable, SqsQueue>,
     requests: AtomicU64,
     recorder: Recorder,
 }
 
 /// The routes of the front, beside those of the page.
-pub(super) fn router(front: Arc<Front>, page: Router, description: Machine) -> Router {
+pub(crate) fn router(
+    front: Arc<Front>,
+    page: Router,
+    description: impl Serialize + Clone + Send + Sync + 'static,
+) -> Router {
     Router::new()
         .route(
             DESCRIPTION_PATH,
@@ -72,7 +79,7 @@ async fn answer(
 }
 
 impl Front {
-    pub(super) fn new(ingest: LocalIngest, recorder: Recorder) -> Self {
+    pub(crate) fn new(ingest: Ingest<EventsTable, SqsQueue>, recorder: Recorder) -> Self {
         Self {
             ingest,
             requests: AtomicU64::new(1),
@@ -82,7 +89,7 @@ impl Front {
 
     /// Answers a request, and says which one it was.
     pub(crate) async fn deliver(&self, request: HttpRequest) -> (u64, Response) {
-        let (now, started) = (ingest::now(), Instant::now());
+        let (now, started) = (now(), Instant::now());
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
         let request_id = format!("local-{now}-{number}");
         let event = Trigger::FunctionUrl

@@ -1,11 +1,14 @@
-//! The `hookwell` command-line tool, as a library for tests.
+//! The `hookwell` command-line tool, and the machine and the page that it runs.
 
+mod command_line;
+mod commands;
 pub mod decide;
 pub mod explain;
-pub mod local;
+mod front;
+pub mod machine;
+mod news;
 pub mod page;
-pub mod request;
-pub mod secrets;
-pub mod template;
-pub mod test_keys;
-pub mod trigger;
+pub mod sender;
+mod user;
+
+pub use command_line::main;

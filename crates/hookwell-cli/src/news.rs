@@ -1,5 +1,5 @@
-//! What the machine tells its page: every delivery as it was answered, every event as it was processed. Telling never
-//! waits; the page takes it in beside the machine's own work.
+//! What happened on a machine, told to whoever listens: every delivery as it was answered, every event as it was processed.
+//! Telling never waits; the listener takes it in beside the machine's own work.
 
 use std::time::Duration;
 
@@ -7,10 +7,8 @@ use hookwell::ingest::Received;
 use hookwell::process::Processed;
 use hookwell::time::Millis;
 use hookwell_aws::admin::Item;
+use hookwell_sandbox::trigger::HttpRequest;
 use tokio::sync::{mpsc, oneshot};
-
-use super::index::Index;
-use crate::trigger::HttpRequest;
 
 /// A delivery that was answered.
 #[derive(Debug)]
@@ -43,17 +41,15 @@ pub(crate) enum Seen {
         /// How often the queue hands out a message before it gives up.
         tries: u32,
     },
-    /// All that there is to know over an account, from its tables as they are now.
-    Renewed(Box<Index>),
     /// Somebody wants to know when everything before this was taken in.
     Mark(oneshot::Sender<()>),
 }
 
-/// Tells the page.
+/// Tells what happened.
 #[derive(Debug, Clone)]
 pub(crate) struct Recorder(mpsc::UnboundedSender<Seen>);
 
-/// Where the page listens.
+/// Where a listener hears it.
 pub(crate) type Records = mpsc::UnboundedReceiver<Seen>;
 
 impl Recorder {
@@ -71,12 +67,12 @@ impl Recorder {
     }
 
     /// Nobody listens any more only while the machine stops.
-    pub(super) fn tell(&self, seen: Seen) {
+    pub(crate) fn tell(&self, seen: Seen) {
         let _ = self.0.send(seen);
     }
 
-    /// Waits until the page knows everything that it was told before.
-    pub(super) async fn caught_up(&self) {
+    /// Waits until the listener knows everything that it was told before.
+    pub(crate) async fn caught_up(&self) {
         let (mark, reached) = oneshot::channel();
         self.tell(Seen::Mark(mark));
         let _ = reached.await;

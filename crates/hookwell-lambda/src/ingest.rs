@@ -5,7 +5,7 @@ mod request;
 mod runtime;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use futures_util::future::{OptionFuture, join};
 use hookwell::config;
@@ -20,8 +20,7 @@ use hookwell_aws::settings::{Environment, required};
 use hookwell_aws::{Bucket, Connection, EventsTable, Limits, SqsQueue, stores};
 use serde::Serialize;
 
-/// The sources file that this build carries.
-pub const SOURCES: &str = include_str!("../sources.toml");
+use crate::now;
 
 /// The largest body where there is no bucket, in bytes: in base64 it still fits a message of SQS.
 const MAX_WITHOUT_BUCKET: usize = 700 * 1024;
@@ -52,15 +51,19 @@ pub struct Ingest<L, Q> {
 }
 
 impl Ingest<EventsTable, SqsQueue> {
-    /// The function as Lambda runs it: `HOOKWELL_EVENTS_TABLE` and `HOOKWELL_QUEUE_URL` name where to write, and
-    /// `HOOKWELL_SOURCES_FILE` may replace the embedded sources. Inside a runtime, because it opens a connection.
+    /// The function as Lambda runs it, with the sources file `sources`: `HOOKWELL_EVENTS_TABLE` and `HOOKWELL_QUEUE_URL`
+    /// name where to write, and `HOOKWELL_SOURCES_FILE` may replace the sources. Inside a runtime, because it opens a
+    /// connection.
     ///
     /// # Errors
     /// When a setting is missing or the sources file has mistakes.
-    pub async fn from_environment(env: Environment<'static>) -> Result<Self, StartError> {
+    pub async fn from_environment(
+        env: Environment<'static>,
+        sources: &str,
+    ) -> Result<Self, StartError> {
         let connection = Connection::from_environment(env)?;
         let bucket = Bucket::from_environment(env, &connection, Limits::INGEST_STORE);
-        let mut sources = config(env)?;
+        let mut sources = config(env, sources)?;
         if bucket.is_none() {
             for source in &mut sources {
                 source.max_body_bytes = source.max_body_bytes.min(MAX_WITHOUT_BUCKET);
@@ -87,12 +90,12 @@ impl Ingest<EventsTable, SqsQueue> {
     }
 }
 
-fn config(env: Environment<'_>) -> Result<Vec<Source>, StartError> {
+fn config(env: Environment<'_>, sources: &str) -> Result<Vec<Source>, StartError> {
     let file = env("HOOKWELL_SOURCES_FILE")
         .map(std::fs::read_to_string)
         .transpose();
     let file = file.map_err(StartError::File)?;
-    config::parse(file.as_deref().unwrap_or(SOURCES)).map_err(|problems| {
+    config::parse(file.as_deref().unwrap_or(sources)).map_err(|problems| {
         let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
         StartError::Sources(lines.join("\n"))
     })
@@ -201,13 +204,4 @@ impl From<Reply> for Response {
             is_base64_encoded: false,
         }
     }
-}
-
-/// Milliseconds since 1970, by the machine's clock.
-#[must_use]
-pub fn now() -> Millis {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
 }

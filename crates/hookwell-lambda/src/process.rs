@@ -3,10 +3,9 @@
 //! The event source mapping MUST have `ReportBatchItemFailures` (template.yaml sets it): without it Lambda ignores
 //! the list and deletes the whole batch.
 
-pub mod handler;
 mod log;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use hookwell::handler::Handler;
@@ -17,6 +16,8 @@ use hookwell::time::Millis;
 use hookwell_aws::settings::{Environment, NotSet, required};
 use hookwell_aws::{Bucket, Connection, DocumentsTable, EventsTable, Limits, SqsQueue};
 use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
+
+use crate::now;
 
 /// What is still running this long before the deadline is abandoned, so that the rest of the batch is reported.
 /// Lambda itself would report nothing.
@@ -167,14 +168,6 @@ fn message(record: SqsMessage) -> Result<Message, NoMessageId> {
         receive_count: count.and_then(|count| count.parse().ok()).unwrap_or(1),
         body: record.body.unwrap_or_default(),
     })
-}
-
-fn now() -> Millis {
-    millis(
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default(),
-    )
 }
 
 fn millis(duration: Duration) -> Millis {

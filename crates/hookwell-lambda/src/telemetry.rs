@@ -4,6 +4,7 @@
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use hookwell_aws::settings::Environment;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -12,8 +13,6 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter}
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
-
-use crate::settings::Environment;
 
 /// Starts logging at the level of `HOOKWELL_LOG`: `error`, `warn` or `info` (the default). The AWS SDK is held at `warn`,
 /// because its lower levels print requests, and with them bodies; its lines for debugging are not even in the functions
@@ -34,7 +33,13 @@ pub fn init(env: Environment<'_>) {
 /// Our own lines from this level on; of others nothing below `warn`.
 #[must_use]
 pub fn targets(level: LevelFilter) -> Targets {
-    let ours = ["hookwell", "hookwell_aws", "ingest", "process"];
+    let ours = [
+        "hookwell",
+        "hookwell_aws",
+        "hookwell_lambda",
+        "handler",
+        "process",
+    ];
     Targets::new()
         .with_default(level.min(LevelFilter::WARN))
         .with_targets(ours.map(|target| (target, level)))

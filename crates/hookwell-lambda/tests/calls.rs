@@ -14,10 +14,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use futures_util::stream::{once, pending};
-use ingest::Ingest;
-use process::Process;
-use process::handler::YourHandler;
+use hookwell_lambda::ingest::Ingest;
+use hookwell_lambda::now;
+use hookwell_lambda::process::Process;
 use serde_json::{Value, json};
+
+const SOURCES: &str = include_str!("../../../functions/ingest/sources.toml");
 
 /// What `hookwell dev` makes up for `env:HOOKWELL_SECRET_RESOURCE`.
 const SECRET: &str = "local_701c2e110a3d9d5be4479772b90b75ec";
@@ -144,13 +146,15 @@ fn sample(name: &str) -> Value {
 async fn ingest_makes_two_calls_for_an_event_and_none_for_a_forged_one() {
     let services: &Services = Box::leak(Box::new(Services::start().await));
     let environment = Box::leak(Box::new(|name: &str| services.environment(name)));
-    let ingest = Ingest::from_environment(environment).await.unwrap();
+    let ingest = Ingest::from_environment(environment, SOURCES)
+        .await
+        .unwrap();
     for (file, status, calls) in [
         ("valid", 200, json!({ "PutItem": 1, "SendMessage": 1 })),
         ("forged", 401, json!({})),
     ] {
         let event = sample(&format!("ingest-function-url-{file}.json")).to_string();
-        let answer = ingest.respond(&event, "1", None, ingest::now()).await;
+        let answer = ingest.respond(&event, "1", None, now()).await;
         assert_eq!(answer.status_code, status);
         assert_eq!(services.calls(), calls, "{file}");
     }
@@ -225,9 +229,11 @@ async fn a_message_that_was_made_ready_leaves_after_the_table_has_answered_and_o
     for (what, how, status, order) in cases {
         let services: &Services = Box::leak(Box::new(Services::answering(how).await));
         let environment = Box::leak(Box::new(|name: &str| services.environment(name)));
-        let ingest = Ingest::from_environment(environment).await.unwrap();
+        let ingest = Ingest::from_environment(environment, SOURCES)
+            .await
+            .unwrap();
         let event = sample("ingest-function-url-valid.json").to_string();
-        let answer = ingest.respond(&event, "1", None, ingest::now()).await;
+        let answer = ingest.respond(&event, "1", None, now()).await;
         assert_eq!(
             answer.body,
             json!({ "status": status }).to_string(),
@@ -243,7 +249,7 @@ async fn a_message_that_was_made_ready_leaves_after_the_table_has_answered_and_o
 async fn process_makes_two_calls_for_each_event_of_a_batch() {
     let services = Services::start().await;
     let environment = |name: &str| services.environment(name);
-    let process = Process::from_environment(&environment, YourHandler::new).unwrap();
+    let process = Process::from_environment(&environment, |documents| documents).unwrap();
     let record = &sample("process-create.json")["Records"][0];
     let records: Vec<Value> = (0..10)
         .map(|number| {

@@ -11,11 +11,11 @@ use hookwell::queue::{Queue, QueueError};
 use hookwell::secret::SecretRef;
 use hookwell::source::{SecretProblem, Source};
 use hookwell::time::Millis;
-use hookwell_cli::request::{Draft, signed_with};
-use hookwell_cli::test_keys;
-use hookwell_cli::trigger::{HttpRequest, Trigger};
+use hookwell_lambda::ingest::{Ingest, Response};
+use hookwell_sandbox::sender::{Draft, signed_with};
+use hookwell_sandbox::test_keys;
+use hookwell_sandbox::trigger::{HttpRequest, Trigger};
 use http::HeaderMap;
-use ingest::{Ingest, Response};
 use std::sync::Arc;
 
 const NOW: Millis = 1_800_000_000_000;

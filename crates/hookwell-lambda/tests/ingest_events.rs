@@ -9,14 +9,16 @@ use hookwell::config;
 use hookwell::ingest::Sources;
 use hookwell::memory::{MemoryLedger, MemoryQueue};
 use hookwell::source::SecretProblem;
-use ingest::{Ingest, Response};
+use hookwell_lambda::ingest::{Ingest, Response};
 use serde_json::{Value, json};
 
 /// What `hookwell dev` makes up for `env:HOOKWELL_SECRET_RESOURCE`.
 const SECRET: &str = "local_701c2e110a3d9d5be4479772b90b75ec";
 
+const SOURCES: &str = include_str!("../../../functions/ingest/sources.toml");
+
 fn respond(event: &str) -> Response {
-    let sources = config::parse(ingest::SOURCES).unwrap();
+    let sources = config::parse(SOURCES).unwrap();
     let sources = Sources::new(sources, |reference| match reference.to_string().as_str() {
         "env:HOOKWELL_SECRET_RESOURCE" => Ok(SECRET.to_owned()),
         _ => Err(SecretProblem::NotSet),

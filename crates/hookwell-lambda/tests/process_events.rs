@@ -6,15 +6,14 @@ use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use hookwell::memory::{MemoryDocuments, MemoryLedger, MemoryQueue};
-use process::Process;
-use process::handler::YourHandler;
+use hookwell_lambda::process::Process;
 use serde_json::{Value, json};
 
-type Tested = Process<MemoryLedger, MemoryQueue, YourHandler<MemoryDocuments>>;
+type Tested = Process<MemoryLedger, MemoryQueue, MemoryDocuments>;
 
 fn process() -> Tested {
-    let handler = YourHandler::new(MemoryDocuments::default());
-    Process::new(MemoryLedger::default(), MemoryQueue::default(), handler)
+    let documents = MemoryDocuments::default();
+    Process::new(MemoryLedger::default(), MemoryQueue::default(), documents)
 }
 
 fn payload(name: &str) -> SqsEvent {

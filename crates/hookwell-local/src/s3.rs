@@ -20,7 +20,7 @@ const MAX_OBJECT: usize = 16 * 1024 * 1024;
 
 /// A folder of objects.
 #[derive(Debug)]
-pub(super) struct Objects {
+pub(crate) struct Objects {
     folder: PathBuf,
     /// Deleted with this, when no folder was named.
     _made_up: Option<TempDir>,
@@ -31,7 +31,7 @@ impl Objects {
     ///
     /// # Errors
     /// When the folder cannot be made.
-    pub(super) fn open(folder: Option<PathBuf>) -> Result<Self> {
+    pub(crate) fn open(folder: Option<PathBuf>) -> Result<Self> {
         let Some(folder) = folder else {
             let made_up = tempfile::tempdir().context("cannot make a folder for the bucket")?;
             return Ok(Self {
@@ -51,7 +51,7 @@ impl Objects {
     ///
     /// # Errors
     /// When the listener fails.
-    pub(super) async fn serve(
+    pub(crate) async fn serve(
         self,
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,

@@ -15,25 +15,24 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use rusqlite::{Connection, OptionalExtension, Params};
-use serde::de::DeserializeOwned;
+use rusqlite::Connection;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::time;
 
+use self::call::Call;
 use self::fault::{Outcome, fault};
+use self::message::MAX_BYTES;
 use self::request::text;
 
 mod attribute;
+mod call;
 mod fault;
 mod message;
 mod move_task;
 mod queue;
 mod request;
-
-/// Bytes in a message and in a whole batch, attributes included ("Amazon SQS message quotas").
-const MAX_BYTES: usize = 1_048_576;
 
 /// Times are milliseconds since 1970. A queue's secret is part of its receipt handles, so that a
 /// handle from elsewhere is recognised although the issued ones are not stored. `origin` is the
@@ -206,14 +205,6 @@ fn pause_until(time: i64) -> Duration {
     Duration::from_millis(u64::try_from(time - now()).unwrap_or_default())
 }
 
-/// One request: its transaction, the host it was sent to, and the time it is performed at. The
-/// operations are in the file of what they are about.
-struct Call<'a> {
-    db: &'a Connection,
-    host: &'a str,
-    now: i64,
-}
-
 impl Call<'_> {
     fn perform(&self, operation: &str, request: &Value) -> Outcome<Value> {
         let queue = || self.queue(text(request, "QueueUrl")?);
@@ -242,19 +233,5 @@ impl Call<'_> {
                 format!("{operation} is not emulated"),
             )),
         }
-    }
-
-    /// The JSON that a statement returns, or `null` if there is no row.
-    fn json<T: DeserializeOwned>(&self, sql: &str, params: impl Params) -> Outcome<T> {
-        let mut statement = self.db.prepare_cached(sql)?;
-        let json = statement
-            .query_row(params, |row| row.get::<_, String>(0))
-            .optional()?;
-        Ok(serde_json::from_str(json.as_deref().unwrap_or("null"))?)
-    }
-
-    fn run(&self, sql: &str, params: impl Params) -> Outcome<Value> {
-        self.db.prepare_cached(sql)?.execute(params)?;
-        Ok(json!({}))
     }
 }

@@ -1,18 +1,17 @@
 //! The embedded DynamoDB, SQS and S3, with the tables, queues and bucket that the template makes.
 
-use std::net::Ipv4Addr;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
 use hookwell_aws::Connection;
 use hookwell_aws::admin::{Admin, QueueSettings};
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::bucket::Objects;
-use super::sqs::Sqs;
+use crate::port::{near, url};
+use crate::s3::Objects;
+use crate::sqs::Sqs;
 
 /// Where tables and queues are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,27 +154,7 @@ impl Storage {
     }
 }
 
-/// A port of this machine, out of reach for others; any free one for 0.
-pub(crate) async fn bind(port: u16) -> std::io::Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
-}
-
-/// A port a little above another, so that it is the same every time; any free one when it is taken.
-async fn near(port: u16, above: u16) -> Result<TcpListener> {
-    if let Some(near) = port.checked_add(above).filter(|_| port > 0)
-        && let Ok(listener) = bind(near).await
-    {
-        return Ok(listener);
-    }
-    Ok(bind(0).await?)
-}
-
-/// Where a listener is reached.
-pub(crate) fn url(listener: &TcpListener) -> Result<String> {
-    Ok(format!("http://{}", listener.local_addr()?))
-}
-
 /// Resolves when the signal is given; also when its sender is gone, which it is only together with what it stops.
-pub(super) async fn when_true(mut signal: watch::Receiver<bool>) {
+pub async fn when_true(mut signal: watch::Receiver<bool>) {
     let _ = signal.wait_for(|stop| *stop).await;
 }

@@ -23,7 +23,7 @@ use aws_sdk_sqs::types::{
     MessageSystemAttributeNameForSends as Sent, MessageSystemAttributeValue,
     QueueAttributeName as Attribute, SendMessageBatchRequestEntry as Send,
 };
-use hookwell_cli::local::sqs::Sqs;
+use hookwell_local::sqs::Sqs;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;

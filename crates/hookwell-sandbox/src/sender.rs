@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hookwell::delivery::Delivery;
@@ -14,7 +14,6 @@ use hookwell::time::Millis;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Value, json};
 
-use crate::secrets::Secrets;
 use crate::test_keys;
 use crate::trigger::HttpRequest;
 
@@ -100,22 +99,6 @@ pub struct Signed {
     pub headers: Vec<(String, String)>,
     /// Its body.
     pub body: Vec<u8>,
-}
-
-/// Signs a draft by the source's newest secret; for public-key schemes by the local test key, which only a source
-/// that was given its public half accepts.
-///
-/// # Errors
-/// When the secret is not set, the draft lacks something that is signed, or the source trusts a key that is not ours.
-pub fn signed(source: &Source, secrets: &Secrets, draft: Draft, at: Millis) -> Result<Signed> {
-    let keys = source.keys(|reference| secrets.fetch(reference))?;
-    if test_keys::pair(source).is_some() && !secrets.are_made_up_for(source) {
-        bail!(
-            "{} trusts a real key, whose other half only its sender has: unset it to sign with a local one",
-            source.name
-        );
-    }
-    signed_with(source, &keys, draft, at)
 }
 
 /// Signs a draft by these keys, or by the local test key.

@@ -2,7 +2,10 @@
 
 use saphyr::{LoadableYamlNode as _, MarkedYamlOwned, ScalarOwned, YamlDataOwned};
 
-use super::Unreadable;
+/// The file is no template.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the template cannot be read: {0}")]
+pub struct Unreadable(pub(crate) String);
 
 /// A value and the line where it, or its key, starts.
 #[derive(Debug, Clone)]

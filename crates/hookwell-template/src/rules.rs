@@ -7,8 +7,8 @@ mod queues;
 mod secrets;
 mod tables;
 
-use super::Report;
-use super::deployment::Deployment;
+use crate::deployment::Deployment;
+use crate::report::Report;
 
 /// One thing that a template must have.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub struct Rule {
     pub id: &'static str,
     /// What goes wrong without it.
     pub without: &'static str,
-    pub(super) look: fn(&Deployment<'_>, &mut Report),
+    pub(crate) look: fn(&Deployment<'_>, &mut Report),
 }
 
 macro_rules! rules {

@@ -10,8 +10,8 @@ use hookwell::source::{Keys, Scheme, Source};
 use hookwell::special::SpecialKind;
 use hookwell::time::Millis;
 use hookwell::verify::{Refusal, Tolerance};
-use hookwell_cli::request::{Draft, Signed, signed_with};
-use hookwell_cli::test_keys;
+use hookwell_sandbox::sender::{Draft, Signed, signed_with};
+use hookwell_sandbox::test_keys;
 use http::{HeaderMap, HeaderName, Method};
 
 const NOW: Millis = 1_800_000_000_000;

@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _};
 
 use hookwell::time::to_rfc3339;
+use hookwell_lambda::now;
 use indicatif::ProgressBar;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -20,9 +21,10 @@ fn paint(code: &str, text: &str, to_terminal: bool) -> String {
     }
 }
 
-/// Red on a terminal's standard error.
-pub(crate) fn error(text: &str) -> String {
-    paint("31", text, io::stderr().is_terminal())
+/// Prints why a command failed, to standard error.
+pub(crate) fn failure(error: &anyhow::Error) {
+    let label = paint("31", "error:", io::stderr().is_terminal());
+    eprintln!("{label} {error:#}");
 }
 
 /// Prints rows under their headings, columns aligned; nothing but a sentence when there are none.
@@ -61,6 +63,16 @@ pub(crate) fn progress(items: usize) -> ProgressBar {
     ProgressBar::new(u64::try_from(items).unwrap_or(u64::MAX))
 }
 
+/// Whose lines are shown.
+const OURS: [&str; 6] = [
+    "hookwell",
+    "hookwell_aws",
+    "hookwell_cli",
+    "hookwell_lambda",
+    "hookwell_local",
+    "handler",
+];
+
 /// Log lines for people: one per delivery (`<-`) and one per event (`->`), to standard error.
 pub(crate) fn start_log() {
     use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -68,16 +80,7 @@ pub(crate) fn start_log() {
     use tracing_subscriber::util::SubscriberInitExt as _;
     let targets = Targets::new()
         .with_default(LevelFilter::ERROR)
-        .with_targets(
-            [
-                "hookwell",
-                "hookwell_aws",
-                "hookwell_cli",
-                "ingest",
-                "process",
-            ]
-            .map(|target| (target, LevelFilter::INFO)),
-        );
+        .with_targets(OURS.map(|target| (target, LevelFilter::INFO)));
     let colours = io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
@@ -129,7 +132,7 @@ where
             Level::WARN => "33",
             _ => "32",
         };
-        let time = to_rfc3339(ingest::now());
+        let time = to_rfc3339(now());
         let time = time.get(11..23).unwrap_or(&time);
         let mut line = match fields.get("message") {
             "delivery" => format!(

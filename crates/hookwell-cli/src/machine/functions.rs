@@ -1,77 +1,36 @@
-//! The whole system on one machine: an embedded DynamoDB and SQS, the two functions as Lambda runs them, an HTTP
-//! front and an event source mapping, all on 127.0.0.1, with the real SDK clients between them.
+//! The two functions with their triggers: the front before ingest, the event source mapping before process.
 
-mod bucket;
-mod front;
-mod mapping;
-pub mod sqs;
-mod storage;
-
+use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
-pub use front::DESCRIPTION_PATH;
-pub(crate) use front::Front;
+use aws_lambda_events::event::sqs::SqsEvent;
+use hookwell::handler::Handler;
 use hookwell::ingest::Sources;
-use hookwell::source::Source;
-pub use hookwell_aws::admin::QueueSettings;
+use hookwell_aws::mapping::EventSourceMapping;
 use hookwell_aws::{Bucket, Connection, DocumentsTable, EventsTable, Limits, SqsQueue};
-use ingest::Ingest;
-use process::Process;
-use process::handler::YourHandler;
+use hookwell_lambda::ingest::Ingest;
+use hookwell_lambda::now;
+use hookwell_lambda::process::Process;
+use hookwell_local::mapping;
+use hookwell_local::port::{bind, url};
+use hookwell_local::storage::{Endpoints, when_true};
 use serde::{Deserialize, Serialize};
-use storage::when_true;
-pub use storage::{Endpoints, Storage};
-pub(crate) use storage::{bind, url};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::page::{self, Page, Recorder, Stack};
-use crate::secrets::Secrets;
+use crate::front::{self, Front};
+use crate::news::Recorder;
+use crate::page::{Page, Stack, fill, routes};
+use crate::sender::Senders;
 
-type LocalIngest = Arc<Ingest<EventsTable, SqsQueue>>;
-type LocalProcess = Process<EventsTable, SqsQueue, YourHandler<DocumentsTable>>;
+/// The timeout of process, as in template.yaml.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Who sends to the machine.
-#[derive(Debug, Clone)]
-pub struct Senders {
-    /// The sources.
-    pub sources: Vec<Source>,
-    /// Their secrets.
-    pub secrets: Secrets,
-}
-
-/// How the machine is set up.
-#[derive(Debug)]
-pub struct Options {
-    /// The port of the front; tables and queues take the next two where they are free. 0 for any.
-    pub port: u16,
-    /// Who sends to it.
-    pub senders: Senders,
-    /// Where tables and queues are kept; nowhere when `None`.
-    pub data: Option<PathBuf>,
-    /// How the queue behaves.
-    pub queue: QueueSettings,
-}
-
-impl Options {
-    /// What `hookwell dev` runs: a message that fails every time is in the dead-letter queue after half a minute.
-    #[must_use]
-    pub fn new(port: u16, senders: Senders) -> Self {
-        let queue = QueueSettings {
-            visibility_timeout: 60,
-            max_receive_count: 5,
-        };
-        Self {
-            port,
-            senders,
-            data: None,
-            queue,
-        }
-    }
-}
+type LocalProcess<H> = Process<EventsTable, SqsQueue, H>;
 
 /// What a running machine is made of; also the first line of `hookwell dev --json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,44 +40,6 @@ pub struct Machine {
     /// Its tables and queues.
     #[serde(flatten)]
     pub endpoints: Endpoints,
-}
-
-/// A machine that runs until it is stopped.
-#[derive(Debug)]
-pub struct Running {
-    /// What it is made of.
-    pub machine: Machine,
-    functions: Functions,
-    storage: Storage,
-}
-
-/// Starts everything; when it returns, the front takes requests.
-///
-/// # Errors
-/// When a port is taken or the data folder cannot be used.
-pub async fn start(options: Options) -> Result<Running> {
-    let Options {
-        port,
-        senders,
-        data,
-        queue,
-    } = options;
-    let storage = Storage::start(port, data.as_deref(), queue).await?;
-    let functions = Functions::start(port, senders, &storage.endpoints).await?;
-    let machine = functions.machine.clone();
-    Ok(Running {
-        machine,
-        functions,
-        storage,
-    })
-}
-
-impl Running {
-    /// Takes no more requests, finishes the batches at hand, then closes tables and queues.
-    pub async fn stop(self) {
-        self.functions.stop().await;
-        self.storage.stop().await;
-    }
 }
 
 /// The functions with their triggers, which run until they are stopped.
@@ -135,7 +56,12 @@ impl Functions {
     ///
     /// # Errors
     /// When the port is taken.
-    pub async fn start(port: u16, senders: Senders, endpoints: &Endpoints) -> Result<Self> {
+    pub async fn start<H: Handler + 'static>(
+        port: u16,
+        senders: Senders,
+        endpoints: &Endpoints,
+        handler: impl FnOnce(DocumentsTable) -> H,
+    ) -> Result<Self> {
         let listener = bind(port).await.with_context(|| {
             format!("port {port} is taken: choose another with --port, or stop what uses it")
         })?;
@@ -144,18 +70,19 @@ impl Functions {
             endpoints: endpoints.clone(),
         };
         let connection = endpoints.connection()?;
-        let (ingest, process) = functions(&connection, endpoints, senders.clone());
+        let ingest = ingest(&connection, endpoints, &senders);
+        let process = Arc::new(process(&connection, endpoints, handler));
         let (stop, stopped) = watch::channel(false);
         let mut work = JoinSet::new();
         let (recorder, records) = Recorder::new();
-        mapping::start(
-            &mut work,
-            &connection,
-            endpoints,
-            &process,
-            &recorder,
-            &stopped,
-        );
+        let (teller, invocations) = (recorder.clone(), Arc::new(AtomicU64::new(1)));
+        let invoke = move |event| {
+            let number = invocations.fetch_add(1, Ordering::Relaxed);
+            invoke(process.clone(), teller.clone(), number, event)
+        };
+        let queue = connection.sqs(Limits::TOOL);
+        let queue = EventSourceMapping::new(queue, endpoints.queue_url.clone());
+        mapping::start(&mut work, &queue, &invoke, &stopped);
         let front = Arc::new(Front::new(ingest, recorder.clone()));
         let stack = Stack {
             connection,
@@ -166,11 +93,11 @@ impl Functions {
         };
         let page = Page::new(Some(front.clone()), recorder, senders, stack);
         let page = Arc::new(page);
-        let router = front::router(front, page::router(page.clone()), machine.clone());
+        let router = front::router(front, routes::router(page.clone()), machine.clone());
         let until = when_true(stopped.clone());
         work.spawn(async move {
             tokio::select! {
-                ((), ()) = async { tokio::join!(page.listen(records), page.fill()) } => {}
+                ((), ()) = async { tokio::join!(page.listen(records), fill(&page)) } => {}
                 () = until => {}
             }
         });
@@ -198,48 +125,82 @@ impl Functions {
     }
 }
 
-/// The two functions, wired as their `from_environment` does it on Lambda.
-fn functions(
+/// Runs process on a batch as Lambda does, and gives the ids of the messages that failed; `None` when the invocation did.
+async fn invoke<H: Handler>(
+    process: Arc<LocalProcess<H>>,
+    recorder: Recorder,
+    number: u64,
+    event: SqsEvent,
+) -> Option<HashSet<String>> {
+    let deadline = SystemTime::now()
+        .checked_add(TIMEOUT)
+        .unwrap_or_else(SystemTime::now);
+    let request_id = format!("local-{}-p{number}", now());
+    let processed = match process.process(event, &request_id, deadline).await {
+        Ok(processed) => processed,
+        Err(why) => {
+            tracing::error!(reason = %why, "a batch failed");
+            return None;
+        }
+    };
+    let failed = processed
+        .iter()
+        .filter(|done| done.fate.is_failure())
+        .map(|done| done.message.id.clone())
+        .collect();
+    for done in processed {
+        recorder.processed(done);
+    }
+    Some(failed)
+}
+
+/// Ingest, wired as its `from_environment` does it on Lambda.
+fn ingest(
     connection: &Connection,
     endpoints: &Endpoints,
-    senders: Senders,
-) -> (LocalIngest, Arc<LocalProcess>) {
-    let Endpoints {
-        events_table,
-        documents_table,
-        queue_url,
-        bucket,
-        ..
-    } = endpoints;
-    let bucket = |limits| Bucket::new(connection.clone(), bucket.clone(), limits);
-    let ingest = Ingest::new(
-        Sources::new(senders.sources, |reference| {
-            senders.secrets.fetch(reference)
-        }),
-        EventsTable::new(
-            connection.dynamodb(Limits::INGEST_PUT),
-            events_table.clone(),
-            None,
+    senders: &Senders,
+) -> Ingest<EventsTable, SqsQueue> {
+    let Senders { sources, secrets } = senders;
+    let tables = connection.dynamodb(Limits::INGEST_PUT);
+    Ingest::new(
+        Sources::new(sources.clone(), |reference| secrets.fetch(reference)),
+        EventsTable::new(tables, endpoints.events_table.clone(), None),
+        queue(
+            connection,
+            endpoints,
+            Limits::INGEST_SEND,
+            Limits::INGEST_STORE,
         ),
-        SqsQueue::new(
-            connection.sqs(Limits::INGEST_SEND),
-            queue_url.clone(),
-            Some(bucket(Limits::INGEST_STORE)),
-        ),
-    );
+    )
+}
+
+/// Process, wired as its `from_environment` does it on Lambda.
+fn process<H: Handler>(
+    connection: &Connection,
+    endpoints: &Endpoints,
+    handler: impl FnOnce(DocumentsTable) -> H,
+) -> LocalProcess<H> {
     let tables = connection.dynamodb(Limits::PROCESS);
-    let process = Process::new(
-        EventsTable::new(
-            tables.clone(),
-            events_table.clone(),
-            Some(bucket(Limits::PROCESS)),
-        ),
-        SqsQueue::new(
-            connection.sqs(Limits::PROCESS),
-            queue_url.clone(),
-            Some(bucket(Limits::PROCESS)),
-        ),
-        YourHandler::new(DocumentsTable::new(tables, documents_table.clone())),
-    );
-    (Arc::new(ingest), Arc::new(process))
+    let bucket = bucket(connection, endpoints, Limits::PROCESS);
+    let documents = DocumentsTable::new(tables.clone(), endpoints.documents_table.clone());
+    Process::new(
+        EventsTable::new(tables, endpoints.events_table.clone(), Some(bucket)),
+        queue(connection, endpoints, Limits::PROCESS, Limits::PROCESS),
+        handler(documents),
+    )
+}
+
+fn queue(
+    connection: &Connection,
+    endpoints: &Endpoints,
+    of_queue: Limits,
+    of_bucket: Limits,
+) -> SqsQueue {
+    let client = connection.sqs(of_queue);
+    let bucket = bucket(connection, endpoints, of_bucket);
+    SqsQueue::new(client, endpoints.queue_url.clone(), Some(bucket))
+}
+
+fn bucket(connection: &Connection, endpoints: &Endpoints, limits: Limits) -> Bucket {
+    Bucket::new(connection.clone(), endpoints.bucket.clone(), limits)
 }

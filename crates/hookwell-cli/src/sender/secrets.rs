@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use hookwell::secret::SecretRef;
 use hookwell::source::{SecretProblem, Source};
 use hookwell_aws::settings::process_environment;
-
-use crate::test_keys;
+use hookwell_sandbox::test_keys;
 
 /// Where the tool looks for secrets.
 #[derive(Debug, Clone, Default)]

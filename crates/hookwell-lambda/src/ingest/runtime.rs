@@ -8,7 +8,8 @@ use lambda_http::lambda_runtime::tower::util::MapFutureLayer;
 use lambda_http::lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
 use serde_json::value::RawValue;
 
-use crate::{End, Ingest, Response, now};
+use super::{End, Ingest, Response};
+use crate::now;
 
 /// What came of the invocation that is being answered.
 type Last = Mutex<Option<End>>;

@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::attribute::{digest, md5, size};
+use super::call::Call;
 use super::fault::{Outcome, fault, invalid, missing};
 use super::queue::Queue;
 use super::request::{is_name, is_text, is_wanted, number, text};
-use super::{Call, MAX_BYTES};
+
+/// Bytes in a message and in a whole batch, attributes included ("Amazon SQS message quotas").
+pub(super) const MAX_BYTES: usize = 1_048_576;
 
 /// The one message system attribute that can be sent (page `SendMessage`).
 const TRACE: &str = "AWSTraceHeader";

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Call;
+use super::call::Call;
 use super::fault::{Outcome, fault, invalid};
 use super::queue::Queue;
 use super::request::{number, text};

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Call;
+use super::call::Call;
 use super::fault::{Outcome, fault, invalid};
 use super::request::{is_name, is_wanted, text};
 

@@ -1,8 +1,8 @@
 //! Who may call the functions, and what the functions may do.
 
-use crate::template::Report;
-use crate::template::deployment::{Deployment, Door};
-use crate::template::place::Place;
+use crate::deployment::{Deployment, Door};
+use crate::place::Place;
+use crate::report::Report;
 
 /// Actions that have no resource to name ("Actions, resources, and condition keys" of X-Ray and CloudWatch), so that
 /// `Resource: "*"` is the only thing one can write.

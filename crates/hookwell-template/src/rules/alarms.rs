@@ -1,9 +1,9 @@
 //! The alarms that somebody has to be woken by.
 
-use crate::template::Report;
-use crate::template::deployment::{Deployment, Door};
-use crate::template::place::Place;
-use crate::template::resolve::Resource;
+use crate::deployment::{Deployment, Door};
+use crate::place::Place;
+use crate::report::Report;
+use crate::resolve::Resource;
 
 pub(super) fn dead_letters(deployment: &Deployment<'_>, report: &mut Report) {
     let metric = "ApproximateNumberOfMessagesVisible";

@@ -1,10 +1,10 @@
 //! The functions and what they need around them.
 
-use crate::template::Report;
-use crate::template::deployment::Deployment;
-use crate::template::node::Value;
-use crate::template::place::Place;
-use crate::template::resolve::Resource;
+use crate::deployment::Deployment;
+use crate::node::Value;
+use crate::place::Place;
+use crate::report::Report;
+use crate::resolve::Resource;
 
 /// The longest timeout of ingest, in seconds. The impatient senders of docs/providers.md wait 3 to 5 s.
 const MAX_INGEST_TIMEOUT: u64 = 5;

@@ -1,8 +1,8 @@
 //! The queue between ingest and process, its mapping and its dead-letter queue.
 
 use super::functions::DEFAULT_TIMEOUT;
-use crate::template::Report;
-use crate::template::deployment::Deployment;
+use crate::deployment::Deployment;
+use crate::report::Report;
 
 const DAY: u64 = 86_400;
 

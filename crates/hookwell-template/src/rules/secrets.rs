@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use hookwell::secret::SecretRef;
 use hookwell::source::Source;
 
-use crate::template::Report;
-use crate::template::deployment::Deployment;
-use crate::template::node::Value;
+use crate::deployment::Deployment;
+use crate::node::Value;
+use crate::report::Report;
 
 /// Words of a variable's name that say that it holds a secret, whatever the sources file says.
 const SECRET_WORDS: [&str; 4] = ["SECRET", "TOKEN", "PASSWORD", "APIKEY"];

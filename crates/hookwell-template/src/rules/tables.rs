@@ -2,8 +2,8 @@
 
 use hookwell_aws::ledger::TTL_ATTRIBUTE;
 
-use crate::template::Report;
-use crate::template::deployment::Deployment;
+use crate::deployment::Deployment;
+use crate::report::Report;
 
 pub(super) fn ttl_attribute(deployment: &Deployment<'_>, report: &mut Report) {
     for table in deployment.tables() {

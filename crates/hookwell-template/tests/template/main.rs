@@ -4,20 +4,20 @@
 mod mistakes;
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
 use hookwell::config;
 use hookwell::document::TOMBSTONE_DAYS;
 use hookwell::event::LIFE_DAYS;
 use hookwell::source::Source;
-use hookwell_cli::template::{Finding, RULES, check};
+use hookwell_template::{Finding, RULES, check};
 use mistakes::{edited, mistakes, without};
-use serde_json::Value;
+
+const SOURCES: &str = include_str!("../../../../functions/ingest/sources.toml");
 
 const TEMPLATE: &str = include_str!("../../../../template.yaml");
 
 fn sources() -> Vec<Source> {
-    config::parse(ingest::SOURCES).unwrap()
+    config::parse(SOURCES).unwrap()
 }
 
 fn found(text: &str) -> Vec<Finding> {
@@ -230,51 +230,5 @@ fn what_published_samples_do_is_caught() {
         let found = found(text);
         let expected: BTreeSet<_> = expected.iter().copied().collect();
         assert_eq!(rules(&found), expected, "{found:#?}");
-    }
-}
-
-#[test]
-fn the_command_prints_file_line_rule_and_exits_with_one() {
-    let run = |arguments: &[&str]| {
-        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hookwell"));
-        command.args(arguments).current_dir(directory);
-        let output = command.output().unwrap();
-        (
-            output.status.code(),
-            String::from_utf8(output.stdout).unwrap(),
-        )
-    };
-    let (code, printed) = run(&["check", "--template", "template.yaml"]);
-    assert_eq!(code, Some(0));
-    let last = printed.lines().last().unwrap();
-    let rules = RULES.len();
-    assert_eq!(
-        last,
-        format!("4 sources, {rules} rules over template.yaml, no problems")
-    );
-
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(
-        file.path(),
-        edited("VisibilityTimeout: 180", "VisibilityTimeout: 30"),
-    )
-    .unwrap();
-    let path = file.path().to_str().unwrap();
-    let (code, printed) = run(&["check", "--template", path]);
-    assert_eq!(code, Some(1));
-    assert!(printed.contains(
-        "Resources.Queue.Properties.VisibilityTimeout: is 30 s, but ProcessFunction runs up to 30 s"
-    ));
-    assert!(printed.contains("[visibility-timeout]"));
-    let (code, printed) = run(&["check", "--template", path, "--json"]);
-    assert_eq!(code, Some(1));
-    let printed: Value = serde_json::from_str(&printed).unwrap();
-    assert_eq!(printed["problems"][0]["rule"], "visibility-timeout");
-    assert!(printed["problems"][0]["line"].is_u64());
-
-    let (_, help) = run(&["check", "--help"]);
-    for rule in RULES {
-        assert!(help.contains(rule.id), "{}", rule.id);
     }
 }

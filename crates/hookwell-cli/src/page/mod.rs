@@ -1,0 +1,31 @@
+//! The page of the local machine, or of an account's tables: what arrived, what became of it, and what to do about it.
+//!
+//! Server-made HTML; one small script keeps the open view current. Views are made from the `index`, never from a
+//! whole table. `guard` keeps other machines and other pages out, `veil` keeps secrets in.
+
+mod account;
+mod charts;
+mod clip;
+mod deliveries;
+mod delivery;
+mod documents;
+mod effect;
+mod effects;
+mod event;
+mod fill;
+mod filter;
+mod guard;
+mod index;
+mod layout;
+mod letters;
+mod page;
+mod pretty;
+pub(crate) mod routes;
+mod row;
+mod send;
+mod veil;
+
+pub use account::Account;
+pub(crate) use fill::fill;
+pub(crate) use page::Page;
+pub use page::Stack;
