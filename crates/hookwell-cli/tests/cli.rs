@@ -311,6 +311,7 @@ fn check_passes_the_shipped_file_and_refuses_an_unusable_secret() {
         )
     );
     let checked = Command::new(env!("CARGO_BIN_EXE_hookwell"))
+        .current_dir(ROOT)
         .args(["check", "--json"])
         .env("HOOKWELL_SECRET_RESOURCE", "changeme")
         .output()
@@ -457,4 +458,25 @@ fn check_prints_file_line_and_rule_of_a_template_and_exits_with_one() {
     for rule in RULES {
         assert!(help.contains(rule.id), "{}", rule.id);
     }
+}
+
+#[test]
+fn without_a_project_in_the_current_folder_a_command_asks_for_the_sources() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hookwell"));
+        command.arg("check").current_dir(folder.path());
+        command.output().unwrap()
+    };
+    let checked = check();
+    assert!(!checked.status.success());
+    let said = text(&checked.stderr);
+    assert!(
+        said.contains("functions/ingest/sources.toml nor sources.toml"),
+        "{said}"
+    );
+    assert!(said.contains("--sources"), "{said}");
+    std::fs::write(folder.path().join("sources.toml"), "[sources.own]\n").unwrap();
+    let said = text(&check().stdout);
+    assert!(said.contains("sources.own"), "{said}");
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use hookwell_cli::machine::{Options, start};
 use serde_json::{Value, json};
-use support::{SOURCES, World, body, machine, senders, senders_of};
+use support::{SHIPPED, SOURCES, World, body, machine, senders, senders_of};
 use tokio::task::JoinSet;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,14 @@
 //!
 //! The rules know the resources by type and wiring, so they judge other people's templates as well. Conditions are
 //! followed into each branch: a finding that needs other than the default parameters says which.
+//!
+//! * `node`: YAML as a tree in which every node knows its line
+//! * `resolve`: conditions, parameters and references, once for each branch
+//! * `place`: a path in the tree, and what stands there
+//! * `deployment`: the endpoint, functions, queues and tables that the resources make
+//! * `rules`: what a template must have
+//! * `report`: what the rules found
+//! * `check`: all of it in order
 
 mod check;
 mod deployment;

@@ -8,8 +8,8 @@ use hookwell_local::port::{bind, url};
 use tokio::net::TcpListener;
 
 use super::fill::fill;
-use super::page::{Page, Stack};
 use super::routes::router;
+use super::shared::{Page, Stack};
 use crate::news::Recorder;
 use crate::sender::{Secrets, Senders};
 

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::index::Index;
 use super::layout::{count, millis};
-use super::page::Page;
+use super::shared::Page;
 
 /// How long a bar lasts, in milliseconds.
 const STEP: Millis = 10_000;

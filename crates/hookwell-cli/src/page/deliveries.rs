@@ -14,8 +14,8 @@ use super::effect::{OUTCOMES, RECORDED};
 use super::filter::Filter;
 use super::index::Index;
 use super::layout::{self, count, frame, millis, outcome, select, status, time};
-use super::page::Page;
 use super::row::Row;
+use super::shared::Page;
 use super::{charts, event};
 
 /// Charts move on with the clock, this often in milliseconds.

@@ -13,8 +13,8 @@ use serde_json::Value;
 use super::event;
 use super::index::{DocumentRow, Index};
 use super::layout::{DOCUMENTS, count, encoded, frame, pairs, sentence};
-use super::page::Page;
 use super::pretty::pretty;
+use super::shared::Page;
 
 /// How many lines a page has.
 const LINES: usize = 100;

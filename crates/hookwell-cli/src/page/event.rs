@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::effect::Effect;
 use super::layout::{self, date, encoded, frame, kind, outcome, pairs, sentence};
-use super::page::Page;
+use super::shared::Page;
 use crate::news::Seen;
 use crate::user::user;
 

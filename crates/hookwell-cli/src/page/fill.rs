@@ -7,7 +7,7 @@ use hookwell_lambda::now;
 use serde_json::Value;
 
 use super::index::Index;
-use super::page::Page;
+use super::shared::Page;
 use crate::news::Seen;
 
 /// The shortest pause between two looks.

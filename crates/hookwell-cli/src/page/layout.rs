@@ -7,7 +7,7 @@ use hookwell_aws::admin::{Item, readable};
 use hookwell_lambda::now;
 use maud::{DOCTYPE, Markup, html};
 
-use super::page::Page;
+use super::shared::Page;
 
 /// A view that the frame leads to: its name and its address.
 type View = (&'static str, &'static str);

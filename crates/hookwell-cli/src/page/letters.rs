@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::event;
 use super::layout::{LETTERS, count, frame, sentence, time};
-use super::page::Page;
+use super::shared::Page;
 use crate::news::Seen;
 use crate::user::user;
 

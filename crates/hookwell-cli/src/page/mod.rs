@@ -18,14 +18,14 @@ mod guard;
 mod index;
 mod layout;
 mod letters;
-mod page;
 mod pretty;
 pub(crate) mod routes;
 mod row;
 mod send;
+mod shared;
 mod veil;
 
 pub use account::Account;
 pub(crate) use fill::fill;
-pub(crate) use page::Page;
-pub use page::Stack;
+pub(crate) use shared::Page;
+pub use shared::Stack;

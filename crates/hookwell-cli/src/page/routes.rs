@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::{get, post};
 use http::header::CONTENT_TYPE;
 
-use super::page::Page;
+use super::shared::Page;
 use super::{deliveries, delivery, documents, event, guard, letters, send};
 
 /// The routes of the page.

@@ -16,7 +16,7 @@ use http::StatusCode;
 use maud::{Markup, html};
 
 use super::layout::{SEND, frame};
-use super::page::Page;
+use super::shared::Page;
 use crate::sender::signed;
 
 /// An address of nobody (RFC 5737), for a source that knows its sender by the address alone.

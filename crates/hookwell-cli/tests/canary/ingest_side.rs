@@ -11,7 +11,6 @@ use hookwell::source::{SecretProblem, Source};
 use hookwell::sources::{Fetch, PAUSE, RENEW_AFTER};
 use hookwell_aws::{Bucket, EventsTable, Limits, SqsQueue};
 use hookwell_lambda::ingest::Ingest;
-use hookwell_lambda::now;
 use hookwell_sandbox::sender::{Draft, signed_with};
 use hookwell_sandbox::trigger::{HttpRequest, Trigger};
 use http::{HeaderName, HeaderValue};
@@ -97,7 +96,7 @@ impl<'w> Senders<'w> {
 
     /// Sends what has been applied by now, and says what was in the headers of all requests.
     pub(crate) async fn end(self) -> Vec<String> {
-        let later = now() + RENEW_AFTER + 3 * PAUSE;
+        let later = hookwell_lambda::now() + RENEW_AFTER + 3 * PAUSE;
         let again = self.request("shop", body("evt_1", "order.created", "d1"), later);
         // The first of them fetches the secret in the time in which the table would be asked.
         for _ in 0..2 {
@@ -123,7 +122,7 @@ impl<'w> Senders<'w> {
             })
         });
         let sources = config::parse(FILE).unwrap();
-        let fetched = Sources::fetched(sources.clone(), &fetch, now()).await;
+        let fetched = Sources::fetched(sources.clone(), &fetch, hookwell_lambda::now()).await;
         let connection = world.endpoints.connection().unwrap();
         let table = world.endpoints.events_table.clone();
         let queue = world.endpoints.queue_url.clone();
@@ -175,12 +174,12 @@ impl<'w> Senders<'w> {
     }
 
     async fn post(&self, source: &str, body: Vec<u8>) -> u16 {
-        let now = now();
+        let now = hookwell_lambda::now();
         self.send(&self.request(source, body, now), now).await
     }
 
     async fn all_is_well(&self) {
-        let now = now();
+        let now = hookwell_lambda::now();
         let mut traced = self.request("shop", body("evt_1", "order.created", "d1"), now);
         let traceparent = format!("00-{TRACE_ID}-00f067aa0ba902b7-01");
         set(&mut traced, "traceparent", &traceparent);
@@ -211,7 +210,7 @@ impl<'w> Senders<'w> {
     }
 
     async fn refused(&self) {
-        let now = now();
+        let now = hookwell_lambda::now();
         let good = || self.request("shop", body("evt_3", "order.created", "d3"), now);
         let event =
             json!({ "headers": { "x-signature": "canary-signature" }, "body": "canary-body" });
@@ -292,7 +291,7 @@ impl<'w> Senders<'w> {
 
     async fn keys_change(&self) {
         // The certificate of this message is at nobody's address here.
-        let now = now();
+        let now = hookwell_lambda::now();
         let message = self.request("sns", Vec::new(), now);
         assert_eq!(self.send(&message, now).await, 503);
 

@@ -1,4 +1,4 @@
-//! What the views are made from.
+//! What all views share: the index that they are made from, and the way to tables and queue.
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
