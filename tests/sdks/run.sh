@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 tests=$PWD/tests/sdks
 installed=$PWD/target/sdks
 HOOKWELL=$(realpath "${HOOKWELL:-target/debug/hookwell}")
-export HOOKWELL SOURCES=$tests/sources.toml TEST_KEYS=$PWD/crates/hookwell-cli/src/test-keys
+export HOOKWELL SOURCES=$tests/sources.toml TEST_KEYS=$PWD/crates/hookwell-sandbox/src/test-keys
 export PYTHONUTF8=1 NODE_OPTIONS=
 
 for tool in node npm python3; do

@@ -11,12 +11,10 @@ pub mod documents;
 pub mod ledger;
 #[cfg(feature = "tools")]
 pub mod mapping;
-pub mod now;
 pub mod queue;
 pub mod settings;
 mod signed;
 pub mod stores;
-pub mod telemetry;
 
 pub use bucket::Bucket;
 pub use connection::{Connection, Limits};

@@ -12,7 +12,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 /// RSA of 2,048 bits, the size of the leaves of AWS's endpoints. It protects nothing.
-const KEY: &str = include_str!("../../hookwell-cli/src/test-keys/rsa.pem");
+const KEY: &str = include_str!("../../hookwell-sandbox/src/test-keys/rsa.pem");
 
 /// Where systems keep the roots that they trust.
 const SYSTEM_ROOTS: [&str; 2] = [

@@ -5,8 +5,9 @@ use anyhow::{Result, ensure};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use hookwell::event::{Event, Key};
 use hookwell::ledger::{Ledger as _, Remembered};
+use hookwell_aws::admin::QueueSettings;
 use hookwell_aws::{EventsTable, Limits};
-use hookwell_cli::local::{QueueSettings, Storage};
+use hookwell_local::storage::Storage;
 use tokio::runtime::Runtime;
 
 use crate::traffic;

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use hookwell_aws::admin::{Admin, QueueSettings};
 use hookwell_aws::mapping::EventSourceMapping;
 use hookwell_aws::{Connection, Limits};
-use hookwell_cli::local::{Endpoints, Storage};
+use hookwell_local::storage::{Endpoints, Storage};
 use tokio::runtime::Runtime;
 
 use crate::arguments::{Arguments, Handler};

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use hookwell_cli::trigger::{HttpRequest, Trigger};
+use hookwell_sandbox::trigger::{HttpRequest, Trigger};
 use http::{HeaderMap, HeaderValue};
 use serde_json::Value;
 use tokio::sync::Semaphore;

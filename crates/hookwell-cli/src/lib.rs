@@ -1,11 +1,25 @@
-//! The `hookwell` command-line tool, as a library for tests.
+//! The `hookwell` command-line tool, and the machine and the page that it runs.
+//!
+//! * `command_line`: the arguments, and which command they mean
+//! * `commands`: one file per command
+//! * `sender`: test senders and the secrets of this machine
+//! * `machine`: the whole system on one machine
+//!   * `front`: from an HTTP request to ingest and back
+//!   * `news`: what happened, told to whoever listens
+//! * `page`: what happened, in a browser
+//! * `decide`: what ingest would decide about a recorded request
+//! * `explain`: why a delivery was refused
+//! * `user`: who gives the commands
 
+mod command_line;
+mod commands;
 pub mod decide;
 pub mod explain;
-pub mod local;
+mod front;
+pub mod machine;
+mod news;
 pub mod page;
-pub mod request;
-pub mod secrets;
-pub mod template;
-pub mod test_keys;
-pub mod trigger;
+pub mod sender;
+mod user;
+
+pub use command_line::main;

@@ -5,11 +5,13 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Output, Stdio};
 
 use hookwell::config;
+use hookwell_template::RULES;
 use serde_json::Value;
 
 fn hookwell(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookwell"));
     command
+        .current_dir(ROOT)
         .args(arguments)
         .env_remove("HOOKWELL_SECRET_RESOURCE")
         .output()
@@ -19,6 +21,9 @@ fn hookwell(arguments: &[&str]) -> Output {
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
+
+/// The folder of the project whose sources are meant.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// `hookwell dev` in a process of its own.
 struct Dev {
@@ -33,6 +38,7 @@ impl Dev {
 
     fn with(arguments: &[&str]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_hookwell"))
+            .current_dir(ROOT)
             .args(["dev", "--port", "0", "--json"])
             .args(arguments)
             .env_remove("HOOKWELL_SECRET_RESOURCE")
@@ -305,6 +311,7 @@ fn check_passes_the_shipped_file_and_refuses_an_unusable_secret() {
         )
     );
     let checked = Command::new(env!("CARGO_BIN_EXE_hookwell"))
+        .current_dir(ROOT)
         .args(["check", "--json"])
         .env("HOOKWELL_SECRET_RESOURCE", "changeme")
         .output()
@@ -411,4 +418,65 @@ fn completions_are_a_script_that_the_shell_can_read_and_know_every_command() {
     std::fs::write(file.path(), script).unwrap();
     let checked = Command::new("bash").arg("-n").arg(file.path()).status();
     assert!(checked.unwrap().success());
+}
+
+#[test]
+fn check_prints_file_line_and_rule_of_a_template_and_exits_with_one() {
+    const TEMPLATE: &str = include_str!("../../../template.yaml");
+    let run = |arguments: &[&str]| {
+        let output = hookwell(arguments);
+        (output.status.code(), text(&output.stdout))
+    };
+    let (code, printed) = run(&["check", "--template", "template.yaml"]);
+    assert_eq!(code, Some(0));
+    let last = printed.lines().last().unwrap();
+    let rules = RULES.len();
+    assert_eq!(
+        last,
+        format!("4 sources, {rules} rules over template.yaml, no problems")
+    );
+
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let right = "VisibilityTimeout: 180";
+    assert!(TEMPLATE.contains(right));
+    let wrong = TEMPLATE.replacen(right, "VisibilityTimeout: 30", 1);
+    std::fs::write(file.path(), wrong).unwrap();
+    let path = file.path().to_str().unwrap();
+    let (code, printed) = run(&["check", "--template", path]);
+    assert_eq!(code, Some(1));
+    assert!(printed.contains(
+        "Resources.Queue.Properties.VisibilityTimeout: is 30 s, but ProcessFunction runs up to 30 s"
+    ));
+    assert!(printed.contains("[visibility-timeout]"));
+    let (code, printed) = run(&["check", "--template", path, "--json"]);
+    assert_eq!(code, Some(1));
+    let printed: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(printed["problems"][0]["rule"], "visibility-timeout");
+    assert!(printed["problems"][0]["line"].is_u64());
+
+    let (_, help) = run(&["check", "--help"]);
+    for rule in RULES {
+        assert!(help.contains(rule.id), "{}", rule.id);
+    }
+}
+
+#[test]
+fn without_a_project_in_the_current_folder_a_command_asks_for_the_sources() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hookwell"));
+        command.arg("check").current_dir(folder.path());
+        command.output().unwrap()
+    };
+    let checked = check();
+    assert!(!checked.status.success());
+    let said = text(&checked.stderr);
+    assert!(
+        said.contains("functions/ingest/sources.toml nor sources.toml"),
+        "{said}"
+    );
+    assert!(said.contains("--sources"), "{said}");
+    std::fs::write(folder.path().join("sources.toml"), "[sources.own]\n").unwrap();
+    let said = text(&check().stdout);
+    assert!(said.contains("sources.own"), "{said}");
 }

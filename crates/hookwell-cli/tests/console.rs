@@ -6,7 +6,7 @@ mod support;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use hookwell_cli::local::Endpoints;
+use hookwell_local::storage::Endpoints;
 use serde_json::json;
 use support::browser::{get, press, shows};
 use support::{World, body, machine};

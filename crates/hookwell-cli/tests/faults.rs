@@ -5,10 +5,12 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use hookwell_aws::admin::QueueSettings;
 use hookwell_aws::dead_letters::DeadLetters;
-use hookwell_cli::local::{Endpoints, Functions, QueueSettings, Storage};
+use hookwell_cli::machine::Functions;
+use hookwell_local::gate::Gate;
+use hookwell_local::storage::{Endpoints, Storage};
 use serde_json::json;
-use support::gate::Gate;
 use support::{PATIENCE, World, body, machine, senders};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,14 +77,18 @@ impl Gated {
             max_receive_count,
         };
         let storage = Storage::start(0, None, queue).await.unwrap();
-        let tables = Gate::start(&storage.endpoints.dynamodb_endpoint).await;
-        let queues = Gate::start(&storage.endpoints.sqs_endpoint).await;
+        let tables = Gate::start(&storage.endpoints.dynamodb_endpoint)
+            .await
+            .unwrap();
+        let queues = Gate::start(&storage.endpoints.sqs_endpoint).await.unwrap();
         let endpoints = Endpoints {
             dynamodb_endpoint: tables.url.clone(),
             sqs_endpoint: queues.url.clone(),
             ..storage.endpoints.clone()
         };
-        let functions = Functions::start(0, senders(), &endpoints).await.unwrap();
+        let functions = Functions::start(0, senders(), &endpoints, |documents| documents)
+            .await
+            .unwrap();
         let world = World::new(&functions.machine.url, &storage.endpoints);
         Self {
             storage,

@@ -14,9 +14,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hookwell_cli::local::{Options, start};
+use hookwell_cli::machine::{Options, start};
 use serde_json::{Value, json};
-use support::{SOURCES, World, body, machine, senders, senders_of};
+use support::{SHIPPED, SOURCES, World, body, machine, senders, senders_of};
 use tokio::task::JoinSet;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,8 +80,10 @@ async fn what_is_not_about_a_document_reaches_the_handler_and_ends_as_ignored() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blocked_address_is_refused_and_leaves_nothing() {
-    let text = ingest::SOURCES.replace("[\"127.0.0.0/8\", \"::1/128\"]", "[\"203.0.113.0/24\"]");
-    let machine = start(Options::new(0, senders_of(&text))).await.unwrap();
+    let text = SHIPPED.replace("[\"127.0.0.0/8\", \"::1/128\"]", "[\"203.0.113.0/24\"]");
+    let machine = start(Options::new(0, senders_of(&text)), |documents| documents)
+        .await
+        .unwrap();
     let world = World::of(&machine);
     for source in ["stonal", "plain"] {
         let (body, _) = body(source, 0, "create", "d", "n");
@@ -190,7 +192,9 @@ async fn an_update_before_its_create_and_a_stale_update_after_a_delete_end_right
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_mixed_deliveries_all_arrive_once() {
-    let machine = start(Options::new(0, senders())).await.unwrap();
+    let machine = start(Options::new(0, senders()), |documents| documents)
+        .await
+        .unwrap();
     let world = World::of(&machine);
     let one = |n: usize| {
         (
@@ -291,7 +295,7 @@ async fn a_data_folder_keeps_records_and_documents_over_a_restart() {
         ..Options::new(0, senders())
     };
     let (body, state) = body("resource", 1, "create", "d1", "one");
-    let first = start(options()).await.unwrap();
+    let first = start(options(), |documents| documents).await.unwrap();
     let world = World::of(&first);
     assert_eq!(world.post("resource", &body).await.status, 200);
     world
@@ -300,7 +304,7 @@ async fn a_data_folder_keeps_records_and_documents_over_a_restart() {
     world.drained().await;
     first.stop().await;
 
-    let second = start(options()).await.unwrap();
+    let second = start(options(), |documents| documents).await.unwrap();
     let world = World::of(&second);
     world
         .document_becomes("resource", "d1", state.as_ref())

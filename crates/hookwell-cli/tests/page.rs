@@ -10,7 +10,7 @@ mod support;
 
 use std::time::Duration;
 
-use hookwell_cli::local::{Options, start};
+use hookwell_cli::machine::{Options, start};
 use serde_json::json;
 use support::browser::{get, press, shows};
 use support::{SOURCES, World, body, machine, senders};
@@ -227,7 +227,7 @@ async fn after_a_restart_the_list_starts_from_the_tables() {
         options.data = Some(folder.path().to_owned());
         options
     };
-    let machine = start(options()).await.unwrap();
+    let machine = start(options(), |documents| documents).await.unwrap();
     let world = World::of(&machine);
     let (event, state) = body("resource", 0, "create", "d1", "Ada");
     world.post("resource", &event).await;
@@ -237,7 +237,7 @@ async fn after_a_restart_the_list_starts_from_the_tables() {
     world.drained().await;
     machine.stop().await;
 
-    let machine = start(options()).await.unwrap();
+    let machine = start(options(), |documents| documents).await.unwrap();
     let world = World::of(&machine);
     let page = shows(&world, "/", "evt_d1_0").await;
     assert!(page.contains(">applied<") && page.contains("/event?key=resource%23"));

@@ -5,9 +5,11 @@ mod support;
 
 use std::process::Command;
 
-use hookwell_cli::local::{Endpoints, Functions, Options, QueueSettings, Storage, start};
+use hookwell_aws::admin::QueueSettings;
+use hookwell_cli::machine::{Functions, Options, start};
+use hookwell_local::gate::Gate;
+use hookwell_local::storage::{Endpoints, Storage};
 use serde_json::{Value, json};
-use support::gate::Gate;
 use support::{World, machine, senders};
 
 const MIB: usize = 1024 * 1024;
@@ -159,12 +161,14 @@ async fn with_the_bucket_away_large_events_are_the_senders_to_repeat() {
         max_receive_count: 5,
     };
     let storage = Storage::start(0, None, queue).await.unwrap();
-    let bucket = Gate::start(&storage.endpoints.s3_endpoint).await;
+    let bucket = Gate::start(&storage.endpoints.s3_endpoint).await.unwrap();
     let endpoints = Endpoints {
         s3_endpoint: bucket.url.clone(),
         ..storage.endpoints.clone()
     };
-    let functions = Functions::start(0, senders(), &endpoints).await.unwrap();
+    let functions = Functions::start(0, senders(), &endpoints, |documents| documents)
+        .await
+        .unwrap();
     let world = World::new(&functions.machine.url, &storage.endpoints);
     bucket.close();
     let large = event("large", 2, "large", 2 * MIB);
@@ -195,7 +199,7 @@ async fn objects_survive_a_restart_with_a_data_folder() {
         data: Some(folder.path().to_owned()),
         ..Options::new(0, senders())
     };
-    let machine = start(options()).await.unwrap();
+    let machine = start(options(), |documents| documents).await.unwrap();
     let world = World::of(&machine);
     world
         .post("generic", &event("large", 1, "large", 2 * MIB))
@@ -203,7 +207,7 @@ async fn objects_survive_a_restart_with_a_data_folder() {
     world.drained().await;
     machine.stop().await;
 
-    let machine = start(options()).await.unwrap();
+    let machine = start(options(), |documents| documents).await.unwrap();
     let world = World::of(&machine);
     hookwell(&world, &["replay", "large"]).await.unwrap();
     world.drained().await;

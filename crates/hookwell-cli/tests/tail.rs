@@ -139,7 +139,7 @@ async fn at_500_events_a_second_a_tail_shows_every_one() {
     let (mut writes, started) = (JoinSet::new(), Instant::now());
     for number in 0..MANY {
         rhythm.tick().await;
-        let (table, now) = (Arc::clone(&table), ingest::now());
+        let (table, now) = (Arc::clone(&table), hookwell_lambda::now::now());
         let id = format!("evt_{number}");
         let event = Event::from_message(
             &json!({

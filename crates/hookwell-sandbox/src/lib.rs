@@ -1,7 +1,16 @@
-//! What surrounds a function on Lambda, for the tools that run the real binaries: where those are, their environment,
-//! the Runtime API, and the HTTP that they speak. No connection is opened here: one tool waits on threads, another on
-//! tasks.
+//! What surrounds a function on Lambda, for the tools and tests that run one. No connection is opened here: one tool waits
+//! on threads, another on tasks.
+//!
+//! * `sender`: requests as the senders of a source sign them
+//! * `test_keys`: secrets and key pairs to sign with; public, they protect nothing
+//! * `trigger`: the event that a trigger makes of a request
+//! * `binaries`: the functions as release binaries
+//! * `runtime`: the Lambda Runtime API and the environment of a function
+//! * `http`: messages of HTTP/1.1
 
 pub mod binaries;
 pub mod http;
 pub mod runtime;
+pub mod sender;
+pub mod test_keys;
+pub mod trigger;

@@ -20,10 +20,10 @@ use http::{HeaderMap, Method};
 use serde_json::json;
 
 const NOW: i64 = 1_790_000_000_000;
-const RSA: &str = include_str!("../../hookwell-cli/src/test-keys/rsa.pem");
-const P256: &str = include_str!("../../hookwell-cli/src/test-keys/p256.pem");
-const CERTIFICATE: &str = include_str!("../../hookwell-cli/src/test-keys/rsa-certificate.pem");
-const OTHER: &str = include_str!("../../hookwell-cli/tests/keys/other-certificate.pem");
+const RSA: &str = include_str!("../../hookwell-sandbox/src/test-keys/rsa.pem");
+const P256: &str = include_str!("../../hookwell-sandbox/src/test-keys/p256.pem");
+const CERTIFICATE: &str = include_str!("../../hookwell-sandbox/src/test-keys/rsa-certificate.pem");
+const OTHER: &str = include_str!("keys/other-certificate.pem");
 const ADDRESS: &str = "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-1.pem";
 const TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:orders";
 

@@ -8,9 +8,9 @@ use std::time::Duration;
 use hookwell::event::Event;
 use hookwell::handler::{HandleError, Handler, Outcome};
 use hookwell_aws::settings::{process_environment, required};
-use hookwell_aws::{task, telemetry};
-use lambda_runtime::Error;
-use process::Process;
+use hookwell_aws::task;
+use hookwell_lambda::process::Process;
+use hookwell_lambda::{Error, telemetry};
 use reqwest::{Client, StatusCode};
 
 /// How long the endpoint may take. A batch has 30 s.

@@ -1,10 +1,9 @@
 //! The process function: behind the queue, it applies each event once and reports failures message by message.
 
+use handler::YourHandler;
 use hookwell_aws::settings::process_environment;
-use hookwell_aws::telemetry;
-use lambda_runtime::Error;
-use process::Process;
-use process::handler::YourHandler;
+use hookwell_lambda::process::Process;
+use hookwell_lambda::{Error, telemetry};
 
 // Ten writes at once are ten waits, not ten threads' work.
 #[tokio::main(flavor = "current_thread")]

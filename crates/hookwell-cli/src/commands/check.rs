@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::sources::text;
+use crate::sender::from_environment;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use hookwell::config;
 use hookwell::secret::SecretRef;
 use hookwell::source::{SecretProblem, Source};
-use hookwell_cli::secrets::from_environment;
-use hookwell_cli::template::{self, RULES};
+use hookwell_template::RULES;
 use serde_json::{Value, json};
 
 /// Check the sources file, and a template with it, and list every problem with its path.
@@ -19,7 +20,7 @@ use serde_json::{Value, json};
 #[derive(Debug, Args)]
 #[command(after_long_help = examples_and_rules())]
 pub(crate) struct Arguments {
-    /// The file to check instead of the embedded one.
+    /// The file to check instead of the project's own.
     #[arg(long, value_name = "FILE")]
     sources: Option<PathBuf>,
     /// Check this SAM or CloudFormation template as well: `--template template.yaml`.
@@ -65,15 +66,12 @@ impl Finding {
     }
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let text = match &arguments.sources {
-        Some(path) => read(path)?,
-        None => ingest::SOURCES.to_owned(),
-    };
+pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitCode> {
+    let text = text(arguments.sources.as_deref(), embedded)?;
     let (mut found, sources) = findings(&text);
     if let Some(path) = &arguments.template {
         let file = path.display().to_string();
-        let all = template::check(&read(path)?, &sources).with_context(|| file.clone())?;
+        let all = hookwell_template::check(&read(path)?, &sources).with_context(|| file.clone())?;
         for one in all {
             let list = if one.is_problem {
                 &mut found.problems

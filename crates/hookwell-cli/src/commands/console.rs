@@ -3,9 +3,9 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use crate::page::Account;
 use anyhow::Result;
 use clap::Args;
-use hookwell_cli::page::Account;
 use serde_json::json;
 
 use super::dev::interrupted;
@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    crate::console::start_log();
+    super::print::start_log();
     tokio::runtime::Runtime::new()?.block_on(async {
         let stack = arguments.target.open().await?.stack()?;
         let account = Account::bind(arguments.port, stack.clone()).await?;

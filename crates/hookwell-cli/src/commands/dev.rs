@@ -4,12 +4,16 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::sources::sources;
+use crate::machine::{self, Machine, Options};
+use crate::sender::{Secrets, Senders, signed};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use hookwell::event::Operation;
-use hookwell_cli::local::{self, Machine, Options, Senders};
-use hookwell_cli::request::{Draft, signed};
-use hookwell_cli::secrets::Secrets;
+use hookwell::handler::Handler;
+use hookwell_aws::DocumentsTable;
+use hookwell_lambda::now::now;
+use hookwell_sandbox::sender::Draft;
 
 /// Run the whole system on this machine: front, ingest, queue, process and tables.
 ///
@@ -22,7 +26,7 @@ pub(crate) struct Arguments {
     /// Where to listen, on 127.0.0.1; the tables and the queue take the next two ports. 0 for any.
     #[arg(long, default_value_t = 9000)]
     port: u16,
-    /// A sources file in place of the embedded one.
+    /// A sources file in place of the project's own.
     #[arg(long, value_name = "FILE")]
     sources: Option<PathBuf>,
     /// Keep tables and queues in this folder over restarts.
@@ -44,15 +48,19 @@ impl Default for Arguments {
     }
 }
 
-pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
-    crate::console::start_log();
-    let sources = super::sources(arguments.sources.as_deref())?;
+pub(crate) fn run<H: Handler + 'static>(
+    arguments: Arguments,
+    embedded: Option<&str>,
+    handler: impl FnOnce(DocumentsTable) -> H,
+) -> Result<ExitCode> {
+    super::print::start_log();
+    let sources = sources(arguments.sources.as_deref(), embedded)?;
     let secrets = Secrets::made_up_for(&sources);
     let senders = Senders { sources, secrets };
     let mut options = Options::new(arguments.port, senders.clone());
     options.data = arguments.data;
     tokio::runtime::Runtime::new()?.block_on(async {
-        let running = local::start(options).await?;
+        let running = machine::start(options, handler).await?;
         // Before the first line: whoever reads it may end the machine at once.
         let interrupted = interrupted()?;
         if arguments.json {
@@ -100,11 +108,11 @@ fn introduce(machine: &Machine, senders: &Senders) -> Result<()> {
         .find(|source| !source.is_unsigned())
         .or(sources.first());
     if let Some(source) = signed_source {
-        let draft = Draft::sample(source, Operation::Create, ingest::now())?;
+        let draft = Draft::sample(source, Operation::Create, now())?;
         println!("\na signed request to paste");
         println!(
             "  {}",
-            signed(source, secrets, draft, ingest::now())?.to_curl(&machine.url)
+            signed(source, secrets, draft, now())?.to_curl(&machine.url)
         );
     }
     println!("\nfor the functions under `cargo lambda watch`");

@@ -8,11 +8,12 @@ use hookwell::time::to_rfc3339;
 use hookwell_aws::dead_letters::DeadLetter;
 use serde_json::{Value, json};
 
-use super::confirm;
+use super::confirm::confirm;
 use super::items::block_on;
+use super::print::{progress, table};
 use super::target::Target;
-use crate::console::{progress, table};
-use hookwell_cli::page::user;
+use crate::user::user;
+use hookwell_lambda::now::now;
 
 /// Show the dead-letter queue and put events back into the queue.
 ///
@@ -182,7 +183,7 @@ async fn redrive(arguments: &Redrive) -> Result<ExitCode> {
     let bar = progress(meant.len());
     for (index, letter) in meant.iter().enumerate() {
         let (admin, table) = (&opened.admin, &opened.events_table);
-        let done = queue.reopen(admin, table, letter, &by, ingest::now());
+        let done = queue.reopen(admin, table, letter, &by, now());
         match done.await {
             Ok(reopened) if arguments.json => {
                 let line = json!({ "id": letter.id(), "redriven": true, "reopened": reopened });

@@ -6,35 +6,20 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use hookwell::handler::Outcome;
-use hookwell::pattern::Pattern;
-use hookwell::time::Millis;
 use hookwell_aws::admin::{Item, readable};
-use jiff::{Span, SpanRelativeTo, Timestamp};
 use serde_json::{Value, json};
 
-use super::items::{self, Column, List, Show, Table};
+use super::filter::{COLUMNS, Filter, became, received_at};
+use super::items::{self, List, Show, Table};
+use super::print::table;
 use super::tail::{self, Tail};
 use super::target::Target;
-use crate::console::table;
 
 const EVENTS: Table = Table {
     name: |opened| &opened.events_table,
     id: "event_id",
     columns: COLUMNS,
 };
-
-/// What a line about an event shows.
-pub(super) const COLUMNS: &[Column] = &[
-    ("received_at", "RECEIVED"),
-    ("source", "SOURCE"),
-    ("status", "STATUS"),
-    ("outcome", "OUTCOME"),
-    ("operation", "OPERATION"),
-    ("type", "TYPE"),
-    ("event_id", "EVENT"),
-    ("document_id", "DOCUMENT"),
-];
 
 /// Show received events and what became of them.
 #[derive(Debug, Subcommand)]
@@ -66,68 +51,6 @@ pub(crate) struct ListEvents {
     filter: Filter,
     #[command(flatten)]
     list: List,
-}
-
-/// Which events are meant, beside their source.
-#[derive(Debug, Args)]
-pub(super) struct Filter {
-    /// Only of this type, or of types like it: `invoice.*`.
-    #[arg(long = "type", value_name = "PATTERN", value_parser = pattern)]
-    kind: Option<Pattern>,
-    /// Only with this outcome, or `pending` for those without one yet.
-    #[arg(long, value_parser = outcome)]
-    outcome: Option<String>,
-    /// Only about this document.
-    #[arg(long, value_name = "ID")]
-    document: Option<String>,
-    /// Only received since then: a time, or so long ago, as in `90m` or `2d`.
-    #[arg(long, value_name = "TIME", value_parser = since)]
-    pub(super) since: Option<Millis>,
-}
-
-impl Filter {
-    pub(super) fn keeps(&self, item: &Item) -> bool {
-        let is_in_time = |since| received_at(item) >= Some(since);
-        self.since.is_none_or(is_in_time) && self.keeps_any_time(item)
-    }
-
-    /// Whether it is meant, whenever it was received.
-    pub(super) fn keeps_any_time(&self, item: &Item) -> bool {
-        let kind = readable(item, "type");
-        self.kind
-            .as_ref()
-            .is_none_or(|pattern| pattern.capture(&kind).is_some())
-            && self.outcome.as_ref().is_none_or(|one| *one == became(item))
-            && self
-                .document
-                .as_ref()
-                .is_none_or(|one| *one == readable(item, "document_id"))
-    }
-}
-
-fn pattern(text: &str) -> Result<Pattern, &'static str> {
-    Pattern::parse(text).ok_or("a type, with at most one * in it")
-}
-
-fn outcome(text: &str) -> Result<String, String> {
-    let names = Outcome::NAMES.map(|(name, _)| name);
-    if text == "pending" || names.contains(&text) {
-        return Ok(text.to_owned());
-    }
-    Err(format!("one of pending, {}", names.join(", ")))
-}
-
-fn since(text: &str) -> Result<Millis, String> {
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return Ok(time.as_millisecond());
-    }
-    let span = text.parse::<Span>().ok();
-    let days = SpanRelativeTo::days_are_24_hours();
-    let ago = span
-        .and_then(|span| span.to_duration(days).ok())
-        .ok_or("a time such as 2026-11-21T09:00:00Z, or how long ago, such as 90m or 2d")?;
-    let millis = Millis::try_from(ago.as_millis()).unwrap_or(Millis::MAX);
-    Ok(ingest::now().saturating_sub(millis))
 }
 
 pub(crate) fn run(command: &Command) -> Result<ExitCode> {
@@ -226,16 +149,4 @@ async fn stats(arguments: &Stats) -> Result<ExitCode> {
         table(&headings, &rows);
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The outcome, or that there is none yet.
-pub(super) fn became(item: &Item) -> String {
-    match readable(item, "status") {
-        status if status == "pending" => status,
-        _ => readable(item, "outcome"),
-    }
-}
-
-pub(super) fn received_at(item: &Item) -> Option<i64> {
-    item.get("received_at").and_then(Value::as_i64)
 }

@@ -6,8 +6,8 @@ use anyhow::{Result, bail};
 use clap::Args;
 use hookwell_aws::admin::{Item, readable};
 
+use super::print::table;
 use super::target::{Opened, Target};
-use crate::console::table;
 
 /// Which items to list.
 #[derive(Debug, Args)]

@@ -7,12 +7,13 @@ use clap::Args;
 use hookwell_aws::admin::{AdminError, Item, readable};
 use serde_json::json;
 
-use super::confirm;
-use super::events::{Filter, received_at};
+use super::confirm::confirm;
+use super::filter::{Filter, received_at};
 use super::items::block_on;
+use super::print::progress;
 use super::target::Target;
-use crate::console::progress;
-use hookwell_cli::page::user;
+use crate::user::user;
+use hookwell_lambda::now::now;
 
 /// Put events that were kept into the queue again, oldest first.
 ///
@@ -70,7 +71,7 @@ async fn replay(arguments: &Arguments) -> Result<ExitCode> {
     let (queue, bucket, by) = (opened.queue()?, opened.bucket(), user());
     let (admin, table) = (&opened.admin, &opened.events_table);
     let replay = async |pk: &str| {
-        let now = ingest::now();
+        let now = now();
         let Some(event) = admin.kept(table, pk, bucket.as_ref(), now).await? else {
             return Ok(false);
         };

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use super::sources::{find, sources};
+use crate::sender::{Secrets, signed};
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use hookwell::event::Operation;
-use hookwell_cli::request::{Draft, Signed, signed};
-use hookwell_cli::secrets::Secrets;
+use hookwell_lambda::now::now;
+use hookwell_sandbox::sender::{Draft, Signed};
 use serde_json::json;
 
 /// The `resource` sender's schedule: at once, then after these many seconds.
@@ -37,7 +39,7 @@ pub(crate) struct Arguments {
     /// Where to.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9000")]
     to: String,
-    /// A sources file in place of the embedded one.
+    /// A sources file in place of the project's own.
     #[arg(long, value_name = "FILE")]
     sources: Option<PathBuf>,
     /// Try again as the `resource` sender does: after 1 min, 5 min, 30 min and 2 h.
@@ -72,11 +74,11 @@ impl From<Word> for Operation {
     }
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let sources = super::sources(arguments.sources.as_deref())?;
-    let source = super::find(&sources, &arguments.source)?;
+pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitCode> {
+    let sources = sources(arguments.sources.as_deref(), embedded)?;
+    let source = find(&sources, &arguments.source)?;
     let secrets = Secrets::made_up_for(&sources);
-    let mut draft = Draft::sample(source, arguments.operation.into(), ingest::now())?;
+    let mut draft = Draft::sample(source, arguments.operation.into(), now())?;
     if let Some(path) = &arguments.data {
         draft.set_body_from(path)?;
     }
@@ -102,7 +104,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let pauses: &[u64] = if arguments.retry { &SCHEDULE } else { &[] };
     for pause in pauses.iter().map(Some).chain([None]) {
         // Each try is signed anew, as the Standard Webhooks specification asks of senders.
-        let request = signed(source, &secrets, draft.clone(), ingest::now())?;
+        let request = signed(source, &secrets, draft.clone(), now())?;
         let target = match request.query.as_str() {
             "" => url.clone(),
             query => format!("{url}?{query}"),

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::sources::{find, sources};
+use crate::sender::{Secrets, signed};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use hookwell::event::Operation;
-use hookwell_cli::request::{Draft, signed};
-use hookwell_cli::secrets::Secrets;
-use hookwell_cli::trigger::Trigger;
+use hookwell_lambda::now::now;
+use hookwell_sandbox::sender::Draft;
+use hookwell_sandbox::trigger::Trigger;
 
 use super::send::Word;
 
@@ -31,7 +33,7 @@ pub(crate) struct Arguments {
     /// What to print.
     #[arg(long, value_enum, default_value_t = Shape::Http)]
     shape: Shape,
-    /// A sources file in place of the embedded one.
+    /// A sources file in place of the project's own.
     #[arg(long, value_name = "FILE")]
     sources: Option<PathBuf>,
 }
@@ -50,11 +52,11 @@ enum Shape {
     Alb,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let sources = super::sources(arguments.sources.as_deref())?;
-    let source = super::find(&sources, &arguments.source)?;
+pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitCode> {
+    let sources = sources(arguments.sources.as_deref(), embedded)?;
+    let source = find(&sources, &arguments.source)?;
     let secrets = Secrets::made_up_for(&sources);
-    let now = ingest::now();
+    let now = now();
     let mut draft = Draft::sample(source, Operation::from(arguments.operation), now)?;
     if let Some(path) = &arguments.data {
         draft.set_body_from(path)?;

@@ -9,9 +9,10 @@ use anyhow::Result;
 use clap::Args;
 use hookwell::time::Millis;
 use hookwell_aws::admin::{CHANGES, Item, readable};
+use hookwell_lambda::now::now;
 use serde_json::Value;
 
-use super::events::{COLUMNS, Filter, became};
+use super::filter::{COLUMNS, Filter, became};
 use super::items::row;
 use super::target::Target;
 
@@ -76,7 +77,7 @@ impl Seen {
 /// Prints each event when its record is first seen, and again whenever that has changed, until somebody ends it.
 pub(super) async fn run(arguments: &Tail) -> Result<ExitCode> {
     let opened = arguments.target.open().await?;
-    let from = arguments.filter.since.unwrap_or_else(ingest::now);
+    let from = arguments.filter.since.unwrap_or_else(now);
     let usual = if arguments.target.is_local() { 2 } else { 15 };
     let every = arguments.every.unwrap_or(usual);
     eprintln!(
@@ -93,7 +94,7 @@ pub(super) async fn run(arguments: &Tail) -> Result<ExitCode> {
     };
     let mut since = from;
     loop {
-        let (started, now) = (Instant::now(), ingest::now());
+        let (started, now) = (Instant::now(), now());
         let table = &opened.events_table;
         let found = opened.admin.changed_since(table, since).await?;
         for item in seen.news(found).iter().filter(|item| is_meant(item)) {

@@ -1,13 +1,15 @@
 //! Which tables and queues a command looks into: the account of the AWS credentials, or the machine of `hookwell dev`.
 
+use crate::front::DESCRIPTION_PATH;
+use crate::machine::Machine;
+use crate::page::Stack;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use hookwell_aws::admin::Admin;
 use hookwell_aws::dead_letters::DeadLetters;
 use hookwell_aws::settings::process_environment;
 use hookwell_aws::{Bucket, Connection, Limits, SqsQueue};
-use hookwell_cli::local::{DESCRIPTION_PATH, Endpoints, Machine};
-use hookwell_cli::page::Stack;
+use hookwell_local::storage::Endpoints;
 
 /// Where to look.
 #[derive(Debug, Args)]

@@ -4,12 +4,14 @@ use std::io::{BufRead as _, BufWriter, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::sources::sources;
+use crate::decide::{decide, delivery};
+use crate::explain::explain;
+use crate::sender::Secrets;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use hookwell::ingest::Sources;
-use hookwell_cli::decide::{decide, delivery};
-use hookwell_cli::explain::explain;
-use hookwell_cli::secrets::Secrets;
+use hookwell_lambda::now::now;
 
 /// Read requests as JSON Lines and print for each what ingest would decide.
 ///
@@ -20,7 +22,7 @@ use hookwell_cli::secrets::Secrets;
   hookwell verify --explain < requests.jsonl
   hookwell verify --sources sources.toml --at 1795251601 < requests.jsonl")]
 pub(crate) struct Arguments {
-    /// A sources file in place of the embedded one.
+    /// A sources file in place of the project's own.
     #[arg(long, value_name = "FILE")]
     sources: Option<PathBuf>,
     /// Decide as at this time instead of now.
@@ -32,8 +34,8 @@ pub(crate) struct Arguments {
     explain: bool,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let mut sources = super::sources(arguments.sources.as_deref())?;
+pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitCode> {
+    let mut sources = sources(arguments.sources.as_deref(), embedded)?;
     let secrets = Secrets::real_or_made_up(&sources);
     for source in &mut sources {
         source.allow_ips.clear();
@@ -54,7 +56,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         }
         let now = arguments
             .at
-            .map_or_else(ingest::now, |seconds| seconds.saturating_mul(1000));
+            .map_or_else(now, |seconds| seconds.saturating_mul(1000));
         let mut decided = decide(&sources, line.trim_ascii(), now);
         if arguments.explain
             && let Ok(delivery) = delivery(line.trim_ascii())

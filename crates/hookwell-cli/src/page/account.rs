@@ -4,11 +4,14 @@ use std::future::IntoFuture as _;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use hookwell_local::port::{bind, url};
 use tokio::net::TcpListener;
 
-use super::{Page, Recorder, Stack, router};
-use crate::local::{Senders, bind, url};
-use crate::secrets::Secrets;
+use super::fill::fill;
+use super::routes::router;
+use super::shared::{Page, Stack};
+use crate::news::Recorder;
+use crate::sender::{Secrets, Senders};
 
 /// A page over an account that is ready to be served.
 #[derive(Debug)]
@@ -49,7 +52,7 @@ impl Account {
         let service = axum::serve(self.listener, router(page.clone()));
         tokio::select! {
             served = service.with_graceful_shutdown(end).into_future() => Ok(served?),
-            ((), ()) = async { tokio::join!(page.listen(records), page.fill()) } => Ok(()),
+            ((), ()) = async { tokio::join!(page.listen(records), fill(&page)) } => Ok(()),
         }
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use hookwell::time::Millis;
 use maud::{Markup, html};
 
-use super::Page;
 use super::index::Index;
 use super::layout::{count, millis};
+use super::shared::Page;
 
 /// How long a bar lasts, in milliseconds.
 const STEP: Millis = 10_000;

@@ -7,13 +7,16 @@ use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use hookwell::reply::Receipt;
+use hookwell_lambda::now::now;
 use maud::{Markup, html};
 
+use super::effect::{OUTCOMES, RECORDED};
 use super::filter::Filter;
 use super::index::Index;
 use super::layout::{self, count, frame, millis, outcome, select, status, time};
-use super::row::{OUTCOMES, RECORDED, Row};
-use super::{Page, charts, event};
+use super::row::Row;
+use super::shared::Page;
+use super::{charts, event};
 
 /// Charts move on with the clock, this often in milliseconds.
 const TICK: i64 = 5_000;
@@ -41,7 +44,7 @@ pub(super) async fn view(
     headers: HeaderMap,
 ) -> Response {
     let index = page.index();
-    let now = ingest::now();
+    let now = now();
     let revision = page.revision(format_args!("{}-{}", index.revision, now / TICK));
     page.live(
         &headers,

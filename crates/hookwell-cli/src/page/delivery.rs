@@ -11,14 +11,15 @@ use hookwell_aws::admin::Item;
 use http::{Method, StatusCode};
 use maud::{Markup, html};
 
-use super::Page;
+use super::effect::Effect;
 use super::event::{self, about, tries};
 use super::layout::{self, date, frame, kind, millis, outcome, sentence, status};
 use super::pretty;
-use super::recorder::Arrived;
-use super::row::{Effect, Row};
+use super::row::Row;
+use super::shared::Page;
 use super::veil::headers;
 use crate::explain::explain;
+use crate::news::Arrived;
 
 /// How much of a body is shown, in bytes; the rest is only counted.
 const MAX_BODY: usize = 64 * 1024;

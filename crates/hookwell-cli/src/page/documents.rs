@@ -10,10 +10,11 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::event;
 use super::index::{DocumentRow, Index};
 use super::layout::{DOCUMENTS, count, encoded, frame, pairs, sentence};
 use super::pretty::pretty;
-use super::{Page, event};
+use super::shared::Page;
 
 /// How many lines a page has.
 const LINES: usize = 100;

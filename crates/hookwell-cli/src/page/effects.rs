@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::row::Effect;
+use super::effect::Effect;
 
 /// The effects of the events that a line shows.
 #[derive(Debug, Default)]

@@ -6,14 +6,16 @@ use axum::extract::{Form, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use hookwell_aws::admin::{AdminError, Item, readable};
+use hookwell_lambda::now::now;
 use http::StatusCode;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::effect::Effect;
 use super::layout::{self, date, encoded, frame, kind, outcome, pairs, sentence};
-use super::recorder::Seen;
-use super::row::Effect;
-use super::{Page, user};
+use super::shared::Page;
+use crate::news::Seen;
+use crate::user::user;
 
 /// Which event.
 #[derive(Debug, Deserialize)]
@@ -150,7 +152,7 @@ impl Page {
     /// False when the event was not kept.
     async fn put_again(&self, key: &str) -> Result<bool, AdminError> {
         let (table, bucket) = (&self.stack.events_table, self.bucket());
-        let at = ingest::now();
+        let at = now();
         let kept = self.admin.kept(table, key, bucket.as_ref(), at).await?;
         let Some(event) = kept else {
             return Ok(false);
@@ -170,7 +172,7 @@ impl Page {
     /// Whether it can be replayed, as far as the tables tell.
     async fn is_kept(&self, key: &str) -> bool {
         let (table, bucket) = (&self.stack.events_table, self.bucket());
-        let at = ingest::now();
+        let at = now();
         let kept = self.admin.kept(table, key, bucket.as_ref(), at).await;
         matches!(kept, Ok(Some(_)))
     }

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use hookwell_aws::admin::AdminError;
+use hookwell_lambda::now::now;
 use serde_json::Value;
 
-use super::Page;
 use super::index::Index;
-use super::recorder::Seen;
+use super::shared::Page;
+use crate::news::Seen;
 
 /// The shortest pause between two looks.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -16,16 +17,17 @@ const PAUSE: Duration = Duration::from_secs(5);
 const PAUSES: u32 = 10;
 
 /// Reads both tables: beside a machine until they answer, over an account again and again.
-pub(super) async fn fill(page: &Page) {
+pub(crate) async fn fill(page: &Page) {
     loop {
         let started = Instant::now();
-        match stored(page).await {
-            Ok(stored) => {
-                page.recorder.tell(stored);
-                if page.is_machine() {
-                    return;
-                }
-            }
+        let filled = if page.is_machine() {
+            before_the_start(page).await
+        } else {
+            renew(page).await
+        };
+        match filled {
+            Ok(()) if page.is_machine() => return,
+            Ok(()) => {}
             Err(why) => tracing::warn!(reason = %why, "the page waits for the tables"),
         }
         let pause = started.elapsed().saturating_mul(PAUSES).max(PAUSE);
@@ -33,22 +35,26 @@ pub(super) async fn fill(page: &Page) {
     }
 }
 
-async fn stored(page: &Page) -> Result<Seen, AdminError> {
+/// All that there is to know over an account, from its tables as they are now.
+async fn renew(page: &Page) -> Result<(), AdminError> {
     let Page { admin, stack, .. } = page;
-    if !page.is_machine() {
-        let at = ingest::now();
-        let events = admin.scan(&stack.events_table, None).await?;
-        let documents = admin.scan(&stack.documents_table, None).await?;
-        let index = Index::of_tables(&events, &documents, at);
-        return Ok(Seen::Renewed(Box::new(index)));
-    }
+    let at = now();
+    let events = admin.scan(&stack.events_table, None).await?;
+    let documents = admin.scan(&stack.documents_table, None).await?;
+    page.renew(Index::of_tables(&events, &documents, at));
+    Ok(())
+}
+
+/// What the tables held before the machine's start. What came since it tells by itself, perhaps after this.
+async fn before_the_start(page: &Page) -> Result<(), AdminError> {
+    let Page { admin, stack, .. } = page;
     let tries = admin.max_receive_count(&stack.queue_url).await?;
     let mut events = admin.scan(&stack.events_table, None).await?;
-    // What came since the start the machine tells by itself, perhaps after this.
     events.retain(|item| item.get("received_at").and_then(Value::as_i64) < Some(page.started_at));
-    Ok(Seen::Stored {
+    page.recorder.tell(Seen::Stored {
         events,
         documents: admin.scan(&stack.documents_table, None).await?,
         tries: tries.unwrap_or(u32::MAX),
-    })
+    });
+    Ok(())
 }

@@ -12,9 +12,11 @@ use hookwell::time::Millis;
 use hookwell_aws::admin::Item;
 use serde_json::Value;
 
+use super::clip::clip;
+use super::effect::Effect;
 use super::effects::Effects;
-use super::recorder::{Arrived, Seen};
-use super::row::{Effect, Row, clip};
+use super::row::Row;
+use crate::news::{Arrived, Seen};
 
 /// How many deliveries are kept with their headers and body.
 const KEPT: usize = 1_000;
@@ -100,16 +102,18 @@ impl Index {
                 self.tries = tries;
                 self.stored(&events, &documents);
             }
-            Seen::Renewed(index) => {
-                let revision = self.revision;
-                *self = Self { revision, ..*index };
-            }
             Seen::Mark(mark) => {
                 let _ = mark.send(());
                 return;
             }
         }
         self.revision = self.revision.wrapping_add(1);
+    }
+
+    /// Forgets everything for what the tables of an account hold now.
+    pub(super) fn renew(&mut self, index: Self) {
+        let revision = self.revision.wrapping_add(1);
+        *self = Self { revision, ..index };
     }
 
     /// A delivery that is still kept.

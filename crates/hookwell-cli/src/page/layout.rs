@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use hookwell::time::{Millis, to_rfc3339};
 use hookwell_aws::admin::{Item, readable};
+use hookwell_lambda::now::now;
 use maud::{DOCTYPE, Markup, html};
 
-use super::Page;
+use super::shared::Page;
 
 /// A view that the frame leads to: its name and its address.
 type View = (&'static str, &'static str);
@@ -76,7 +77,7 @@ pub(super) fn sentence(page: &Page, title: &str, text: &str) -> Markup {
 /// The time of day in UTC, or for another day than today the day and the minute, with all of it to hover over.
 pub(super) fn time(at: Millis) -> Markup {
     let full = to_rfc3339(at);
-    let today = to_rfc3339(ingest::now());
+    let today = to_rfc3339(now());
     let shown = if full.get(..10) == today.get(..10) {
         full.get(11..23)
     } else {

@@ -6,13 +6,16 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use hookwell_aws::admin::AdminError;
 use hookwell_aws::dead_letters::DeadLetter;
+use hookwell_lambda::now::now;
 use http::StatusCode;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::event;
 use super::layout::{LETTERS, count, frame, sentence, time};
-use super::recorder::Seen;
-use super::{Page, event, user};
+use super::shared::Page;
+use crate::news::Seen;
+use crate::user::user;
 
 /// How to show them.
 #[derive(Debug, Default, Deserialize)]
@@ -143,7 +146,7 @@ impl Page {
         let table = &self.stack.events_table;
         let mut done = 0;
         while let Some(letter) = meant.pop() {
-            let at = ingest::now();
+            let at = now();
             // Before the queue has it again: process may be quick.
             if let Some(event) = &letter.event {
                 let key = event.key.as_str().to_owned();

@@ -4,18 +4,15 @@ use std::time::Duration;
 
 use hookwell::delivery::Delivery;
 use hookwell::event::Event;
-use hookwell::handler::Outcome;
-use hookwell::process::{Fate, Processed};
 use hookwell::reply::Receipt;
 use hookwell::time::Millis;
 use hookwell_aws::admin::Item;
 use serde_json::Value;
 
+use super::clip::clip;
+use super::effect::{Effect, OUTCOMES};
 use super::effects::Effects;
-use super::recorder::Arrived;
-
-/// The longest text of a sender that a line keeps, in characters.
-const MAX_TEXT: usize = 200;
+use crate::news::Arrived;
 
 /// One line.
 #[derive(Debug, Clone)]
@@ -39,108 +36,6 @@ pub(super) struct Row {
     pub(super) places: Vec<usize>,
     /// What a search looks through, in small letters.
     text: String,
-}
-
-/// One try at applying an event, or a person's hand in between.
-#[derive(Debug, Clone)]
-pub(super) struct Try {
-    pub(super) at: Millis,
-    /// Which one; `None` for what was no try.
-    pub(super) number: Option<u32>,
-    pub(super) what: &'static str,
-    pub(super) reason: Option<String>,
-}
-
-/// What became of an event.
-#[derive(Debug, Clone)]
-pub(super) struct Effect {
-    pub(super) outcome: &'static str,
-    pub(super) ended_at: Option<Millis>,
-    pub(super) reason: Option<String>,
-    pub(super) tries: Vec<Try>,
-}
-
-/// Every outcome of an event, the one that needs a person most first. A delivery of many shows the first that it has.
-pub(super) const OUTCOMES: [&str; 7] = [
-    "rejected",
-    "out of tries",
-    "retrying",
-    "queued",
-    "stale",
-    "ignored",
-    "applied",
-];
-
-/// Those that a record of the events table can tell.
-pub(super) const RECORDED: [&str; 5] = ["rejected", "queued", "stale", "ignored", "applied"];
-
-impl Default for Effect {
-    fn default() -> Self {
-        Self {
-            outcome: "queued",
-            ended_at: None,
-            reason: None,
-            tries: Vec::new(),
-        }
-    }
-}
-
-impl Effect {
-    /// As the record of the events table says.
-    pub(super) fn of_record(item: &Item) -> Self {
-        let text = |name| item.get(name).and_then(Value::as_str).unwrap_or_default();
-        let outcome = OUTCOMES.into_iter().find(|it| *it == text("outcome"));
-        let is_open = text("status") == "pending";
-        Self {
-            outcome: outcome.filter(|_| !is_open).unwrap_or("queued"),
-            ended_at: item
-                .get("finished_at")
-                .and_then(Value::as_i64)
-                .filter(|_| !is_open),
-            reason: Some(clip(text("reason"))).filter(|reason| !reason.is_empty()),
-            tries: Vec::new(),
-        }
-    }
-
-    /// Takes in what came of a try. `tries` is how many there are before the queue gives up.
-    pub(super) fn tried(&mut self, done: &Processed, tries: u32) {
-        let reason = match &done.fate {
-            Fate::Retry(why) => Some(why.clone()),
-            _ => done.reason.clone(),
-        };
-        if let Fate::Finished(outcome) = &done.fate {
-            self.outcome = outcome.name();
-            self.ended_at = Some(done.at);
-            self.reason.clone_from(&reason);
-        } else if self.ended_at.is_none() && done.fate.is_failure() {
-            let is_last = done.message.receive_count >= tries;
-            self.outcome = if is_last { "out of tries" } else { "retrying" };
-            self.reason.clone_from(&reason);
-        }
-        self.tries.push(Try {
-            at: done.at,
-            number: Some(done.message.receive_count),
-            what: done.fate.name(),
-            reason,
-        });
-    }
-
-    /// A person put it back into the queue.
-    pub(super) fn put_back(&mut self, at: Millis) {
-        self.outcome = "queued";
-        self.ended_at = None;
-        self.tries.push(Try {
-            at,
-            number: None,
-            what: "put back",
-            reason: None,
-        });
-    }
-
-    /// Whether it changed its document.
-    pub(super) fn is_applied(&self) -> bool {
-        self.outcome == Outcome::Applied.name()
-    }
 }
 
 impl Row {
@@ -263,9 +158,4 @@ impl Row {
         let took = ends?.into_iter().max()?.saturating_sub(self.at);
         Some(Duration::from_millis(u64::try_from(took).unwrap_or(0)))
     }
-}
-
-/// So much of a sender's text as a line shows.
-pub(super) fn clip(text: &str) -> String {
-    text.chars().take(MAX_TEXT).collect()
 }

@@ -9,13 +9,15 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use hookwell::event::Operation;
 use hookwell::source::Source;
+use hookwell_lambda::now::now;
+use hookwell_sandbox::sender::{Draft, Signed};
+use hookwell_sandbox::trigger::HttpRequest;
 use http::StatusCode;
 use maud::{Markup, html};
 
-use super::Page;
 use super::layout::{SEND, frame};
-use crate::request::{Draft, Signed, signed};
-use crate::trigger::HttpRequest;
+use super::shared::Page;
+use crate::sender::signed;
 
 /// An address of nobody (RFC 5737), for a source that knows its sender by the address alone.
 const STRANGER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 7));
@@ -96,7 +98,7 @@ pub(super) async fn again(State(page): State<Arc<Page>>, Path(number): Path<u64>
                 .and_then(|name| page.source(name));
             let source = source.context("there is no such source")?;
             let draft = Draft::of(&delivery);
-            signed(source, &page.senders.secrets, draft, ingest::now())?.to_http()
+            signed(source, &page.senders.secrets, draft, now())?.to_http()
         });
     answer(&page, request).await
 }
@@ -118,7 +120,7 @@ async fn answer(page: &Page, request: Result<HttpRequest>) -> Response {
 
 impl Page {
     fn request(&self, source: &Source, what: &str, body: &str) -> Result<HttpRequest> {
-        let now = ingest::now();
+        let now = now();
         let operation = match what {
             "create" | "forged" | "own" => Operation::Create,
             "update" => Operation::Update,

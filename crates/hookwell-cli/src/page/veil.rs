@@ -7,7 +7,7 @@ use http::HeaderMap;
 use maud::html;
 use serde_json::Value;
 
-use crate::local::Senders;
+use crate::sender::Senders;
 
 /// Headers with one of these in their name hold a proof of somebody.
 const TELLING: [&str; 12] = [

@@ -10,10 +10,10 @@ use hookwell::ingest::Sources;
 use hookwell::source::{SecretProblem, Source};
 use hookwell::sources::{Fetch, PAUSE, RENEW_AFTER};
 use hookwell_aws::{Bucket, EventsTable, Limits, SqsQueue};
-use hookwell_cli::request::{Draft, signed_with};
-use hookwell_cli::trigger::{HttpRequest, Trigger};
+use hookwell_lambda::ingest::Ingest;
+use hookwell_sandbox::sender::{Draft, signed_with};
+use hookwell_sandbox::trigger::{HttpRequest, Trigger};
 use http::{HeaderName, HeaderValue};
-use ingest::Ingest;
 use serde_json::json;
 
 use crate::World;
@@ -96,7 +96,7 @@ impl<'w> Senders<'w> {
 
     /// Sends what has been applied by now, and says what was in the headers of all requests.
     pub(crate) async fn end(self) -> Vec<String> {
-        let later = ingest::now() + RENEW_AFTER + 3 * PAUSE;
+        let later = hookwell_lambda::now::now() + RENEW_AFTER + 3 * PAUSE;
         let again = self.request("shop", body("evt_1", "order.created", "d1"), later);
         // The first of them fetches the secret in the time in which the table would be asked.
         for _ in 0..2 {
@@ -122,7 +122,7 @@ impl<'w> Senders<'w> {
             })
         });
         let sources = config::parse(FILE).unwrap();
-        let fetched = Sources::fetched(sources.clone(), &fetch, ingest::now()).await;
+        let fetched = Sources::fetched(sources.clone(), &fetch, hookwell_lambda::now::now()).await;
         let connection = world.endpoints.connection().unwrap();
         let table = world.endpoints.events_table.clone();
         let queue = world.endpoints.queue_url.clone();
@@ -174,12 +174,12 @@ impl<'w> Senders<'w> {
     }
 
     async fn post(&self, source: &str, body: Vec<u8>) -> u16 {
-        let now = ingest::now();
+        let now = hookwell_lambda::now::now();
         self.send(&self.request(source, body, now), now).await
     }
 
     async fn all_is_well(&self) {
-        let now = ingest::now();
+        let now = hookwell_lambda::now::now();
         let mut traced = self.request("shop", body("evt_1", "order.created", "d1"), now);
         let traceparent = format!("00-{TRACE_ID}-00f067aa0ba902b7-01");
         set(&mut traced, "traceparent", &traceparent);
@@ -210,7 +210,7 @@ impl<'w> Senders<'w> {
     }
 
     async fn refused(&self) {
-        let now = ingest::now();
+        let now = hookwell_lambda::now::now();
         let good = || self.request("shop", body("evt_3", "order.created", "d3"), now);
         let event =
             json!({ "headers": { "x-signature": "canary-signature" }, "body": "canary-body" });
@@ -291,7 +291,7 @@ impl<'w> Senders<'w> {
 
     async fn keys_change(&self) {
         // The certificate of this message is at nobody's address here.
-        let now = ingest::now();
+        let now = hookwell_lambda::now::now();
         let message = self.request("sns", Vec::new(), now);
         assert_eq!(self.send(&message, now).await, 503);
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use hookwell_aws::telemetry;
+use hookwell_lambda::telemetry;
 use serde_json::Value;
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
@@ -27,7 +27,11 @@ impl Log {
         let env = |name: &str| (name == "HOOKWELL_METRICS").then(|| "Hookwell/test".to_owned());
         let targets = telemetry::targets(LevelFilter::TRACE);
         tracing_subscriber::registry()
-            .with(targets.with_target("hookwell_cli", LevelFilter::TRACE))
+            .with(
+                targets
+                    .with_target("hookwell_cli", LevelFilter::TRACE)
+                    .with_target("hookwell_local", LevelFilter::TRACE),
+            )
             .with(telemetry::lines(&env, move || into.clone()))
             .with(log.clone())
             .init();
@@ -53,7 +57,7 @@ impl Log {
 
     /// The fields of all lines of the functions.
     pub(crate) fn fields(&self) -> BTreeSet<String> {
-        let ours = ["hookwell", "hookwell_aws", "ingest", "process"];
+        let ours = ["hookwell", "hookwell_aws", "hookwell_lambda"];
         let is_ours = |line: &BTreeMap<String, Value>| {
             let target = line["target"].as_str().unwrap();
             ours.contains(&target.split("::").next().unwrap())

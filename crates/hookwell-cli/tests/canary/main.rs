@@ -13,10 +13,11 @@ mod process_side;
 
 use std::collections::BTreeSet;
 
-use hookwell_cli::local::{Endpoints, QueueSettings, Storage};
+use hookwell_aws::admin::QueueSettings;
+use hookwell_local::gate::Gate;
+use hookwell_local::storage::{Endpoints, Storage};
 use ingest_side::Senders;
 use log::{Log, sites};
-use support::gate::Gate;
 
 /// What must never be in the log begins with this.
 const CANARY: &str = "canary";
@@ -47,8 +48,10 @@ impl World {
             max_receive_count: 8,
         };
         let storage = Storage::start(0, None, queue).await.unwrap();
-        let tables = Gate::start(&storage.endpoints.dynamodb_endpoint).await;
-        let queues = Gate::start(&storage.endpoints.sqs_endpoint).await;
+        let tables = Gate::start(&storage.endpoints.dynamodb_endpoint)
+            .await
+            .unwrap();
+        let queues = Gate::start(&storage.endpoints.sqs_endpoint).await.unwrap();
         let endpoints = Endpoints {
             dynamodb_endpoint: tables.url.clone(),
             sqs_endpoint: queues.url.clone(),

@@ -13,9 +13,10 @@ use hookwell::handler::{HandleError, Handler, Outcome};
 use hookwell_aws::dead_letters::DeadLetters;
 use hookwell_aws::mapping::EventSourceMapping;
 use hookwell_aws::{Bucket, DocumentsTable, EventsTable, Limits, SqsQueue};
-use hookwell_cli::local::{Endpoints, Functions};
+use hookwell_cli::machine::Functions;
+use hookwell_lambda::process::Process;
+use hookwell_local::storage::Endpoints;
 use http::StatusCode;
-use process::Process;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -68,7 +69,7 @@ fn process(world: &World) -> Tested {
 fn message(id: &str, change: impl FnOnce(&mut Value)) -> String {
     let mut event = json!({
         "key": format!("shop#{id}"), "source": "shop", "id": id, "type": "order.created", "operation": "create",
-        "time": 1_795_251_600_000_i64, "received_at": ingest::now(), "expires_at": ingest::now() / 1000 + 86_400,
+        "time": 1_795_251_600_000_i64, "received_at": hookwell_lambda::now::now(), "expires_at": hookwell_lambda::now::now() / 1000 + 86_400,
         "document_id": format!("p-{id}"), "document_at": "/data",
         "body": r#"{"data":{"note":"canary-body"}}"#,
     });
@@ -191,7 +192,9 @@ async fn a_queue_that_fails(world: &World) {
         sqs_endpoint,
         ..world.endpoints.clone()
     };
-    let functions = Functions::start(0, senders(), &endpoints).await.unwrap();
+    let functions = Functions::start(0, senders(), &endpoints, |documents| documents)
+        .await
+        .unwrap();
     let started = Instant::now();
     let expected = [
         "a batch failed",

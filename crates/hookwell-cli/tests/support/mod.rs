@@ -2,16 +2,17 @@
 #![allow(dead_code)] // each test file uses a part of it
 
 pub(crate) mod browser;
-pub(crate) mod gate;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use hmac::{Hmac, KeyInit, Mac};
 use hookwell::config;
+use hookwell_aws::admin::QueueSettings;
 use hookwell_aws::admin::{Admin, Item};
-use hookwell_cli::local::{Endpoints, Options, QueueSettings, Running, Senders, start};
-use hookwell_cli::secrets::Secrets;
+use hookwell_cli::machine::{Options, Running, start};
+use hookwell_cli::sender::{Secrets, Senders};
+use hookwell_local::storage::Endpoints;
 use serde_json::{Value, json};
 
 /// How long the documents may take to show an event.
@@ -20,7 +21,10 @@ const SOON: Duration = Duration::from_secs(2);
 /// How long a test waits for what has no time of its own.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The shipped sources.
+/// The shipped sources file.
+pub(crate) const SHIPPED: &str = include_str!("../../../../functions/ingest/sources.toml");
+
+/// The names of the shipped sources.
 pub(crate) const SOURCES: [&str; 4] = ["stonal", "resource", "plain", "generic"];
 
 /// The senders of a sources file.
@@ -32,7 +36,7 @@ pub(crate) fn senders_of(text: &str) -> Senders {
 
 /// The senders of the shipped file.
 pub(crate) fn senders() -> Senders {
-    senders_of(ingest::SOURCES)
+    senders_of(SHIPPED)
 }
 
 /// A machine whose messages are tried twice.
@@ -42,7 +46,7 @@ pub(crate) async fn machine() -> Running {
         visibility_timeout: 10,
         max_receive_count: 2,
     };
-    start(options).await.unwrap()
+    start(options, |documents| documents).await.unwrap()
 }
 
 /// Sender and operator.

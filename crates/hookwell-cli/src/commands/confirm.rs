@@ -1,0 +1,28 @@
+//! A question before much happens.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use anyhow::{Result, ensure};
+
+/// Asks before more than one event goes into the queue.
+///
+/// # Errors
+/// When that is not meant, or there is nobody to ask.
+pub(super) fn confirm(count: usize, is_meant: bool) -> Result<()> {
+    if count < 2 || is_meant {
+        return Ok(());
+    }
+    ensure!(
+        std::io::stdin().is_terminal(),
+        "this would put {count} events into the queue: add --yes if that is meant"
+    );
+    eprint!("Put {count} events into the queue? [y/N] ");
+    std::io::stderr().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    ensure!(
+        answer.trim().eq_ignore_ascii_case("y"),
+        "nothing was changed"
+    );
+    Ok(())
+}

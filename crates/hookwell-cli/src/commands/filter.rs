@@ -1,0 +1,98 @@
+//! Which events of the table are meant, and what a line about one shows.
+
+use clap::Args;
+use hookwell::handler::Outcome;
+use hookwell::pattern::Pattern;
+use hookwell::time::Millis;
+use hookwell_aws::admin::{Item, readable};
+use hookwell_lambda::now::now;
+use jiff::{Span, SpanRelativeTo, Timestamp};
+use serde_json::Value;
+
+use super::items::Column;
+
+/// What a line about an event shows.
+pub(super) const COLUMNS: &[Column] = &[
+    ("received_at", "RECEIVED"),
+    ("source", "SOURCE"),
+    ("status", "STATUS"),
+    ("outcome", "OUTCOME"),
+    ("operation", "OPERATION"),
+    ("type", "TYPE"),
+    ("event_id", "EVENT"),
+    ("document_id", "DOCUMENT"),
+];
+
+/// Which events are meant, beside their source.
+#[derive(Debug, Args)]
+pub(super) struct Filter {
+    /// Only of this type, or of types like it: `invoice.*`.
+    #[arg(long = "type", value_name = "PATTERN", value_parser = pattern)]
+    kind: Option<Pattern>,
+    /// Only with this outcome, or `pending` for those without one yet.
+    #[arg(long, value_parser = outcome)]
+    outcome: Option<String>,
+    /// Only about this document.
+    #[arg(long, value_name = "ID")]
+    document: Option<String>,
+    /// Only received since then: a time, or so long ago, as in `90m` or `2d`.
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    pub(super) since: Option<Millis>,
+}
+
+impl Filter {
+    pub(super) fn keeps(&self, item: &Item) -> bool {
+        let is_in_time = |since| received_at(item) >= Some(since);
+        self.since.is_none_or(is_in_time) && self.keeps_any_time(item)
+    }
+
+    /// Whether it is meant, whenever it was received.
+    pub(super) fn keeps_any_time(&self, item: &Item) -> bool {
+        let kind = readable(item, "type");
+        self.kind
+            .as_ref()
+            .is_none_or(|pattern| pattern.capture(&kind).is_some())
+            && self.outcome.as_ref().is_none_or(|one| *one == became(item))
+            && self
+                .document
+                .as_ref()
+                .is_none_or(|one| *one == readable(item, "document_id"))
+    }
+}
+
+fn pattern(text: &str) -> Result<Pattern, &'static str> {
+    Pattern::parse(text).ok_or("a type, with at most one * in it")
+}
+
+fn outcome(text: &str) -> Result<String, String> {
+    let names = Outcome::NAMES.map(|(name, _)| name);
+    if text == "pending" || names.contains(&text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("one of pending, {}", names.join(", ")))
+}
+
+fn since(text: &str) -> Result<Millis, String> {
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Ok(time.as_millisecond());
+    }
+    let span = text.parse::<Span>().ok();
+    let days = SpanRelativeTo::days_are_24_hours();
+    let ago = span
+        .and_then(|span| span.to_duration(days).ok())
+        .ok_or("a time such as 2026-11-21T09:00:00Z, or how long ago, such as 90m or 2d")?;
+    let millis = Millis::try_from(ago.as_millis()).unwrap_or(Millis::MAX);
+    Ok(now().saturating_sub(millis))
+}
+
+/// The outcome, or that there is none yet.
+pub(super) fn became(item: &Item) -> String {
+    match readable(item, "status") {
+        status if status == "pending" => status,
+        _ => readable(item, "outcome"),
+    }
+}
+
+pub(super) fn received_at(item: &Item) -> Option<i64> {
+    item.get("received_at").and_then(Value::as_i64)
+}

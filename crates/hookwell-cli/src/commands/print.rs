@@ -1,0 +1,173 @@
+//! How the tool prints: tables, colours on a terminal only, and log lines for people.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+use std::io::{self, IsTerminal as _};
+
+use hookwell::time::to_rfc3339;
+use hookwell_lambda::now::now;
+use indicatif::ProgressBar;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+fn paint(code: &str, text: &str, to_terminal: bool) -> String {
+    if to_terminal && std::env::var_os("NO_COLOR").is_none() {
+        format!("\x1b[{code}m{text}\x1b[0m")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// Prints why a command failed, to standard error.
+pub(crate) fn failure(error: &anyhow::Error) {
+    let label = paint("31", "error:", io::stderr().is_terminal());
+    eprintln!("{label} {error:#}");
+}
+
+/// Prints rows under their headings, columns aligned; nothing but a sentence when there are none.
+pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) {
+    if rows.is_empty() {
+        eprintln!("nothing there");
+        return;
+    }
+    let width = |column: usize| {
+        let cells = rows
+            .iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count());
+        cells
+            .chain(headings.get(column).map(|heading| heading.len()))
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<_> = (0..headings.len()).map(width).collect();
+    let print = |cells: Vec<&str>| {
+        let line: Vec<_> = cells
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
+        println!("{}", line.join("  ").trim_end());
+    };
+    print(headings.to_vec());
+    for row in rows {
+        print(row.iter().map(String::as_str).collect());
+    }
+}
+
+/// A bar on standard error for work on so many items; shown on a terminal only, and only when it takes a while.
+pub(crate) fn progress(items: usize) -> ProgressBar {
+    ProgressBar::new(u64::try_from(items).unwrap_or(u64::MAX))
+}
+
+/// Whose lines are shown.
+const OURS: [&str; 6] = [
+    "hookwell",
+    "hookwell_aws",
+    "hookwell_cli",
+    "hookwell_lambda",
+    "hookwell_local",
+    "handler",
+];
+
+/// Log lines for people: one per delivery (`<-`) and one per event (`->`), to standard error.
+pub(crate) fn start_log() {
+    use tracing_subscriber::filter::{LevelFilter, Targets};
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::util::SubscriberInitExt as _;
+    let targets = Targets::new()
+        .with_default(LevelFilter::ERROR)
+        .with_targets(OURS.map(|target| (target, LevelFilter::INFO)));
+    let colours = io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .event_format(Lines { colours });
+    tracing_subscriber::registry()
+        .with(targets)
+        .with(lines)
+        .init();
+}
+
+struct Lines {
+    colours: bool,
+}
+
+#[derive(Default)]
+struct Fields(BTreeMap<&'static str, String>);
+
+impl Fields {
+    fn get(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.insert(field.name(), format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name(), value.to_owned());
+    }
+}
+
+impl<S, N> FormatEvent<S, N> for Lines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let code = match *event.metadata().level() {
+            Level::ERROR => "31",
+            Level::WARN => "33",
+            _ => "32",
+        };
+        let time = to_rfc3339(now());
+        let time = time.get(11..23).unwrap_or(&time);
+        let mut line = match fields.get("message") {
+            "delivery" => format!(
+                "<- {:<10} {} {:<12}",
+                fields.get("source"),
+                fields.get("http.status"),
+                paint(code, fields.get("outcome"), self.colours)
+            ),
+            "event" => format!(
+                "-> {:<10} {:<16}",
+                fields.get("source"),
+                paint(code, fields.get("outcome"), self.colours)
+            ),
+            other => paint(code, other, self.colours),
+        };
+        for name in [
+            "event.id",
+            "event.type",
+            "event.operation",
+            "document.id",
+            "reason",
+        ] {
+            let value = fields.get(name);
+            if !value.is_empty() {
+                write!(line, "  {value}")?;
+            }
+        }
+        if !fields.get("duration_ms").is_empty() {
+            write!(line, "  {} ms", fields.get("duration_ms"))?;
+        }
+        if fields.get("dedup_unavailable") == "true" {
+            line.push_str("  (acknowledged without the events table)");
+        }
+        // What a sender wrote may hold control characters; a log line must not act on them.
+        let line = line.replace(|c: char| c.is_control() && c != '\u{1b}', " ");
+        writeln!(writer, "{time} {line}")
+    }
+}

@@ -1,0 +1,59 @@
+//! The sources file that a command works with.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use hookwell::config;
+use hookwell::source::Source;
+
+/// Where a project has its sources file, below the current folder.
+const PLACES: [&str; 2] = ["functions/ingest/sources.toml", "sources.toml"];
+
+/// The text of a file; without one the text that this build carries, or that of the project in the current folder.
+///
+/// # Errors
+/// When the file cannot be read, or there is none.
+pub(super) fn text(file: Option<&Path>, embedded: Option<&str>) -> Result<String> {
+    let file = match (file, embedded) {
+        (Some(file), _) => file,
+        (None, Some(text)) => return Ok(text.to_owned()),
+        (None, None) => {
+            let mut places = PLACES.iter().map(Path::new);
+            let place = places.find(|place| place.exists());
+            place.with_context(|| {
+                let places = PLACES.join(" nor ");
+                format!("the current folder has neither {places}: name a file with --sources")
+            })?
+        }
+    };
+    std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+/// The sources of a file, or of [`text`] without one.
+///
+/// # Errors
+/// When there is no file, or it has mistakes; all of them, a line each.
+pub(super) fn sources(file: Option<&Path>, embedded: Option<&str>) -> Result<Vec<Source>> {
+    config::parse(&text(file, embedded)?).map_err(|problems| {
+        let lines: Vec<_> = problems
+            .iter()
+            .map(|problem| format!("  {problem}"))
+            .collect();
+        anyhow!("the sources file has mistakes:\n{}", lines.join("\n"))
+    })
+}
+
+/// The source of that name.
+///
+/// # Errors
+/// When there is none.
+pub(super) fn find<'s>(sources: &'s [Source], name: &str) -> Result<&'s Source> {
+    if let Some(source) = sources.iter().find(|source| source.name == name) {
+        return Ok(source);
+    }
+    let names: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
+    bail!(
+        "there is no source {name:?}; the file has {}",
+        names.join(", ")
+    )
+}

@@ -1,0 +1,131 @@
+//! The HTTP side of the local machine: what API Gateway or a function URL does between a request and ingest.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::response::Response;
+use axum::routing::get;
+use hookwell::ingest::Received;
+use hookwell::reply::Receipt;
+use hookwell_aws::{EventsTable, SqsQueue};
+use hookwell_lambda::ingest::{self, Ingest};
+use hookwell_lambda::now::now;
+use hookwell_sandbox::trigger::{HttpRequest, Trigger};
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+
+use crate::news::{Arrived, Recorder};
+
+/// The largest request that Lambda takes, in bytes, as the JSON that it gives to the function ("Lambda quotas",
+/// invocation payload, synchronous).
+const MAX_REQUEST: usize = 6 * 1024 * 1024;
+
+/// Where a running machine tells other `hookwell` commands what it is made of.
+pub(crate) const DESCRIPTION_PATH: &str = "/_hookwell";
+
+/// Where requests go.
+pub(crate) struct Front {
+    ingest: Ingest<EventsTable, SqsQueue>,
+    requests: AtomicU64,
+    recorder: Recorder,
+}
+
+/// The routes of the front, beside those of the page.
+pub(crate) fn router(
+    front: Arc<Front>,
+    page: Router,
+    description: impl Serialize + Clone + Send + Sync + 'static,
+) -> Router {
+    Router::new()
+        .route(
+            DESCRIPTION_PATH,
+            get(move || async move { axum::Json(description.clone()) }),
+        )
+        .fallback(answer)
+        .with_state(front.clone())
+        .merge(page)
+        // A sender that posts to the page's address is told what every sender is told.
+        .method_not_allowed_fallback(move |peer, request| {
+            answer(State(front.clone()), peer, request)
+        })
+}
+
+async fn answer(
+    State(front): State<Arc<Front>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, MAX_REQUEST).await else {
+        return plain(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            r#"{"error":"Payload too large"}"#,
+        );
+    };
+    let request = HttpRequest {
+        method: parts.method.as_str().to_owned(),
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: parts.headers,
+        body: body.to_vec(),
+        source_ip: peer.ip(),
+    };
+    front.deliver(request).await.1
+}
+
+impl Front {
+    pub(crate) fn new(ingest: Ingest<EventsTable, SqsQueue>, recorder: Recorder) -> Self {
+        Self {
+            ingest,
+            requests: AtomicU64::new(1),
+            recorder,
+        }
+    }
+
+    /// Answers a request, and says which one it was.
+    pub(crate) async fn deliver(&self, request: HttpRequest) -> (u64, Response) {
+        let (now, started) = (now(), Instant::now());
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        let request_id = format!("local-{now}-{number}");
+        let event = Trigger::FunctionUrl
+            .event(&request, &request_id, now)
+            .to_string();
+        let received = if event.len() > MAX_REQUEST {
+            let why = "Lambda takes no request of this size".to_owned();
+            Received::refused(Receipt::TooLarge, Some(why))
+        } else {
+            let clock = hookwell_lambda::now::clock();
+            self.ingest.receive(&event, &request_id, None, clock).await
+        };
+        let answer = ingest::Response::from(received.reply.clone());
+        self.recorder.arrived(Arrived {
+            number,
+            at: now,
+            ack: started.elapsed(),
+            request,
+            received,
+        });
+        let status = StatusCode::from_u16(answer.status_code).unwrap_or(StatusCode::BAD_GATEWAY);
+        let mut response = plain(status, answer.body);
+        for (name, value) in answer.headers {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        (number, response)
+    }
+}
+
+fn plain(status: StatusCode, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert("content-type", HeaderValue::from_static("application/json"));
+    response
+}

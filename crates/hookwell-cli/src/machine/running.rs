@@ -1,0 +1,84 @@
+//! A machine with tables and queues of its own.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use hookwell::handler::Handler;
+use hookwell_aws::DocumentsTable;
+use hookwell_aws::admin::QueueSettings;
+use hookwell_local::storage::Storage;
+
+use super::functions::{Functions, Machine};
+use crate::sender::Senders;
+
+/// How the machine is set up.
+#[derive(Debug)]
+pub struct Options {
+    /// The port of the front; tables and queues take the next two where they are free. 0 for any.
+    pub port: u16,
+    /// Who sends to it.
+    pub senders: Senders,
+    /// Where tables and queues are kept; nowhere when `None`.
+    pub data: Option<PathBuf>,
+    /// How the queue behaves.
+    pub queue: QueueSettings,
+}
+
+impl Options {
+    /// What `hookwell dev` runs: a message that fails every time is in the dead-letter queue after half a minute.
+    #[must_use]
+    pub fn new(port: u16, senders: Senders) -> Self {
+        let queue = QueueSettings {
+            visibility_timeout: 60,
+            max_receive_count: 5,
+        };
+        Self {
+            port,
+            senders,
+            data: None,
+            queue,
+        }
+    }
+}
+
+/// A machine that runs until it is stopped.
+#[derive(Debug)]
+pub struct Running {
+    /// What it is made of.
+    pub machine: Machine,
+    functions: Functions,
+    storage: Storage,
+}
+
+/// Starts everything, with the handler that `handler` makes of the documents table; when it returns, the front takes
+/// requests.
+///
+/// # Errors
+/// When a port is taken or the data folder cannot be used.
+pub async fn start<H: Handler + 'static>(
+    options: Options,
+    handler: impl FnOnce(DocumentsTable) -> H,
+) -> Result<Running> {
+    let Options {
+        port,
+        senders,
+        data,
+        queue,
+    } = options;
+    let storage = Storage::start(port, data.as_deref(), queue).await?;
+    let functions = Functions::start(port, senders, &storage.endpoints, handler).await?;
+    let machine = functions.machine.clone();
+    Ok(Running {
+        machine,
+        functions,
+        storage,
+    })
+}
+
+impl Running {
+    /// Takes no more requests, finishes the batches at hand, then closes tables and queues.
+    pub async fn stop(self) {
+        self.functions.stop().await;
+        self.storage.stop().await;
+    }
+}

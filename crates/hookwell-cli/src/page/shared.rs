@@ -1,0 +1,160 @@
+//! What all views share: the index that they are made from, and the way to tables and queue.
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse as _, Response};
+use hookwell::source::Source;
+use hookwell_aws::admin::{Admin, AdminError};
+use hookwell_aws::dead_letters::DeadLetters;
+use hookwell_aws::{Bucket, Connection, Limits, SqsQueue};
+use hookwell_lambda::now::now;
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use maud::{Markup, html};
+use tokio::sync::Mutex;
+
+use super::index::Index;
+use super::veil::Veil;
+use crate::front::Front;
+use crate::news::{Recorder, Records};
+use crate::sender::Senders;
+
+/// The tables and the queue that a page is over.
+#[derive(Debug, Clone)]
+pub struct Stack {
+    /// How to reach them.
+    pub connection: Connection,
+    /// The table of events.
+    pub events_table: String,
+    /// The table of documents.
+    pub documents_table: String,
+    /// The queue.
+    pub queue_url: String,
+    /// The bucket for large events, where there is one.
+    pub bucket: Option<String>,
+}
+
+/// What the views are made from.
+pub(crate) struct Page {
+    index: RwLock<Index>,
+    pub(super) recorder: Recorder,
+    /// Who takes deliveries and tells of them; nobody does over an account, whose tables are all that there is to see.
+    pub(super) front: Option<Arc<Front>>,
+    /// None are known over an account.
+    pub(super) senders: Senders,
+    veil: Veil,
+    pub(super) admin: Admin,
+    pub(super) stack: Stack,
+    /// One look into the dead-letter queue at a time: it hides the letters from every other.
+    pub(super) looking: Mutex<()>,
+    pub(super) started_at: i64,
+}
+
+impl Page {
+    pub(crate) fn new(
+        front: Option<Arc<Front>>,
+        recorder: Recorder,
+        senders: Senders,
+        stack: Stack,
+    ) -> Self {
+        Self {
+            index: RwLock::new(Index::new()),
+            recorder,
+            front,
+            veil: Veil::new(&senders),
+            senders,
+            admin: Admin::new(&stack.connection),
+            stack,
+            looking: Mutex::new(()),
+            started_at: now(),
+        }
+    }
+
+    /// Takes in what the machine tells, for as long as it does.
+    pub(crate) async fn listen(&self, mut records: Records) {
+        while let Some(seen) = records.recv().await {
+            self.index
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take_in(seen);
+        }
+    }
+
+    /// Shows what the tables of an account hold now.
+    pub(super) fn renew(&self, index: Index) {
+        let mut known = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        known.renew(index);
+    }
+
+    pub(super) fn index(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn source(&self, name: &str) -> Option<&Source> {
+        let mut sources = self.senders.sources.iter();
+        sources.find(|source| source.name == name)
+    }
+
+    /// Whether it is over a machine that takes deliveries.
+    pub(super) fn is_machine(&self) -> bool {
+        self.front.is_some()
+    }
+
+    pub(super) fn bucket(&self) -> Option<Bucket> {
+        let name = self.stack.bucket.clone()?;
+        Some(Bucket::new(
+            self.stack.connection.clone(),
+            name,
+            Limits::TOOL,
+        ))
+    }
+
+    pub(super) fn queue(&self) -> SqsQueue {
+        let client = self.stack.connection.sqs(Limits::TOOL);
+        SqsQueue::new(client, self.stack.queue_url.clone(), self.bucket())
+    }
+
+    pub(super) async fn dead_letters(&self) -> Result<DeadLetters, AdminError> {
+        let Stack {
+            connection,
+            queue_url,
+            ..
+        } = &self.stack;
+        DeadLetters::of(connection, queue_url, self.bucket()).await
+    }
+
+    /// A page, without secrets: here, once, for everything that anybody wrote into it.
+    pub(super) fn html(&self, status: StatusCode, content: Markup) -> Response {
+        let kind = [(CONTENT_TYPE, "text/html; charset=utf-8")];
+        let text = self.veil.hide(content.into_string());
+        (status, kind, text).into_response()
+    }
+
+    /// A view that the script keeps current: to the script only its changing part, and only when it changed.
+    pub(super) fn live(
+        &self,
+        headers: &HeaderMap,
+        revision: &str,
+        part: impl FnOnce() -> Markup,
+        whole: impl FnOnce(Markup) -> Markup,
+    ) -> Response {
+        let Some(known) = headers.get("x-known") else {
+            let part = html! { div #live data-revision=(revision) { (part()) } };
+            return self.html(StatusCode::OK, whole(part));
+        };
+        if known == revision {
+            return StatusCode::NO_CONTENT.into_response();
+        }
+        let mut response = self.html(StatusCode::OK, part());
+        if let Ok(revision) = revision.parse() {
+            response.headers_mut().insert("x-revision", revision);
+        }
+        response
+    }
+
+    /// What the script compares to know whether its view is current.
+    pub(super) fn revision(&self, of: impl std::fmt::Display) -> String {
+        format!("{}-{of}", self.started_at)
+    }
+}

@@ -1,0 +1,91 @@
+//! The secrets of the local machine: from the environment, or made up where nothing is set.
+
+use std::collections::BTreeMap;
+
+use hookwell::secret::SecretRef;
+use hookwell::source::{SecretProblem, Source};
+use hookwell_aws::settings::process_environment;
+use hookwell_sandbox::test_keys;
+
+/// Where the tool looks for secrets.
+#[derive(Debug, Clone, Default)]
+pub struct Secrets {
+    made_up: BTreeMap<String, String>,
+}
+
+impl Secrets {
+    /// Secrets from the environment only.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        Self::default()
+    }
+
+    /// Makes up every secret of `sources` that is not set. The same one each time, so that `hookwell send` in another
+    /// window signs with what `hookwell dev` checks. It is no secret at all, and only for this machine.
+    #[must_use]
+    pub fn made_up_for(sources: &[Source]) -> Self {
+        let mut made_up = BTreeMap::new();
+        for source in sources {
+            for reference in source.references() {
+                if !is_set(reference) {
+                    let text = test_keys::made_up(source, reference);
+                    made_up.entry(reference.to_string()).or_insert(text);
+                }
+            }
+        }
+        Self { made_up }
+    }
+
+    /// The secrets of the environment, or made up ones when it has none of them at all.
+    #[must_use]
+    pub fn real_or_made_up(sources: &[Source]) -> Self {
+        if sources.iter().flat_map(Source::references).any(is_set) {
+            Self::from_environment()
+        } else {
+            Self::made_up_for(sources)
+        }
+    }
+
+    /// Whether every secret of a source was made up here.
+    #[must_use]
+    pub fn are_made_up_for(&self, source: &Source) -> bool {
+        let made_up = |reference: &SecretRef| self.made_up.contains_key(&reference.to_string());
+        source.references().all(made_up)
+    }
+
+    /// What was made up: reference and text.
+    pub fn made_up(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.made_up
+            .iter()
+            .map(|(name, text)| (name.as_str(), text.as_str()))
+    }
+
+    /// The text of a secret.
+    ///
+    /// # Errors
+    /// When it is not set.
+    pub fn fetch(&self, reference: &SecretRef) -> Result<String, SecretProblem> {
+        match self.made_up.get(&reference.to_string()) {
+            Some(text) => Ok(text.clone()),
+            None => from_environment(reference),
+        }
+    }
+}
+
+/// The text of a secret that is in the environment. What is in a store is asked for only by ingest.
+///
+/// # Errors
+/// When it is not set, or in a store.
+pub fn from_environment(reference: &SecretRef) -> Result<String, SecretProblem> {
+    match reference {
+        SecretRef::Env(name) => process_environment(name).ok_or(SecretProblem::NotSet),
+        SecretRef::Ssm(_) | SecretRef::SecretsManager { .. } | SecretRef::Url(_) => {
+            let reason = "this command asks no store, the function does";
+            Err(SecretProblem::Unavailable(reason.to_owned()))
+        }
+    }
+}
+
+fn is_set(reference: &SecretRef) -> bool {
+    matches!(reference, SecretRef::Env(name) if process_environment(name).is_some())
+}

@@ -1,0 +1,17 @@
+//! The two functions on Lambda.
+//!
+//! * `ingest`: from a trigger's event to an answer
+//!   * `ingest/runtime`: invocations of the Lambda Runtime API
+//!   * `ingest/request`: from a trigger's JSON to a delivery
+//!   * `ingest/log`: one line per delivery
+//! * `process`: from a batch of the queue to the messages that failed
+//!   * `process/log`: one line per message
+//! * `telemetry`: log lines as JSON, and the metrics in them
+//! * `now`: the clock and its timers
+
+pub mod ingest;
+pub mod now;
+pub mod process;
+pub mod telemetry;
+
+pub use lambda_runtime::Error;

@@ -1,0 +1,164 @@
+//! From a batch of the queue to the list of what failed.
+//!
+//! The event source mapping MUST have `ReportBatchItemFailures` (template.yaml sets it): without it Lambda ignores
+//! the list and deletes the whole batch.
+
+mod log;
+
+use std::time::{Duration, SystemTime};
+
+use crate::now::{clock, millis, now};
+use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use hookwell::handler::Handler;
+use hookwell::ledger::Ledger;
+use hookwell::process::{Invocation, Message, Processed, process};
+use hookwell::queue::Queue;
+use hookwell_aws::settings::{Environment, NotSet, required};
+use hookwell_aws::{Bucket, Connection, DocumentsTable, EventsTable, Limits, SqsQueue};
+use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
+
+/// The function's timeout in template.yaml.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Why the function cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A variable is missing, or the certificates cannot be read.
+    #[error(transparent)]
+    Connection(#[from] hookwell_aws::connection::ConnectionError),
+    /// A variable is missing.
+    #[error(transparent)]
+    NotSet(#[from] NotSet),
+}
+
+/// A batch that cannot be answered message by message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a message of the batch has no id, so its failure could not be reported")]
+pub struct NoMessageId;
+
+/// The process function with everything it needs.
+#[derive(Debug)]
+pub struct Process<L, Q, H> {
+    ledger: L,
+    queue: Q,
+    handler: H,
+}
+
+impl<H: Handler> Process<EventsTable, SqsQueue, H> {
+    /// The function as Lambda runs it, with the handler that `handler` makes of the documents table.
+    /// `HOOKWELL_EVENTS_TABLE`, `HOOKWELL_DOCUMENTS_TABLE` and `HOOKWELL_QUEUE_URL` name what it works on.
+    ///
+    /// # Errors
+    /// When a setting is missing.
+    pub fn from_environment(
+        env: Environment<'_>,
+        handler: impl FnOnce(DocumentsTable) -> H,
+    ) -> Result<Self, StartError> {
+        let connection = Connection::from_environment(env)?;
+        let tables = connection.dynamodb(Limits::PROCESS);
+        let documents =
+            DocumentsTable::new(tables.clone(), required(env, "HOOKWELL_DOCUMENTS_TABLE")?);
+        let bucket = Bucket::from_environment(env, &connection, Limits::PROCESS);
+        let events = required(env, "HOOKWELL_EVENTS_TABLE")?;
+        let ledger = EventsTable::new(tables, events, bucket.clone());
+        let queue = SqsQueue::new(
+            connection.sqs(Limits::PROCESS),
+            required(env, "HOOKWELL_QUEUE_URL")?,
+            bucket,
+        );
+        Ok(Self::new(ledger, queue, handler(documents)))
+    }
+
+    /// Answers invocations until Lambda ends the process.
+    ///
+    /// # Errors
+    /// When the Lambda Runtime API cannot be reached.
+    pub async fn run(&self) -> Result<(), Error> {
+        let respond = |event: LambdaEvent<SqsEvent>| async move {
+            let LambdaEvent { payload, context } = event;
+            let deadline = context.deadline();
+            let response = self.respond(payload, &context.request_id, deadline).await;
+            response.map_err(Error::from)
+        };
+        Runtime::new(service_fn(respond)).run().await
+    }
+}
+
+impl<L: Ledger, Q: Queue, H: Handler> Process<L, Q, H> {
+    /// The function over any ledger, queue and handler.
+    pub fn new(ledger: L, queue: Q, handler: H) -> Self {
+        Self {
+            ledger,
+            queue,
+            handler,
+        }
+    }
+
+    /// Processes a batch and names the messages that must come back.
+    ///
+    /// # Errors
+    /// When a message has no id: Lambda takes an empty id in the answer for the whole batch, so the whole batch fails
+    /// visibly instead.
+    pub async fn respond(
+        &self,
+        event: SqsEvent,
+        request_id: &str,
+        deadline: SystemTime,
+    ) -> Result<SqsBatchResponse, NoMessageId> {
+        let mut response = SqsBatchResponse::default();
+        for done in self.process(event, request_id, deadline).await? {
+            if done.fate.is_failure() {
+                let mut failure = BatchItemFailure::default();
+                failure.item_identifier = done.message.id;
+                response.batch_item_failures.push(failure);
+            }
+        }
+        Ok(response)
+    }
+
+    /// Processes a batch, and logs what came of each message.
+    ///
+    /// # Errors
+    /// As [`Self::respond`].
+    pub async fn process(
+        &self,
+        event: SqsEvent,
+        request_id: &str,
+        deadline: SystemTime,
+    ) -> Result<Vec<Processed>, NoMessageId> {
+        let batch = event
+            .records
+            .into_iter()
+            .map(message)
+            .collect::<Result<Vec<_>, _>>()?;
+        // No invocation arrives after its own deadline; `cargo lambda watch` gives ten minutes after 1970.
+        let started = SystemTime::now();
+        let left = deadline.duration_since(started).unwrap_or(TIMEOUT);
+        let invocation = Invocation {
+            id: request_id,
+            deadline: now().saturating_add(millis(left)),
+        };
+        let Self {
+            ledger,
+            queue,
+            handler,
+        } = self;
+        let processed = process(ledger, queue, handler, batch, invocation, clock()).await;
+        processed.iter().for_each(log::message);
+        Ok(processed)
+    }
+}
+
+fn message(record: SqsMessage) -> Result<Message, NoMessageId> {
+    let id = record
+        .message_id
+        .filter(|id| !id.is_empty())
+        .ok_or(NoMessageId)?;
+    let count = record.attributes.get("ApproximateReceiveCount");
+    Ok(Message {
+        id,
+        receipt: record.receipt_handle.unwrap_or_default(),
+        receive_count: count.and_then(|count| count.parse().ok()).unwrap_or(1),
+        body: record.body.unwrap_or_default(),
+    })
+}

@@ -1,0 +1,82 @@
+//! Every payload in `events/process-*.json` through the function.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
+use hookwell::memory::{MemoryDocuments, MemoryLedger, MemoryQueue};
+use hookwell_lambda::process::Process;
+use serde_json::{Value, json};
+
+type Tested = Process<MemoryLedger, MemoryQueue, MemoryDocuments>;
+
+fn process() -> Tested {
+    let documents = MemoryDocuments::default();
+    Process::new(MemoryLedger::default(), MemoryQueue::default(), documents)
+}
+
+fn payload(name: &str) -> SqsEvent {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events");
+    let text = std::fs::read_to_string(folder.join(format!("process-{name}.json"))).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+async fn respond(process: &Tested, event: SqsEvent) -> Value {
+    let deadline = SystemTime::now() + Duration::from_secs(30);
+    serde_json::to_value(process.respond(event, "request-1", deadline).await.unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn create_update_and_delete_succeed() {
+    let process = process();
+    for name in ["create", "update", "delete"] {
+        assert_eq!(
+            respond(&process, payload(name)).await,
+            json!({ "batchItemFailures": [] })
+        );
+    }
+}
+
+#[tokio::test]
+async fn of_good_malformed_and_rejected_only_the_malformed_comes_back() {
+    let answer = respond(&process(), payload("good-malformed-rejected")).await;
+    let id = "00000000-0000-4000-8000-000000000002";
+    assert_eq!(
+        answer,
+        json!({ "batchItemFailures": [{ "itemIdentifier": id }] })
+    );
+}
+
+#[tokio::test]
+async fn a_batch_with_a_message_that_has_no_id_fails_as_a_whole() {
+    let mut event = payload("create");
+    event.records.push(SqsMessage::default());
+    let deadline = SystemTime::now() + Duration::from_secs(30);
+    assert!(
+        process()
+            .respond(event, "request-1", deadline)
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test]
+async fn with_the_deadline_near_nothing_is_started() {
+    let deadline = SystemTime::now() + Duration::from_secs(4);
+    let response = process()
+        .respond(payload("create"), "request-1", deadline)
+        .await
+        .unwrap();
+    assert_eq!(response.batch_item_failures.len(), 1);
+}
+
+#[tokio::test]
+async fn a_deadline_that_was_over_before_the_invocation_is_none() {
+    let process = process();
+    let response = process
+        .respond(payload("create"), "request-1", SystemTime::UNIX_EPOCH)
+        .await
+        .unwrap();
+    assert_eq!(response.batch_item_failures.len(), 0);
+}

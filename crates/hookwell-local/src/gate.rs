@@ -1,0 +1,62 @@
+//! A door in front of a server, for tests: closed, every connection through it breaks and none is let in.
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::io::copy_bidirectional;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+use crate::port::{bind, url};
+
+/// The door.
+#[derive(Debug)]
+pub struct Gate {
+    /// Where to knock.
+    pub url: String,
+    open: watch::Sender<bool>,
+}
+
+impl Gate {
+    /// An open door in front of the server at `http://HOST:PORT`.
+    ///
+    /// # Errors
+    /// When the URL has another form, or no port is free.
+    pub async fn start(server: &str) -> io::Result<Self> {
+        let server = server.strip_prefix("http://").unwrap_or(server);
+        let server: SocketAddr = server.parse().map_err(io::Error::other)?;
+        let listener = bind(0).await?;
+        let url = url(&listener)?;
+        let (open, is_open) = watch::channel(true);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(pass(client, server, is_open.clone()));
+            }
+        });
+        Ok(Self { url, open })
+    }
+
+    /// Breaks what goes through it and lets nobody in.
+    pub fn close(&self) {
+        self.open.send_replace(false);
+    }
+
+    /// Lets everybody in again.
+    pub fn open(&self) {
+        self.open.send_replace(true);
+    }
+}
+
+/// Carries one connection to the server for as long as the door is open.
+async fn pass(mut client: TcpStream, server: SocketAddr, mut is_open: watch::Receiver<bool>) {
+    if !*is_open.borrow() {
+        return;
+    }
+    let Ok(mut server) = TcpStream::connect(server).await else {
+        return;
+    };
+    tokio::select! {
+        _ = copy_bidirectional(&mut client, &mut server) => {}
+        _ = is_open.wait_for(|open| !open) => {}
+    }
+}

@@ -1,0 +1,15 @@
+//! An AWS on this machine, on 127.0.0.1.
+//!
+//! * `storage`: DynamoDB, SQS and S3 with the tables, queues and bucket that the template makes
+//! * `port`: where they listen
+//! * `sqs`: SQS's JSON protocol over SQLite
+//! * `s3`: objects in a folder
+//! * `mapping`: the event source mapping between a queue and a function
+//! * `gate`: a door before a server, for tests that take the server away
+
+pub mod gate;
+pub mod mapping;
+pub mod port;
+mod s3;
+pub mod sqs;
+pub mod storage;

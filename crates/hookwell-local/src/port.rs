@@ -1,0 +1,31 @@
+//! Ports of this machine, out of reach for others.
+
+use std::net::Ipv4Addr;
+
+use tokio::net::TcpListener;
+
+/// Listens on a port of 127.0.0.1; any free one for 0.
+///
+/// # Errors
+/// When the port is taken.
+pub async fn bind(port: u16) -> std::io::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
+}
+
+/// Listens a little above another port, so that it is the same port every time; any free one when it is taken.
+pub(crate) async fn near(port: u16, above: u16) -> std::io::Result<TcpListener> {
+    if let Some(near) = port.checked_add(above).filter(|_| port > 0)
+        && let Ok(listener) = bind(near).await
+    {
+        return Ok(listener);
+    }
+    bind(0).await
+}
+
+/// The URL of a listener.
+///
+/// # Errors
+/// When the system does not say where it listens.
+pub fn url(listener: &TcpListener) -> std::io::Result<String> {
+    Ok(format!("http://{}", listener.local_addr()?))
+}

@@ -1,0 +1,114 @@
+//! What stands in for S3 on one machine: objects are files in a folder.
+
+use std::future::Future;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use http::{StatusCode, Uri};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+/// The largest object taken, in bytes: more than anything that ingest stores.
+const MAX_OBJECT: usize = 16 * 1024 * 1024;
+
+/// A folder of objects.
+#[derive(Debug)]
+pub(crate) struct Objects {
+    folder: PathBuf,
+    /// Deleted with this, when no folder was named.
+    _made_up: Option<TempDir>,
+}
+
+impl Objects {
+    /// In the folder, or in one that goes with it.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub(crate) fn open(folder: Option<PathBuf>) -> Result<Self> {
+        let Some(folder) = folder else {
+            let made_up = tempfile::tempdir().context("cannot make a folder for the bucket")?;
+            return Ok(Self {
+                folder: made_up.path().to_owned(),
+                _made_up: Some(made_up),
+            });
+        };
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot create {}", folder.display()))?;
+        Ok(Self {
+            folder,
+            _made_up: None,
+        })
+    }
+
+    /// Answers `PUT` and `GET` of `/BUCKET/NAME`, by anybody, until `stop` resolves.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub(crate) async fn serve(
+        self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        let router = Router::new()
+            .fallback_service(get(read).put(write).with_state(Arc::new(self)))
+            .layer(DefaultBodyLimit::max(MAX_OBJECT));
+        axum::serve(listener, router)
+            .with_graceful_shutdown(stop)
+            .await
+    }
+
+    /// The file of an object; none where the name could lead out of the folder.
+    fn file(&self, uri: &Uri) -> Option<PathBuf> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let name = uri.path().strip_prefix('/')?;
+        let is_plain =
+            |part: &str| !part.starts_with('.') && !part.is_empty() && part.chars().all(plain);
+        name.split('/')
+            .all(is_plain)
+            .then(|| self.folder.join(name))
+    }
+}
+
+async fn read(State(objects): State<Arc<Objects>>, uri: Uri) -> Response {
+    let Some(file) = objects.file(&uri) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    match std::fs::read(file) {
+        Ok(bytes) => bytes.into_response(),
+        Err(error) => status(&error).into_response(),
+    }
+}
+
+async fn write(State(objects): State<Arc<Objects>>, uri: Uri, body: Bytes) -> StatusCode {
+    let Some(file) = objects.file(&uri) else {
+        return StatusCode::BAD_REQUEST;
+    };
+    match put(&file, &body) {
+        Ok(()) => StatusCode::OK,
+        Err(error) => status(&error),
+    }
+}
+
+/// As S3 does it: an object is there whole or not at all.
+fn put(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = file.parent().unwrap_or(file);
+    std::fs::create_dir_all(folder)?;
+    let mut new = tempfile::NamedTempFile::new_in(folder)?;
+    io::Write::write_all(&mut new, bytes)?;
+    new.persist(file)?;
+    Ok(())
+}
+
+fn status(error: &io::Error) -> StatusCode {
+    match error.kind() {
+        io::ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}

@@ -1,0 +1,260 @@
+//! Messages, from sending to deletion.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use super::attribute::{digest, md5, size};
+use super::call::Call;
+use super::fault::{Outcome, fault, invalid, missing};
+use super::queue::Queue;
+use super::request::{is_name, is_text, is_wanted, number, text};
+
+/// Bytes in a message and in a whole batch, attributes included ("Amazon SQS message quotas").
+pub(super) const MAX_BYTES: usize = 1_048_576;
+
+/// The one message system attribute that can be sent (page `SendMessage`).
+const TRACE: &str = "AWSTraceHeader";
+
+/// What a receive found.
+pub(super) struct Received {
+    pub(super) messages: Vec<Value>,
+    /// How long to wait for a message, in milliseconds.
+    pub(super) wait: i64,
+    /// When the next hidden message becomes visible.
+    pub(super) next_visible: Option<i64>,
+}
+
+impl Call<'_> {
+    pub(super) fn send_message(&self, queue: &Queue, message: &Value) -> Outcome<Value> {
+        let body = text(message, "MessageBody")?;
+        if !is_text(body) {
+            let problem = "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD \
+                           | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF";
+            return Err(fault("InvalidMessageContents", problem));
+        }
+        let system = &message["MessageSystemAttributes"];
+        if system
+            .as_object()
+            .is_some_and(|system| system.keys().any(|name| name != TRACE))
+        {
+            return Err(invalid(format!(
+                "The only message system attribute is {TRACE}."
+            )));
+        }
+        let of_attributes = digest(&message["MessageAttributes"])?;
+        let of_system = digest(system)?;
+        let limit = queue.number("MaximumMessageSize");
+        if i64::try_from(size(message))? > limit {
+            let reason = format!("Message must be shorter than {limit} bytes.");
+            return Err(invalid(format!(
+                "One or more parameters are invalid. Reason: {reason}"
+            )));
+        }
+        let delay = number(message, "DelaySeconds", 0..=900)?;
+        let visible_at = self.now + delay.unwrap_or(queue.number("DelaySeconds")) * 1000;
+        let (of_body, message) = (md5(body), message.to_string());
+        self.json(
+            "INSERT INTO message (queue, sent, visible_at, message_group, trace, attributes, body)
+             VALUES (?1, ?2, ?3, ?4 ->> 'MessageGroupId',
+                 ?4 ->> '$.MessageSystemAttributes.AWSTraceHeader.StringValue',
+                 ifnull(?4 -> 'MessageAttributes', '{}'), ?4 ->> 'MessageBody')
+             RETURNING json_patch('{}', json_object('MessageId', id, 'MD5OfMessageBody', ?5,
+                 'MD5OfMessageAttributes', ?6, 'MD5OfMessageSystemAttributes', ?7))",
+            (
+                &queue.name,
+                self.now,
+                visible_at,
+                message,
+                of_body,
+                of_attributes,
+                of_system,
+            ),
+        )
+    }
+
+    pub(super) fn receive_message(&self, request: &Value) -> Outcome<Received> {
+        let queue = self.queue(text(request, "QueueUrl")?)?;
+        let limit = number(request, "MaxNumberOfMessages", 1..=10)?.unwrap_or(1);
+        let wait = number(request, "WaitTimeSeconds", 0..=20)?;
+        let hidden_for = number(request, "VisibilityTimeout", 0..=43_200)?;
+        let hidden_for = hidden_for.unwrap_or(queue.number("VisibilityTimeout")) * 1000;
+        self.drop_expired(&queue)?;
+        self.move_dead_letters(&queue)?;
+        let due: Vec<i64> = self.json(
+            "SELECT json_group_array(seq) FROM (SELECT seq FROM message
+                 WHERE queue = ?1 AND visible_at <= ?2 ORDER BY visible_at, seq LIMIT ?3)",
+            (&queue.name, self.now, limit),
+        )?;
+        let messages = due
+            .iter()
+            .map(|seq| self.hand_out(&queue, *seq, hidden_for, request));
+        let messages = messages.collect::<Result<_, _>>()?;
+        let [next_visible] = self.json(
+            "SELECT json_array(min(visible_at)) FROM message WHERE queue = ?1 AND visible_at > ?2",
+            (&queue.name, self.now),
+        )?;
+        let wait = wait.unwrap_or(queue.number("ReceiveMessageWaitTimeSeconds")) * 1000;
+        Ok(Received {
+            messages,
+            wait,
+            next_visible,
+        })
+    }
+
+    fn hand_out(
+        &self,
+        queue: &Queue,
+        seq: i64,
+        hidden_for: i64,
+        request: &Value,
+    ) -> Outcome<Value> {
+        let mut message: Map<String, Value> = self.json(
+            "UPDATE message SET visible_at = ?2 + ?3, received = received + 1,
+                 first_received = ifnull(first_received, ?2)
+             WHERE seq = ?1 RETURNING json_object('MessageId', id, 'Body', body,
+                 'ReceiptHandle', id || '.' || received || '.' || ?4,
+                 'MessageAttributes', json(attributes),
+                 'Attributes', json_patch('{}', json_object(
+                     'ApproximateFirstReceiveTimestamp', format('%d', first_received),
+                     'ApproximateReceiveCount', format('%d', received),
+                     'AWSTraceHeader', trace,
+                     'DeadLetterQueueSourceArn', (SELECT arn FROM queue WHERE name = origin),
+                     'MessageGroupId', message_group,
+                     'SenderId', '000000000000',
+                     'SentTimestamp', format('%d', sent))))",
+            (seq, self.now, hidden_for, &queue.secret),
+        )?;
+        let wanted = [
+            (
+                "Attributes",
+                &["AttributeNames", "MessageSystemAttributeNames"][..],
+            ), // old and new
+            ("MessageAttributes", &["MessageAttributeNames"]),
+        ];
+        for (attributes, lists) in wanted {
+            if let Some(Value::Object(attributes)) = message.get_mut(attributes) {
+                attributes
+                    .retain(|name, _| lists.iter().any(|list| is_wanted(name, &request[list])));
+            }
+        }
+        let attributes = message.get("MessageAttributes").unwrap_or(&Value::Null);
+        let digests = [
+            ("MD5OfMessageAttributes", digest(attributes)?),
+            (
+                "MD5OfBody",
+                message.get("Body").and_then(Value::as_str).map(md5),
+            ),
+        ];
+        message.extend(digests.map(|(name, digest)| (name.to_owned(), digest.into())));
+        message.retain(|_, value| !value.is_null() && *value != json!({}));
+        Ok(message.into())
+    }
+
+    pub(super) fn delete_message(&self, queue: &Queue, entry: &Value) -> Outcome<Value> {
+        let id = message_id(queue, entry)?;
+        self.run(
+            "DELETE FROM message WHERE queue = ?1 AND id = ?2",
+            (&queue.name, id),
+        )
+    }
+
+    pub(super) fn change_visibility(&self, queue: &Queue, entry: &Value) -> Outcome<Value> {
+        let id = message_id(queue, entry)?;
+        let timeout = number(entry, "VisibilityTimeout", 0..=43_200)?;
+        let timeout = timeout.ok_or_else(|| missing("VisibilityTimeout"))?;
+        let found: Option<[i64; 1]> = self.json(
+            "SELECT json_array(visible_at > ?3) FROM message WHERE queue = ?1 AND id = ?2",
+            (&queue.name, id, self.now),
+        )?;
+        match found {
+            None => Err(invalid(format!(
+                "Value {} for parameter ReceiptHandle is invalid. Reason: Message does not exist \
+                 or is not available for visibility timeout change.",
+                entry["ReceiptHandle"]
+            ))),
+            Some([0]) => Err(fault("MessageNotInflight", "The message is not in flight.")),
+            Some(_) => self.run(
+                "UPDATE message SET visible_at = ?2 WHERE id = ?1",
+                (id, self.now + timeout * 1000),
+            ),
+        }
+    }
+
+    /// Performs each entry (page `SendMessageBatch`); one that is refused fails alone.
+    pub(super) fn batch(
+        &self,
+        queue: &Queue,
+        request: &Value,
+        perform: fn(&Self, &Queue, &Value) -> Outcome<Value>,
+    ) -> Outcome<Value> {
+        let entries = request["Entries"].as_array().map_or(&[][..], Vec::as_slice);
+        let ids: BTreeSet<_> = entries
+            .iter()
+            .filter_map(|entry| entry["Id"].as_str())
+            .collect();
+        let broken_rule = match entries.len() {
+            0 => Some("EmptyBatchRequest"),
+            11.. => Some("TooManyEntriesInBatchRequest"),
+            _ if !ids.iter().all(|id| is_name(id)) => Some("InvalidBatchEntryId"),
+            count if ids.len() < count => Some("BatchEntryIdsNotDistinct"),
+            _ if entries.iter().map(size).sum::<usize>() > MAX_BYTES => Some("BatchRequestTooLong"),
+            _ => None,
+        };
+        if let Some(code) = broken_rule {
+            let rules = "A batch has 1 to 10 entries with distinct ids of up to 80 alphanumeric \
+                         characters, hyphens and underscores, and at most 1048576 bytes.";
+            return Err(fault(code, rules));
+        }
+        let (mut successful, mut failed) = (Vec::new(), Vec::new());
+        for entry in entries {
+            match perform(self, queue, entry) {
+                Ok(Value::Object(mut done)) => {
+                    done.insert("Id".into(), entry["Id"].clone());
+                    successful.push(done);
+                }
+                Err(fault) if !fault.is_internal() => failed.push(json!({
+                    "Id": entry["Id"],
+                    "Code": fault.code,
+                    "Message": fault.message,
+                    "SenderFault": true,
+                })),
+                other => return other,
+            }
+        }
+        Ok(json!({ "Successful": successful, "Failed": failed }))
+    }
+
+    pub(super) fn drop_expired(&self, queue: &Queue) -> Outcome<Value> {
+        let oldest = self.now - queue.number("MessageRetentionPeriod") * 1000;
+        self.run(
+            "DELETE FROM message WHERE queue = ?1 AND sent <= ?2",
+            (&queue.name, oldest),
+        )
+    }
+
+    /// Moves the visible messages that were handed out as often as the queue allows. They keep
+    /// their id, sent time and receive count ("Using dead-letter queues in Amazon SQS").
+    fn move_dead_letters(&self, queue: &Queue) -> Outcome<Value> {
+        // The plus keeps SQLite from looking at every visible message.
+        self.run(
+            "UPDATE message SET queue = target.name, origin = source.name, visible_at = ?2
+             FROM queue AS source JOIN queue AS target ON target.arn = source.dead_letter_arn
+             WHERE source.name = ?1 AND message.queue = ?1
+                 AND message.received >= source.max_receives AND +message.visible_at <= ?2",
+            (&queue.name, self.now),
+        )
+    }
+}
+
+/// The id of the message that a receipt handle was issued for; the message may be gone.
+fn message_id<'a>(queue: &Queue, request: &'a Value) -> Outcome<&'a str> {
+    let handle = text(request, "ReceiptHandle")?;
+    let problem = format!("The input receipt handle \"{handle}\" is not a valid receipt handle.");
+    let parts = handle
+        .split_once('.')
+        .filter(|(_, end)| end.ends_with(&queue.secret));
+    parts
+        .map(|(id, _)| id)
+        .ok_or_else(|| fault("ReceiptHandleIsInvalid", problem))
+}

@@ -1,0 +1,160 @@
+//! The embedded DynamoDB, SQS and S3, with the tables, queues and bucket that the template makes.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, anyhow};
+use hookwell_aws::Connection;
+use hookwell_aws::admin::{Admin, QueueSettings};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::port::{near, url};
+use crate::s3::Objects;
+use crate::sqs::Sqs;
+
+/// Where tables and queues are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoints {
+    /// The embedded DynamoDB.
+    pub dynamodb_endpoint: String,
+    /// The embedded SQS.
+    pub sqs_endpoint: String,
+    /// What stands in for S3.
+    pub s3_endpoint: String,
+    /// The table of events.
+    pub events_table: String,
+    /// The table of documents.
+    pub documents_table: String,
+    /// The queue.
+    pub queue_url: String,
+    /// Its dead-letter queue.
+    pub dead_letter_queue_url: String,
+    /// The bucket for large events.
+    pub bucket: String,
+}
+
+impl Endpoints {
+    /// A connection to the tables and queues.
+    ///
+    /// # Errors
+    /// When the system's certificates cannot be used.
+    pub fn connection(&self) -> Result<Connection> {
+        Ok(Connection::local(
+            &self.dynamodb_endpoint,
+            &self.sqs_endpoint,
+            &self.s3_endpoint,
+        )?)
+    }
+
+    /// What the functions need in their environment to run against them, as under `cargo lambda watch`.
+    #[must_use]
+    pub fn environment(&self) -> [(&'static str, &str); 10] {
+        [
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ENDPOINT_URL_DYNAMODB", &self.dynamodb_endpoint),
+            ("AWS_ENDPOINT_URL_SQS", &self.sqs_endpoint),
+            ("AWS_ENDPOINT_URL_S3", &self.s3_endpoint),
+            ("HOOKWELL_EVENTS_TABLE", &self.events_table),
+            ("HOOKWELL_DOCUMENTS_TABLE", &self.documents_table),
+            ("HOOKWELL_QUEUE_URL", &self.queue_url),
+            ("HOOKWELL_BUCKET", &self.bucket),
+        ]
+    }
+}
+
+/// Tables and queues that run until they are stopped.
+#[derive(Debug)]
+pub struct Storage {
+    /// Where they are.
+    pub endpoints: Endpoints,
+    stop: watch::Sender<bool>,
+    servers: JoinSet<()>,
+}
+
+impl Storage {
+    /// Starts the servers and creates what the functions need. They listen on the three ports above `port` where those
+    /// are free, and keep their data in the folder `data`, or nowhere.
+    ///
+    /// # Errors
+    /// When the folder cannot be used.
+    pub async fn start(port: u16, data: Option<&Path>, queue: QueueSettings) -> Result<Self> {
+        if let Some(data) = data {
+            let cannot = || format!("cannot create {}", data.display());
+            std::fs::create_dir_all(data).with_context(cannot)?;
+        }
+        let file = |name| data.map(|data| data.join(name));
+        let (stop, stopped) = watch::channel(false);
+        let mut servers = JoinSet::new();
+
+        let listener = near(port, 1).await?;
+        let dynamodb_endpoint = url(&listener)?;
+        let tables = match file("tables.sqlite") {
+            Some(path) => dynoxide::Database::new(path.to_string_lossy().as_ref()),
+            None => dynoxide::Database::memory(),
+        };
+        let tables = tables.map_err(|error| anyhow!("the tables cannot be opened: {error}"))?;
+        let until = when_true(stopped.clone());
+        servers.spawn(async move {
+            let served = dynoxide::server::serve_with_shutdown(listener, tables, until).await;
+            if let Err(reason) = served {
+                tracing::error!(reason, "the tables stopped");
+            }
+        });
+
+        let listener = near(port, 2).await?;
+        let sqs_endpoint = url(&listener)?;
+        let queues = Sqs::open(file("queues.sqlite").as_deref())?;
+        let until = stopped.clone();
+        servers.spawn(async move {
+            if let Err(reason) = queues.serve(listener, when_true(until)).await {
+                tracing::error!(%reason, "the queues stopped");
+            }
+        });
+
+        let listener = near(port, 3).await?;
+        let s3_endpoint = url(&listener)?;
+        let objects = Objects::open(file("bucket"))?;
+        servers.spawn(async move {
+            if let Err(reason) = objects.serve(listener, when_true(stopped)).await {
+                tracing::error!(%reason, "the bucket stopped");
+            }
+        });
+
+        let connection = Connection::local(&dynamodb_endpoint, &sqs_endpoint, &s3_endpoint)?;
+        let admin = Admin::new(&connection);
+        let events_table = "hookwell-events".to_owned();
+        let documents_table = "hookwell-documents".to_owned();
+        admin.create_table(&events_table).await?;
+        admin.create_table(&documents_table).await?;
+        let (queue_url, dead_letter_queue_url) = admin.create_queues("hookwell", queue).await?;
+        let endpoints = Endpoints {
+            dynamodb_endpoint,
+            sqs_endpoint,
+            s3_endpoint,
+            events_table,
+            documents_table,
+            queue_url,
+            dead_letter_queue_url,
+            bucket: "hookwell".to_owned(),
+        };
+        Ok(Self {
+            endpoints,
+            stop,
+            servers,
+        })
+    }
+
+    /// Closes tables and queues.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        while self.servers.join_next().await.is_some() {}
+    }
+}
+
+/// Resolves when the signal is given; also when its sender is gone, which it is only together with what it stops.
+pub async fn when_true(mut signal: watch::Receiver<bool>) {
+    let _ = signal.wait_for(|stop| *stop).await;
+}

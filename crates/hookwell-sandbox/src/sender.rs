@@ -1,0 +1,212 @@
+//! Requests of our own making: a draft, its signature, and every form it can be printed in.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, anyhow};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hookwell::delivery::Delivery;
+use hookwell::event::Operation;
+use hookwell::sample::{Ask, sample};
+use hookwell::source::{Keys, Source};
+use hookwell::time::Millis;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde_json::{Value, json};
+
+use crate::test_keys;
+use crate::trigger::HttpRequest;
+
+/// A request that is not signed yet.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    headers: Vec<(String, String)>,
+    query: String,
+    body: Vec<u8>,
+}
+
+impl Draft {
+    /// A sample event of a source about the document `sample-1`, with an id of its own.
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    pub fn sample(source: &Source, operation: Operation, at: Millis) -> Result<Self> {
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(|error| anyhow!("no random numbers: {error}"))?;
+        let id = format!("evt_{}", hex::encode(random));
+        let sample = sample(
+            source,
+            Ask {
+                operation,
+                id: &id,
+                document_id: "sample-1",
+                at,
+            },
+        );
+        Ok(Self {
+            headers: sample.headers,
+            query: sample.query,
+            body: sample.body,
+        })
+    }
+
+    /// What a delivery says, without what its connection and its signature added.
+    #[must_use]
+    pub fn of(delivery: &Delivery) -> Self {
+        let added = [
+            "host",
+            "connection",
+            "content-length",
+            "content-type",
+            "accept-encoding",
+        ];
+        let headers = delivery.headers.iter().filter_map(|(name, value)| {
+            let is_own = !added.contains(&name.as_str());
+            let text = value.to_str().ok().filter(|_| is_own)?;
+            Some((name.to_string(), text.to_owned()))
+        });
+        Self {
+            headers: headers.collect(),
+            query: delivery.query.clone(),
+            body: delivery.body.clone(),
+        }
+    }
+
+    /// Puts these bytes in place of the sample's. Its headers stay: some senders have the id and the type there.
+    pub fn set_body(&mut self, body: Vec<u8>) {
+        self.body = body;
+    }
+
+    /// Puts the bytes of a file in place of the sample's.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn set_body_from(&mut self, path: &Path) -> Result<()> {
+        let body = std::fs::read(path);
+        self.body = body.with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(())
+    }
+}
+
+/// A request as its sender would send it.
+#[derive(Debug, Clone)]
+pub struct Signed {
+    /// The source it is for.
+    pub source: String,
+    /// Its query, without `?`.
+    pub query: String,
+    /// Its headers.
+    pub headers: Vec<(String, String)>,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+/// Signs a draft by these keys, or by the local test key.
+///
+/// # Errors
+/// When the draft lacks something that is signed.
+pub fn signed_with(source: &Source, keys: &Keys, draft: Draft, at: Millis) -> Result<Signed> {
+    let pair = test_keys::pair(source);
+    let mut headers = draft.headers;
+    let content_type = source.content_type().to_owned();
+    headers.push(("content-type".to_owned(), content_type));
+    let mut delivery = Delivery {
+        request_id: String::new(),
+        method: Method::POST,
+        source: Some(source.name.clone()),
+        path: format!("/webhooks/{}", source.name),
+        query: draft.query,
+        headers: header_map(&headers)?,
+        body: draft.body,
+        source_ip: None,
+        trace: None,
+    };
+    let added = source.sign(keys, pair.as_ref(), &mut delivery, at)?;
+    headers.retain(|(name, _)| {
+        added
+            .iter()
+            .all(|(other, _)| !other.eq_ignore_ascii_case(name))
+    });
+    headers.extend(added);
+    Ok(Signed {
+        source: source.name.clone(),
+        query: delivery.query,
+        headers,
+        body: delivery.body,
+    })
+}
+
+fn header_map(headers: &[(String, String)]) -> Result<HeaderMap> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let name = HeaderName::from_bytes(name.as_bytes())?;
+        map.append(name, HeaderValue::from_str(value)?);
+    }
+    Ok(map)
+}
+
+impl Signed {
+    /// Its path.
+    #[must_use]
+    pub fn path(&self) -> String {
+        format!("/webhooks/{}", self.source)
+    }
+
+    /// Its path and query.
+    #[must_use]
+    pub fn target(&self) -> String {
+        match self.query.as_str() {
+            "" => self.path(),
+            query => format!("{}?{query}", self.path()),
+        }
+    }
+
+    /// As an HTTP request from this machine.
+    ///
+    /// # Errors
+    /// When a header cannot be sent.
+    pub fn to_http(&self) -> Result<HttpRequest> {
+        Ok(HttpRequest {
+            method: "POST".to_owned(),
+            path: self.path(),
+            query: self.query.clone(),
+            headers: header_map(&self.headers)?,
+            body: self.body.clone(),
+            source_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        })
+    }
+
+    /// As the JSON that `hookwell verify` reads.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let headers: serde_json::Map<_, _> = self
+            .headers
+            .iter()
+            .map(|(name, value)| (name.clone(), json!(value)))
+            .collect();
+        json!({
+            "source": self.source,
+            "method": "POST",
+            "path": self.path(),
+            "query": self.query,
+            "headers": headers,
+            "body_base64": STANDARD.encode(&self.body),
+        })
+    }
+
+    /// As a `curl` command for a shell.
+    #[must_use]
+    pub fn to_curl(&self, base: &str) -> String {
+        let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+        let headers = self
+            .headers
+            .iter()
+            .map(|(name, value)| format!(" -H {}", quote(&format!("{name}: {value}"))));
+        let headers: String = headers.collect();
+        let body = quote(&String::from_utf8_lossy(&self.body));
+        format!(
+            "curl -i {}{headers} --data-binary {body}",
+            quote(&format!("{base}{}", self.target()))
+        )
+    }
+}

@@ -1,0 +1,25 @@
+//! What is wrong with a template before it is deployed: static rules over SAM and CloudFormation files.
+//!
+//! The rules know the resources by type and wiring, so they judge other people's templates as well. Conditions are
+//! followed into each branch: a finding that needs other than the default parameters says which.
+//!
+//! * `node`: YAML as a tree in which every node knows its line
+//! * `resolve`: conditions, parameters and references, once for each branch
+//! * `place`: a path in the tree, and what stands there
+//! * `deployment`: the endpoint, functions, queues and tables that the resources make
+//! * `rules`: what a template must have
+//! * `report`: what the rules found
+//! * `check`: all of it in order
+
+mod check;
+mod deployment;
+mod node;
+mod place;
+mod report;
+mod resolve;
+mod rules;
+
+pub use check::check;
+pub use node::Unreadable;
+pub use report::Finding;
+pub use rules::{RULES, Rule};

@@ -1,0 +1,54 @@
+//! The rules, in the order of a delivery's way: endpoint, functions, queue, tables, then who may do what and who is told.
+
+mod access;
+mod alarms;
+mod functions;
+mod queues;
+mod secrets;
+mod tables;
+
+use crate::deployment::Deployment;
+use crate::report::Report;
+
+/// One thing that a template must have.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its name in findings.
+    pub id: &'static str,
+    /// What goes wrong without it.
+    pub without: &'static str,
+    pub(crate) look: fn(&Deployment<'_>, &mut Report),
+}
+
+macro_rules! rules {
+    ($($id:literal $look:path, $without:literal;)*) => {
+        /// Every rule.
+        pub const RULES: &[Rule] = &[$(Rule { id: $id, without: $without, look: $look }),*];
+    };
+}
+
+rules! {
+    "wiring" functions::wiring, "nothing here receives webhooks, queues and processes them, so no other rule can see a mistake";
+    "ingest-timeout" functions::ingest_timeout, "a function that hangs still runs when the sender has given up";
+    "log-retention" functions::log_retention, "Lambda makes the log group itself and keeps every line for ever, at your cost";
+    "partial-batch" queues::partial_batch, "Lambda ignores which messages failed and deletes them all: events are lost";
+    "maximum-concurrency" queues::maximum_concurrency, "a full queue takes the whole account's concurrency, ingest's share with it";
+    "reserved-concurrency" queues::reserved_concurrency, "each throttled batch counts as a receive, and healthy messages end in the dead-letter queue";
+    "visibility-timeout" queues::visibility_timeout, "messages come back, and count as received, while they are still being worked on";
+    "redrive" queues::redrive, "one message that always fails comes back until it expires, and is then lost unseen";
+    "retention" queues::retention, "a dead letter keeps its age, so it can expire before anybody has read it";
+    "message-size" queues::message_size, "SQS refuses a large event every time, and its sender gets 503 until it gives up";
+    "queue-encryption" queues::encryption, "events lie unencrypted on disk";
+    "queue-policy" queues::policy, "SQS refuses a policy that names two queues, and the deployment is rolled back";
+    "ttl-attribute" tables::ttl_attribute, "DynamoDB never deletes a record or tombstone, and the tables only grow";
+    "point-in-time-recovery" tables::point_in_time_recovery, "a wrong deletion or a bad release cannot be undone";
+    "url-permissions" access::url_permissions, "the function URL answers 403 to everybody";
+    "wildcard" access::wildcard, "whoever takes over the function can do more than the function does";
+    "secret-variable" secrets::variable, "the source has no secret and answers 503";
+    "plain-secret" secrets::plain, "the secret is in the repository, for everybody who can read it";
+    "no-echo" secrets::no_echo, "the console and the API show the secret to everybody who may look at the stack";
+    "alarm-dead-letters" alarms::dead_letters, "events that failed for good wait unseen until they expire";
+    "alarm-oldest-message" alarms::oldest_message, "nobody notices that events are not applied";
+    "alarm-server-errors" alarms::server_errors, "senders disable a webhook after a few 5xx, and nobody knows why no event comes";
+    "alarm-throttles" alarms::throttles, "Lambda turns senders away before the function runs, so its own errors stay at zero";
+}

@@ -1,0 +1,171 @@
+//! Who may call the functions, and what the functions may do.
+
+use crate::deployment::{Deployment, Door};
+use crate::place::Place;
+use crate::report::Report;
+
+/// Actions that have no resource to name ("Actions, resources, and condition keys" of X-Ray and CloudWatch), so that
+/// `Resource: "*"` is the only thing one can write.
+const WITHOUT_RESOURCE: [&str; 3] = [
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+    "cloudwatch:PutMetricData",
+];
+
+/// Both permissions that a public URL needs: "Control access to Lambda function URLs". SAM adds them to a
+/// `FunctionUrlConfig` by itself.
+pub(super) fn url_permissions(deployment: &Deployment<'_>, report: &mut Report) {
+    for endpoint in deployment.endpoints() {
+        if endpoint.door != Door::FunctionUrl || !endpoint.place.at("AuthType").may_be("NONE") {
+            continue;
+        }
+        if !endpoint.place.path.ends_with(".Properties") {
+            continue;
+        }
+        let granted = |action: &str, key: &str, value: &str| {
+            deployment.of(&["AWS::Lambda::Permission"]).any(|one| {
+                let permission = one.properties();
+                permission.at("FunctionName").target() == Some(&endpoint.function.id)
+                    && permission.at("Action").may_be(action)
+                    && permission.at("Principal").may_be("*")
+                    && permission.at(key).may_be(value)
+            })
+        };
+        for (action, key, value) in [
+            ("lambda:InvokeFunctionUrl", "FunctionUrlAuthType", "NONE"),
+            ("lambda:InvokeFunction", "InvokedViaFunctionUrl", "true"),
+        ] {
+            if !granted(action, key, value) {
+                let message = format!(
+                    "makes a public URL of {}, but no AWS::Lambda::Permission grants {action} to * with {key}: {value}: add it, since October 2025 a URL needs both",
+                    endpoint.function.id
+                );
+                report.problem(&endpoint.place, message);
+            }
+        }
+    }
+}
+
+pub(super) fn wildcard(deployment: &Deployment<'_>, report: &mut Report) {
+    for resource in deployment.all() {
+        // The policy of a key means the key itself by *.
+        if resource.kind != "AWS::KMS::Key" {
+            statements(&resource.properties(), report);
+            managed(&resource.properties(), report);
+        }
+        if resource.kind == "AWS::Lambda::Permission" {
+            permission(&resource.properties(), report);
+        }
+    }
+}
+
+/// What makes a permission for everybody a permission for some: the conditions that "AddPermission" knows. The two for a
+/// function URL are among them: the URL is public, the function is not.
+const LIMITS_OF_PERMISSION: [&str; 6] = [
+    "EventSourceToken",
+    "FunctionUrlAuthType",
+    "InvokedViaFunctionUrl",
+    "PrincipalOrgID",
+    "SourceAccount",
+    "SourceArn",
+];
+
+fn permission(permission: &Place<'_>, report: &mut Report) {
+    let principal = permission.at("Principal");
+    let is_limited = |key: &&str| !permission.at(key).is_missing();
+    if principal.is("*") && !LIMITS_OF_PERMISSION.iter().any(is_limited) {
+        report.problem(
+            &principal,
+            "lets every AWS account call the function: name who may, or the SourceArn through which",
+        );
+    }
+}
+
+/// Every statement that allows something, wherever it is: roles, policies, queue policies, SAM's `Policies`.
+fn statements(place: &Place<'_>, report: &mut Report) {
+    if place.at("Effect").is("Allow") {
+        allowed(place, report);
+        return;
+    }
+    for (_, inner) in place.entries() {
+        statements(&inner, report);
+    }
+    for inner in place.elements() {
+        if inner.path != place.path {
+            statements(&inner, report);
+        }
+    }
+}
+
+fn allowed(statement: &Place<'_>, report: &mut Report) {
+    let actions = statement.at("Action").elements();
+    for action in &actions {
+        if action.text().is_some_and(|text| text.contains('*')) {
+            report.problem(
+                action,
+                "allows more than one action: name each action that the function calls",
+            );
+        }
+    }
+    if statement.at("Condition").is_missing() {
+        let principal = statement.at("Principal");
+        let named = principal.entries().into_iter().map(|(_, one)| one);
+        for one in named
+            .chain([principal.clone()])
+            .flat_map(|it| it.elements())
+        {
+            if one.is("*") {
+                report.problem(
+                    &one,
+                    "allows it to everybody, in every AWS account: name who may, or add a Condition",
+                );
+            }
+        }
+    }
+    for key in ["NotAction", "NotResource"] {
+        let place = statement.at(key);
+        if !place.is_missing() {
+            report.problem(
+                &place,
+                "allows everything but this: name what is needed instead",
+            );
+        }
+    }
+    let has_none = |action: &Place<'_>| {
+        action
+            .text()
+            .is_some_and(|text| WITHOUT_RESOURCE.contains(&text))
+    };
+    if actions.iter().all(has_none) {
+        return;
+    }
+    for resource in statement.at("Resource").elements() {
+        if resource.text().is_some_and(names_everything) {
+            report.problem(
+                &resource,
+                "allows it on every resource of the account: name the ones of this template",
+            );
+        }
+    }
+}
+
+/// `*`, and an ARN whose resource is `*` or all of one kind, as in `table/*`; not all in one, as in `${Bucket.Arn}/*`.
+fn names_everything(resource: &str) -> bool {
+    // The colons of ${AWS::Region} part nothing.
+    let resource = resource.replace("AWS::", "");
+    let part = resource.splitn(6, ':').last().unwrap_or(&resource);
+    part == "*"
+        || matches!(part.split_once(['/', ':']), Some((kind, "*")) if !kind.starts_with("${"))
+}
+
+/// The managed policies that AWS calls full access.
+fn managed(properties: &Place<'_>, report: &mut Report) {
+    for key in ["Policies", "ManagedPolicyArns"] {
+        for policy in properties.at(key).elements() {
+            let name = policy.text().unwrap_or_default();
+            if name.contains("FullAccess") || name.ends_with("AdministratorAccess") {
+                report.problem(&policy, format!("is {name}, every action on every resource: write a policy with the actions that the function calls"));
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The alarms that somebody has to be woken by.
+
+use crate::deployment::{Deployment, Door};
+use crate::place::Place;
+use crate::report::Report;
+use crate::resolve::Resource;
+
+pub(super) fn dead_letters(deployment: &Deployment<'_>, report: &mut Report) {
+    let metric = "ApproximateNumberOfMessagesVisible";
+    for mapping in deployment.mappings() {
+        if let Some(queue) = deployment.dead_letters(mapping.queue)
+            && !has_alarm(deployment, "AWS/SQS", metric, Some(queue))
+        {
+            let message = format!(
+                "is a dead-letter queue without an alarm: add one on {metric} over 0 (NumberOfMessagesSent does not count what SQS moves)"
+            );
+            report.problem(&queue.place(), message);
+        }
+    }
+}
+
+pub(super) fn oldest_message(deployment: &Deployment<'_>, report: &mut Report) {
+    let metric = "ApproximateAgeOfOldestMessage";
+    for mapping in deployment.mappings() {
+        if !has_alarm(deployment, "AWS/SQS", metric, Some(mapping.queue)) {
+            let message = format!("has no alarm on {metric}: add one over 5 minutes");
+            report.problem(&mapping.queue.place(), message);
+        }
+    }
+}
+
+/// `Errors` of the function does not do: a 503 is an answer, not an error of the function.
+pub(super) fn server_errors(deployment: &Deployment<'_>, report: &mut Report) {
+    for endpoint in deployment.endpoints() {
+        let (namespace, metric, of) = match endpoint.door {
+            Door::FunctionUrl => ("AWS/Lambda", "Url5xxCount", Some(endpoint.function)),
+            Door::HttpApi => ("AWS/ApiGateway", "5xx", None),
+            Door::RestApi => ("AWS/ApiGateway", "5XXError", None),
+        };
+        if !has_alarm(deployment, namespace, metric, of) {
+            let message = format!(
+                "takes webhooks, and no alarm counts the 5xx that senders get: add one on {namespace} {metric}"
+            );
+            report.problem(&endpoint.place, message);
+        }
+    }
+}
+
+pub(super) fn throttles(deployment: &Deployment<'_>, report: &mut Report) {
+    for function in deployment.ingests() {
+        if !has_alarm(deployment, "AWS/Lambda", "Throttles", Some(function)) {
+            let message = "takes webhooks and has no alarm on Throttles: add one over 0";
+            report.problem(&function.place(), message);
+        }
+    }
+}
+
+/// Whether an alarm watches the metric, by itself or in an expression, and of that resource; one that goes off when there
+/// is too much of it, and that tells somebody then.
+fn has_alarm(
+    deployment: &Deployment<'_>,
+    namespace: &str,
+    metric: &str,
+    of: Option<&Resource>,
+) -> bool {
+    let watches = |one: &Place<'_>| {
+        let dimensions = one.at("Dimensions").elements();
+        let is_of = |resource: &Resource| {
+            dimensions.iter().map(|one| one.at("Value")).any(|value| {
+                value.target() == Some(&resource.id)
+                    || (value.text().is_some() && value.text() == resource.physical_name())
+            })
+        };
+        one.at("Namespace").is(namespace) && one.at("MetricName").is(metric) && of.is_none_or(is_of)
+    };
+    deployment.alarms().filter(goes_off).any(|alarm| {
+        let inner = alarm.at("Metrics").elements();
+        let inner = inner.iter().map(|one| one.at("MetricStat.Metric"));
+        std::iter::once(alarm.clone())
+            .chain(inner)
+            .any(|one| watches(&one))
+    })
+}
+
+/// Everything watched here is bad when it is high; the operators are those of "PutMetricAlarm".
+fn goes_off(alarm: &Place<'_>) -> bool {
+    let operator = alarm.at("ComparisonOperator");
+    let is_upward = match operator.text() {
+        Some(name) => name.starts_with("Greater"),
+        None => !operator.is_missing(),
+    };
+    is_upward && !alarm.at("ActionsEnabled").is("false")
+}

@@ -1,0 +1,122 @@
+//! The secrets of the sources in the functions' environment.
+
+use std::collections::BTreeSet;
+
+use hookwell::secret::SecretRef;
+use hookwell::source::Source;
+
+use crate::deployment::Deployment;
+use crate::node::Value;
+use crate::report::Report;
+
+/// Words of a variable's name that say that it holds a secret, whatever the sources file says.
+const SECRET_WORDS: [&str; 4] = ["SECRET", "TOKEN", "PASSWORD", "APIKEY"];
+
+/// Last words that say that it holds where the secret is.
+const PLACE_WORDS: [&str; 7] = ["ARN", "NAME", "ID", "PATH", "PREFIX", "PARAMETER", "TTL"];
+
+pub(super) fn variable(deployment: &Deployment<'_>, report: &mut Report) {
+    for function in deployment.ingests() {
+        let variables = function.variables();
+        for source in deployment.sources {
+            for name in secrets(source).chain(pinned(source)) {
+                if !variables.iter().any(|(variable, _)| *variable == name) {
+                    let place = function.properties().at("Environment.Variables");
+                    let message = format!(
+                        "has no {name}, from which sources.{} takes a secret: add it, with a NoEcho parameter as its value",
+                        source.name
+                    );
+                    report.problem(&place, message);
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn plain(deployment: &Deployment<'_>, report: &mut Report) {
+    let names: BTreeSet<_> = deployment.sources.iter().flat_map(secrets).collect();
+    for function in deployment.functions() {
+        for (name, place) in function.variables() {
+            if !names.contains(name) && !sounds_secret(name) {
+                continue;
+            }
+            match place.value() {
+                // A dynamic reference is fetched at deployment and is not in the template.
+                Some(Value::Text(text))
+                    if !text.is_empty()
+                        && !text.starts_with("{{resolve:")
+                        && !text.contains("${") =>
+                {
+                    report.problem(&place, "is a secret in plain text: take it from a NoEcho parameter, and change the secret, for it is known now");
+                }
+                Some(Value::Parameter {
+                    name: parameter, ..
+                }) => {
+                    let Some(parameter) = deployment.parameter(parameter) else {
+                        continue;
+                    };
+                    let default = parameter.at("Default");
+                    let is_fetched = parameter
+                        .at("Type")
+                        .text()
+                        .is_some_and(|kind| kind.starts_with("AWS::SSM::"));
+                    if default.text().is_some_and(|text| !text.is_empty()) && !is_fetched {
+                        report.problem(&default, "is a secret in plain text: leave the default empty, and change the secret, for it is known now");
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+pub(super) fn no_echo(deployment: &Deployment<'_>, report: &mut Report) {
+    let names: BTreeSet<_> = deployment.sources.iter().flat_map(secrets).collect();
+    for function in deployment.functions() {
+        for (name, place) in function.variables() {
+            if let Some(Value::Parameter {
+                name: parameter, ..
+            }) = place.value()
+                && (names.contains(name) || sounds_secret(name))
+                && let Some(parameter) = deployment.parameter(parameter)
+            {
+                let echo = parameter.at("NoEcho");
+                if !echo.is("true") {
+                    report.problem(
+                        &echo,
+                        format!("is not true, but the parameter is the secret {name}: set it"),
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// The variables from which a source takes what must stay secret.
+fn secrets(source: &Source) -> impl Iterator<Item = &str> {
+    let token = source.handshake.as_ref();
+    let token = token.and_then(|handshake| handshake.verify_token.as_ref());
+    source
+        .secrets
+        .iter()
+        .chain(token)
+        .filter_map(in_environment)
+}
+
+/// The variables from which a source takes public keys.
+fn pinned(source: &Source) -> impl Iterator<Item = &str> {
+    source.pinned.iter().filter_map(in_environment)
+}
+
+fn in_environment(reference: &SecretRef) -> Option<&str> {
+    match reference {
+        SecretRef::Env(name) => Some(name),
+        SecretRef::Ssm(_) | SecretRef::SecretsManager { .. } | SecretRef::Url(_) => None,
+    }
+}
+
+fn sounds_secret(name: &str) -> bool {
+    let mut words = name.split('_');
+    let last = words.clone().next_back().unwrap_or_default();
+    words.any(|word| SECRET_WORDS.contains(&word)) && !PLACE_WORDS.contains(&last)
+}

@@ -1,0 +1,234 @@
+//! `check --template`: our template is clean, and each mistake is caught by its rule and no other.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod mistakes;
+
+use std::collections::BTreeSet;
+
+use hookwell::config;
+use hookwell::document::TOMBSTONE_DAYS;
+use hookwell::event::LIFE_DAYS;
+use hookwell::source::Source;
+use hookwell_template::{Finding, RULES, check};
+use mistakes::{edited, mistakes, without};
+
+const SOURCES: &str = include_str!("../../../../functions/ingest/sources.toml");
+
+const TEMPLATE: &str = include_str!("../../../../template.yaml");
+
+fn sources() -> Vec<Source> {
+    config::parse(SOURCES).unwrap()
+}
+
+fn found(text: &str) -> Vec<Finding> {
+    check(text, &sources()).unwrap()
+}
+
+fn rules(found: &[Finding]) -> BTreeSet<&str> {
+    found.iter().map(|one| one.rule).collect()
+}
+
+#[test]
+fn our_template_is_clean() {
+    assert_eq!(found(TEMPLATE), []);
+}
+
+#[test]
+fn every_mistake_is_found_by_its_rule_at_its_place_and_by_no_other() {
+    for (rule, path, text) in mistakes() {
+        let found = found(&text);
+        let places: Vec<_> = found.iter().map(|one| (one.rule, &*one.path)).collect();
+        assert_eq!(places, [(rule, path)], "{found:#?}");
+        assert!(found[0].is_problem);
+    }
+}
+
+#[test]
+fn every_rule_has_a_mistake_here() {
+    let shown: BTreeSet<_> = mistakes().iter().map(|(rule, ..)| *rule).collect();
+    let all: BTreeSet<_> = RULES.iter().map(|rule| rule.id).collect();
+    assert_eq!(shown, all);
+}
+
+#[test]
+fn a_template_without_endpoint_and_queue_does_not_pass_for_clean() {
+    let text = "Resources:\n  Topic:\n    Type: AWS::SNS::Topic\n";
+    assert_eq!(rules(&found(text)), ["wiring"].into());
+    assert_eq!(found(text).len(), 2);
+}
+
+#[test]
+fn what_goes_wrong_in_one_branch_only_names_the_parameter() {
+    let text = without("HttpApiFailing");
+    let found = found(&text);
+    assert!(
+        found[0].message.ends_with("(with Endpoint=api)"),
+        "{found:?}"
+    );
+    // Both resources are there, and never together.
+    let swapped = edited(
+        "    Type: AWS::Lambda::Permission\n    Condition: UrlOn\n",
+        "    Type: AWS::Lambda::Permission\n    Condition: ApiOn\n",
+    );
+    assert_eq!(rules(&self::found(&swapped)), ["url-permissions"].into());
+}
+
+#[test]
+fn a_finding_points_to_its_line() {
+    let text = edited("VisibilityTimeout: 180", "VisibilityTimeout: 30");
+    let line = text
+        .lines()
+        .position(|line| line.contains("VisibilityTimeout: 30"));
+    assert_eq!(found(&text)[0].line, line.unwrap() + 1);
+}
+
+#[test]
+fn long_and_short_notation_mean_the_same() {
+    let mut text = TEMPLATE.to_owned();
+    for (short, long) in [
+        (
+            "EventSourceArn: !GetAtt Queue.Arn",
+            "EventSourceArn: {\"Fn::GetAtt\": [Queue, Arn]}",
+        ),
+        (
+            "FunctionName: !Ref ProcessFunction",
+            "FunctionName: {Ref: ProcessFunction}",
+        ),
+        (
+            "TargetFunctionArn: !GetAtt IngestFunction.Arn",
+            "TargetFunctionArn: !Sub '${IngestFunction.Arn}'",
+        ),
+        (
+            "LogGroup: !Ref IngestLogs",
+            "LogGroup: {\"Fn::If\": [UrlOn, {Ref: IngestLogs}, !Ref IngestLogs]}",
+        ),
+        (
+            "AttributeName: expires_at",
+            "AttributeName: !Join [_, [expires, at]]",
+        ),
+    ] {
+        assert!(text.contains(short), "{short}");
+        text = text.replace(short, long);
+    }
+    assert_eq!(found(&text), []);
+}
+
+#[test]
+fn what_only_the_deployment_knows_is_noted_and_is_no_problem() {
+    let text = edited(
+        "VisibilityTimeout: 180",
+        "VisibilityTimeout: !ImportValue visibility",
+    );
+    let found = found(&text);
+    assert_eq!(rules(&found), ["visibility-timeout"].into());
+    assert!(!found[0].is_problem);
+}
+
+#[test]
+fn what_is_no_template_is_refused_with_its_line() {
+    for (text, part) in [
+        ("Resources: [", "line"),
+        ("a: 1\n", "it has no Resources"),
+        ("", "not one YAML document"),
+        ("Resources:\n  A: 1\n  A: 2\n", "line 3"),
+    ] {
+        let why = check(text, &[]).unwrap_err().to_string();
+        assert!(why.contains(part), "{why}");
+    }
+}
+
+#[test]
+fn the_operations_page_says_what_to_do_for_every_alarm() {
+    let page = include_str!("../../../../docs/operations.md");
+    let alarms: Vec<_> = TEMPLATE
+        .split("\n    Type: AWS::CloudWatch::Alarm\n")
+        .filter_map(|before| before.lines().last()?.trim().strip_suffix(':'))
+        .collect();
+    assert!(alarms.len() > 10, "{alarms:?}");
+    for alarm in alarms.iter().filter(|name| **name != "Value") {
+        let row = page
+            .lines()
+            .any(|line| line.starts_with('|') && line.contains(&format!("`{alarm}`")));
+        assert!(row, "docs/operations.md has no row for {alarm}");
+    }
+}
+
+#[test]
+fn the_outputs_name_the_url_of_each_source_at_both_endpoints_and_of_no_other() {
+    let of = |start: &str| -> BTreeSet<&str> {
+        let values = TEMPLATE.lines().map(str::trim);
+        values.filter_map(|line| line.strip_prefix(start)).collect()
+    };
+    let sources = sources();
+    let names: BTreeSet<_> = sources.iter().map(|one| one.name.as_str()).collect();
+    for start in [
+        "Value: !Sub ${IngestUrl.FunctionUrl}webhooks/",
+        "Value: !Sub ${HttpApi.ApiEndpoint}/webhooks/",
+    ] {
+        let message = "give each source of sources.toml an output in template.yaml";
+        assert_eq!(of(start), names, "{message}");
+    }
+}
+
+/// The limits of SQS make a rule on these sums needless: no template can break them.
+#[test]
+fn records_and_tombstones_outlive_whatever_a_template_can_set() {
+    // "Amazon SQS message quotas"; a redrive counts from new.
+    let most_in_queues = 14 + 14;
+    // Adyen, docs/providers.md.
+    let longest_retries = 30;
+    assert!(LIFE_DAYS > most_in_queues.max(longest_retries));
+    assert!(TOMBSTONE_DAYS > most_in_queues + longest_retries);
+}
+
+#[test]
+fn what_published_samples_do_is_caught() {
+    for (text, expected) in [
+        (
+            include_str!("sam-events.yaml"),
+            &[
+                "alarm-dead-letters",
+                "alarm-oldest-message",
+                "alarm-server-errors",
+                "alarm-throttles",
+                "ingest-timeout",
+                "log-retention",
+                "maximum-concurrency",
+                "message-size",
+                "partial-batch",
+                "plain-secret",
+                "point-in-time-recovery",
+                "redrive",
+                "retention",
+                "secret-variable",
+                "ttl-attribute",
+                "visibility-timeout",
+                "wildcard",
+            ][..],
+        ),
+        (
+            include_str!("function-url.yaml"),
+            &[
+                "alarm-dead-letters",
+                "alarm-oldest-message",
+                "alarm-server-errors",
+                "alarm-throttles",
+                "message-size",
+                "no-echo",
+                "queue-encryption",
+                "redrive",
+                "reserved-concurrency",
+                "retention",
+                "secret-variable",
+                "ttl-attribute",
+                "url-permissions",
+                "wildcard",
+            ],
+        ),
+        (include_str!("good.yaml"), &[]),
+    ] {
+        let found = found(text);
+        let expected: BTreeSet<_> = expected.iter().copied().collect();
+        assert_eq!(rules(&found), expected, "{found:#?}");
+    }
+}
