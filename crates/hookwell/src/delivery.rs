@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, Method};
 
-use crate::trace::Trace;
+use crate::format::trace::Trace;
 
 /// One request, in the shape every Lambda trigger can give.
 #[derive(Clone)]

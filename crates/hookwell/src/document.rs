@@ -1,8 +1,8 @@
 //! What the documents table holds, and what an event does to it.
 
 use crate::event::{DocumentKey, Event, Operation, Version};
+use crate::format::time::DAY;
 use crate::handler::{HandleError, Outcome};
-use crate::time::DAY;
 
 /// How long a tombstone lives, in days: an older event of the document may still come after a month of its sender's
 /// retries (Adyen: 30 days), 14 days in the queue and 14 in the dead-letter queue.

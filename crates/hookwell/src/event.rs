@@ -8,9 +8,9 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::json::{Json, Pointer, count};
-use crate::time::Millis;
-use crate::trace::Trace;
+use crate::format::json::{Json, Pointer, count};
+use crate::format::time::Millis;
+use crate::format::trace::Trace;
 
 /// How long a record and a tombstone live, in days: longer than any sender's retries (Adyen: 30 days) and than a
 /// message can wait in the queue, be moved to the dead-letter queue and be redriven (14 days and more).

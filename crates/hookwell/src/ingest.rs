@@ -4,6 +4,9 @@
 //! Answering 200 because the record *exists* loses events: a crash or an error between the put and the send leaves a
 //! record of something that was never queued.
 
+pub mod key_cache;
+pub mod verified;
+
 use std::pin::pin;
 use std::time::Instant;
 
@@ -13,16 +16,19 @@ use http::header::CONTENT_ENCODING;
 
 use crate::delivery::Delivery;
 use crate::event::Event;
-use crate::handshake::Check;
+use crate::format::time::Millis;
+use crate::ingest::key_cache::{Sources, Wanted};
+use crate::ingest::verified::Verified;
+use crate::keys::not_ready::NotReady;
 use crate::ledger::{Ledger, Remembered, Status};
 use crate::queue::{Queue, QueueError};
-use crate::reply::{Receipt, Reply};
-use crate::source::{NotReady, OnInvalid, Scheme, Sending, Source, Verified};
-pub use crate::sources::{Sources, Wanted};
-use crate::special::SpecialKind;
+use crate::source::handshake::Check;
+use crate::source::reply::{Receipt, Reply};
+use crate::source::{OnInvalid, Sending, Source};
 use crate::steps::{OfDelivery, timed};
-use crate::time::Millis;
-use crate::verify::Refusal;
+use crate::verify::providers::SpecialKind;
+use crate::verify::scheme::Scheme;
+use crate::verify::verifier::Refusal;
 
 /// Everything worth logging about one delivery, and nothing that is secret.
 #[derive(Debug, Clone)]

@@ -2,8 +2,8 @@
 //! keeps an event alive, the queue is.
 
 use crate::event::Event;
+use crate::format::time::Millis;
 use crate::handler::Outcome;
-use crate::time::Millis;
 
 /// Where an event is on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

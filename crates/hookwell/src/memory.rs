@@ -6,10 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::document::{Document, PutResult, change, outcome};
 use crate::event::{DocumentKey, Event, Key};
+use crate::format::time::Millis;
 use crate::handler::{HandleError, Handler, Outcome};
 use crate::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered, Status};
 use crate::queue::{Queue, QueueError};
-use crate::time::Millis;
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

@@ -15,11 +15,11 @@ use futures_util::future::{Either, join_all, select};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use crate::event::{Event, hash};
+use crate::format::time::Millis;
 use crate::handler::{HandleError, Handler, Outcome};
 use crate::ledger::{Claim, End, Finish, Lease, Ledger, Remembered, Status};
 use crate::queue::Queue;
 use crate::steps::{OfEvent, timed};
-use crate::time::Millis;
 
 /// The longest pause before a retry, in seconds.
 pub const MAX_DELAY: u32 = 900;

@@ -6,7 +6,7 @@ use hookwell::config;
 use hookwell::delivery::Delivery;
 use hookwell::event::Operation;
 use hookwell::source::Source;
-use hookwell::verify::Refusal;
+use hookwell::verify::verifier::Refusal;
 use http::{HeaderMap, Method};
 use ring::hmac;
 

@@ -3,7 +3,7 @@
 
 use hookwell::config;
 use hookwell::delivery::Delivery;
-use hookwell::verify::Refusal;
+use hookwell::verify::verifier::Refusal;
 use http::{HeaderMap, HeaderName, Method};
 
 #[derive(Clone, Copy)]
@@ -58,7 +58,7 @@ fn verify(example: &Example<'_>, delivery: &Delivery) -> Result<usize, Refusal> 
         example.preset, example.more
     );
     let source = config::parse(&text).unwrap().remove(0);
-    let secret = |reference: &hookwell::secret::SecretRef| {
+    let secret = |reference: &hookwell::keys::reference::SecretRef| {
         let number: usize = reference
             .to_string()
             .strip_prefix("env:")

@@ -102,7 +102,7 @@ impl<L: Ledger, Q: Queue> Ingest<L, Q> {
     /// The function over any ledger and queue.
     pub fn new(sources: Sources, ledger: L, queue: Q) -> Self {
         Self {
-            sources,
+            sources: sources.telling(log::keys),
             ledger,
             queue,
         }
