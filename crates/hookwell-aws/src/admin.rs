@@ -8,10 +8,11 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType, TimeToLiveSpecification,
 };
 use aws_sdk_sqs::types::QueueAttributeName;
-use hookwell::event::{Event, Key, LIFE_DAYS};
-use hookwell::ledger::Status;
-use hookwell::queue::Queue as _;
-use hookwell::time::{DAY, Millis, to_rfc3339};
+use hookwell::event::identity::Key;
+use hookwell::event::{Event, LIFE_DAYS};
+use hookwell::format::time::{DAY, Millis, to_rfc3339};
+use hookwell::ports::ledger::Status;
+use hookwell::ports::queue::Queue as _;
 use serde_json::{Number, Value};
 
 use crate::bucket::{Bucket, expand};

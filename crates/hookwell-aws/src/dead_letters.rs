@@ -7,9 +7,9 @@ use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, Message, MessageSystemAttributeName,
 };
 use hookwell::event::Event;
-use hookwell::ledger::Status;
-use hookwell::queue::{Queue as _, QueueError};
-use hookwell::time::Millis;
+use hookwell::format::time::Millis;
+use hookwell::ports::ledger::Status;
+use hookwell::ports::queue::{Queue as _, QueueError};
 
 use crate::admin::{Admin, AdminError, failed};
 use crate::bucket::Bucket;

@@ -3,9 +3,9 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
-use hookwell::document::{PutResult, change, outcome};
 use hookwell::event::Event;
-use hookwell::handler::{HandleError, Handler, Outcome};
+use hookwell::ports::document::{PutResult, change, outcome};
+use hookwell::ports::handler::{HandleError, Handler, Outcome};
 
 use crate::connection::reason;
 use crate::ledger::{TTL_ATTRIBUTE, number, text};

@@ -11,12 +11,13 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure,
 };
 use aws_smithy_types::Blob;
-use hookwell::event::{Event, Version};
-use hookwell::handler::Outcome;
-use hookwell::ledger::{
+use hookwell::event::Event;
+use hookwell::event::identity::Version;
+use hookwell::format::time::Millis;
+use hookwell::ports::handler::Outcome;
+use hookwell::ports::ledger::{
     Claim, End, Finish, Lease, Ledger, LedgerError, Record, Remembered, Status,
 };
-use hookwell::time::Millis;
 
 use crate::bucket::{Bucket, compress};
 use crate::connection::reason;

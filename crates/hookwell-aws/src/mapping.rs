@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, MessageSystemAttributeName};
-use hookwell::queue::QueueError;
+use hookwell::ports::queue::QueueError;
 
 use crate::connection::reason;
 

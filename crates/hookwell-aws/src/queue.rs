@@ -6,8 +6,9 @@ use aws_sdk_sqs::types::{
     BatchResultErrorEntry, MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry,
 };
 use futures_util::future::join_all;
-use hookwell::event::{Event, REFUSED};
-use hookwell::queue::{Queue, QueueError};
+use hookwell::event::Event;
+use hookwell::event::body::REFUSED;
+use hookwell::ports::queue::{Queue, QueueError};
 use tokio::sync::OnceCell;
 
 use crate::bucket::{Bucket, pointed_at, pointer};

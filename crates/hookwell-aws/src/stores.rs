@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::byte_stream::ByteStream;
-use hookwell::secret::SecretRef;
-use hookwell::source::SecretProblem;
-use hookwell::sources::Fetch;
+use hookwell::ingest::key_cache::Fetch;
+use hookwell::keys::not_ready::SecretProblem;
+use hookwell::keys::reference::SecretRef;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -21,9 +21,14 @@ const MAX_PAGE: usize = 64 * 1024;
 #[must_use]
 pub fn fetch(env: Environment<'static>, connection: Connection) -> Fetch {
     let stores = Arc::new(Stores { env, connection });
+    let pages = Arc::clone(&stores);
     Fetch::new(move |reference| {
         let stores = Arc::clone(&stores);
         async move { stores.find(&reference).await }
+    })
+    .opening(move |link| {
+        let pages = Arc::clone(&pages);
+        async move { pages.page_in_time(&link).await.is_ok() }
     })
 }
 
@@ -38,10 +43,10 @@ impl Stores {
             SecretRef::Env(name) => (self.env)(name).ok_or(SecretProblem::NotSet),
             SecretRef::Ssm(name) => self.parameter(name).await,
             SecretRef::SecretsManager { id, stage } => self.secret(id, stage).await,
-            SecretRef::Url(url) => timeout(Limits::KEYS.operation, self.page(url))
-                .await
-                .unwrap_or_else(|_| Err("timed out".to_owned()))
-                .map_err(SecretProblem::Unavailable),
+            SecretRef::Url(url) => {
+                let page = self.page_in_time(url).await;
+                page.map_err(SecretProblem::Unavailable)
+            }
         }
     }
 
@@ -97,6 +102,11 @@ impl Stores {
             Some(kind) if kind.chars().all(|c| c.is_ascii_alphanumeric()) => Err(unavailable(kind)),
             _ => Err(unavailable(&format!("status {}", answer.status))),
         }
+    }
+
+    async fn page_in_time(&self, url: &str) -> Result<String, String> {
+        let page = timeout(Limits::KEYS.operation, self.page(url)).await;
+        page.unwrap_or_else(|_| Err("timed out".to_owned()))
     }
 
     /// The text at an address: at this one, whatever it says about others.

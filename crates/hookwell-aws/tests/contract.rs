@@ -2,11 +2,13 @@
 //! embedded tables and queues. What holds for one holds for the other, so the proofs on the model count.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use hookwell::event::{Body, Event, Key, Operation};
-use hookwell::handler::{HandleError, Handler, Outcome};
-use hookwell::ledger::{Claim, End, Finish, Lease, Ledger, Remembered, Status};
-use hookwell::memory::{MemoryDocuments, MemoryLedger};
-use hookwell::queue::Queue as _;
+use hookwell::event::body::Body;
+use hookwell::event::identity::Key;
+use hookwell::event::{Event, Operation};
+use hookwell::ports::handler::{HandleError, Handler, Outcome};
+use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger, Remembered, Status};
+use hookwell::ports::memory::{MemoryDocuments, MemoryLedger};
+use hookwell::ports::queue::Queue as _;
 use hookwell_aws::admin::{Admin, QueueSettings};
 use hookwell_aws::{Bucket, DocumentsTable, EventsTable, Limits, SqsQueue};
 use hookwell_local::storage::Storage;

@@ -12,10 +12,10 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use hmac::{Hmac, KeyInit, Mac};
 use hookwell::config;
-use hookwell::ingest::Sources;
-use hookwell::memory::{MemoryLedger, MemoryQueue};
-use hookwell::secret::SecretRef;
-use hookwell::sources::{PAUSE, RENEW_AFTER};
+use hookwell::ingest::key_cache::Sources;
+use hookwell::ingest::key_cache::{PAUSE, RENEW_AFTER};
+use hookwell::keys::reference::SecretRef;
+use hookwell::ports::memory::{MemoryLedger, MemoryQueue};
 use hookwell_aws::settings::Environment;
 use hookwell_aws::{Connection, Limits, stores};
 use hookwell_lambda::ingest::Ingest;
@@ -131,7 +131,7 @@ impl World {
         Self { stub, gate, env }
     }
 
-    fn fetch(&self) -> hookwell::sources::Fetch {
+    fn fetch(&self) -> hookwell::ingest::key_cache::Fetch {
         let connection = Connection::from_environment(self.env).unwrap();
         stores::fetch(self.env, connection)
     }

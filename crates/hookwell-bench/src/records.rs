@@ -3,8 +3,9 @@
 
 use anyhow::{Result, ensure};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use hookwell::event::{Event, Key};
-use hookwell::ledger::{Ledger as _, Remembered};
+use hookwell::event::Event;
+use hookwell::event::identity::Key;
+use hookwell::ports::ledger::{Ledger as _, Remembered};
 use hookwell_aws::admin::QueueSettings;
 use hookwell_aws::{EventsTable, Limits};
 use hookwell_local::storage::Storage;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use hookwell::config;
-use hookwell::delivery::Delivery;
-use hookwell::ingest::Sources;
+use hookwell::event::delivery::Delivery;
+use hookwell::ingest::key_cache::Sources;
 use http::{HeaderMap, HeaderValue, Method};
 use sha2::Sha256;
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use hookwell::handler::Handler;
+use hookwell::ports::handler::Handler;
 use hookwell_aws::DocumentsTable;
 
 use crate::commands::{

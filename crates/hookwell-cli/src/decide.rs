@@ -5,11 +5,12 @@ use std::ops::ControlFlow::{Break, Continue};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hookwell::delivery::Delivery;
 use hookwell::event::Event;
-use hookwell::ingest::{Received, Sources, admit, read};
-use hookwell::reply::Receipt;
-use hookwell::time::Millis;
+use hookwell::event::delivery::Delivery;
+use hookwell::format::time::Millis;
+use hookwell::ingest::key_cache::Sources;
+use hookwell::ingest::{Received, admit, read};
+use hookwell::source::reply::Receipt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -168,7 +169,7 @@ mod tests {
         }
         Sources::new(sources, |reference| match reference.to_string().as_str() {
             "env:A" => Ok("whsec_0123456789abcdef".to_owned()),
-            _ => Err(hookwell::source::SecretProblem::NotSet),
+            _ => Err(hookwell::keys::not_ready::SecretProblem::NotSet),
         })
     }
 

@@ -4,11 +4,14 @@
 mod rewrite;
 
 use hookwell::config;
-use hookwell::delivery::Delivery;
-use hookwell::secret::{KeyDecoding, KeyEncoding, SecretRef};
-use hookwell::source::{Scheme, SecretProblem, Source};
-use hookwell::time::Millis;
-use hookwell::verify::Refusal;
+use hookwell::event::delivery::Delivery;
+use hookwell::format::time::Millis;
+use hookwell::keys::not_ready::SecretProblem;
+use hookwell::keys::reference::SecretRef;
+use hookwell::keys::secret::{KeyDecoding, KeyEncoding};
+use hookwell::source::Source;
+use hookwell::verify::scheme::Scheme;
+use hookwell::verify::verifier::Refusal;
 
 /// Finds the text of a secret.
 pub type Fetch<'a> = &'a dyn Fn(&SecretRef) -> Result<String, SecretProblem>;

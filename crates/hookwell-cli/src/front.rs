@@ -11,7 +11,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
 use axum::routing::get;
 use hookwell::ingest::Received;
-use hookwell::reply::Receipt;
+use hookwell::source::reply::Receipt;
 use hookwell_aws::{EventsTable, SqsQueue};
 use hookwell_lambda::ingest::{self, Ingest};
 use hookwell_lambda::now::now;

@@ -2,9 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use hookwell::config;
-use hookwell::delivery::Delivery;
-use hookwell::secret::SecretRef;
-use hookwell::source::{SecretProblem, Source};
+use hookwell::event::delivery::Delivery;
+use hookwell::keys::not_ready::SecretProblem;
+use hookwell::keys::reference::SecretRef;
+use hookwell::source::Source;
 use hookwell_cli::explain::explain;
 use http::{HeaderMap, HeaderName, Method};
 
@@ -117,10 +118,10 @@ fn the_secret_of_another_source_is_named() {
 #[test]
 fn a_secret_read_in_another_way_is_named() {
     let mut other = source("own");
-    let hookwell::source::Scheme::Recipe(recipe) = &mut other.schemes[0] else {
+    let hookwell::verify::scheme::Scheme::Recipe(recipe) = &mut other.schemes[0] else {
         panic!("own is a recipe");
     };
-    recipe.key.encoding = hookwell::secret::KeyEncoding::Base64;
+    recipe.key.encoding = hookwell::keys::secret::KeyEncoding::Base64;
     says(
         "own",
         &signed(&other, BODY, NOW),

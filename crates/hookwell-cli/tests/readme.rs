@@ -56,7 +56,7 @@ async fn its_good_request_is_applied_and_its_forged_one_is_refused() {
 
 #[test]
 fn its_status_table_is_what_the_code_answers() {
-    use hookwell::reply::Receipt::{
+    use hookwell::source::reply::Receipt::{
         AddressNotAllowed, BadRequest, Compressed, Duplicate, Invalid, MethodNotAllowed, Received,
         TooLarge, Unavailable, UnknownSource, Unverified,
     };

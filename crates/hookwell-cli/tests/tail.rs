@@ -14,8 +14,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hookwell::event::{Event, Key};
-use hookwell::ledger::Ledger as _;
+use hookwell::event::Event;
+use hookwell::event::identity::Key;
+use hookwell::ports::ledger::Ledger as _;
 use hookwell_aws::{EventsTable, Limits};
 use serde_json::{Value, json};
 use support::{PATIENCE, World, body, machine};

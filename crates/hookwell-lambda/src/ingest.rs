@@ -7,13 +7,14 @@ mod runtime;
 use std::collections::BTreeMap;
 
 use futures_util::future::{OptionFuture, join};
-use hookwell::clock::Clock;
 use hookwell::config;
-use hookwell::ingest::{MAX_INLINE_BODY, Received, Sources, receive};
-use hookwell::ledger::Ledger;
-use hookwell::queue::Queue;
-use hookwell::reply::{Receipt, Reply};
+use hookwell::ingest::key_cache::Sources;
+use hookwell::ingest::{MAX_INLINE_BODY, Received, receive};
+use hookwell::ports::clock::Clock;
+use hookwell::ports::ledger::Ledger;
+use hookwell::ports::queue::Queue;
 use hookwell::source::Source;
+use hookwell::source::reply::{Receipt, Reply};
 use hookwell_aws::settings::{Environment, required};
 use hookwell_aws::{Bucket, Connection, EventsTable, Limits, SqsQueue, stores};
 use serde::Serialize;
@@ -100,7 +101,7 @@ impl<L: Ledger, Q: Queue> Ingest<L, Q> {
     /// The function over any ledger and queue.
     pub fn new(sources: Sources, ledger: L, queue: Q) -> Self {
         Self {
-            sources,
+            sources: sources.telling(log::keys),
             ledger,
             queue,
         }

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use hookwell::clock::Clock;
-use hookwell::time::Millis;
+use hookwell::format::time::Millis;
+use hookwell::ports::clock::Clock;
 
 /// The clock of a function. Its timers need a runtime.
 #[must_use]

@@ -9,10 +9,10 @@ use std::time::{Duration, SystemTime};
 
 use crate::now::{clock, millis, now};
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use hookwell::handler::Handler;
-use hookwell::ledger::Ledger;
+use hookwell::ports::handler::Handler;
+use hookwell::ports::ledger::Ledger;
+use hookwell::ports::queue::Queue;
 use hookwell::process::{Invocation, Message, Processed, process};
-use hookwell::queue::Queue;
 use hookwell_aws::settings::{Environment, NotSet, required};
 use hookwell_aws::{Bucket, Connection, DocumentsTable, EventsTable, Limits, SqsQueue};
 use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};

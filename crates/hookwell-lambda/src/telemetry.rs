@@ -2,7 +2,7 @@
 //! collects. docs/operations.md has their fields.
 
 use std::fmt;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hookwell_aws::settings::Environment;
 use tracing::{Event, Subscriber};
@@ -61,6 +61,12 @@ where
         .fmt_fields(JsonFields::new())
         .event_format(Lines { json, metrics })
         .with_writer(writer)
+}
+
+/// Milliseconds with three decimals, as a log line shows them.
+#[must_use]
+pub(crate) fn millis(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1_000_000.0).round() / 1000.0
 }
 
 /// The fields that CloudWatch counts: how long a sender waited, and how old an event was when process was done with it.
@@ -200,5 +206,11 @@ mod tests {
             lines.iter().all(|line| !line.contains("\"_aws\"")),
             "{lines:?}"
         );
+    }
+
+    #[test]
+    fn milliseconds_are_shown_with_three_decimals() {
+        assert_eq!(millis(Duration::from_nanos(1_234_567)).to_string(), "1.235");
+        assert_eq!(millis(Duration::ZERO).to_string(), "0");
     }
 }

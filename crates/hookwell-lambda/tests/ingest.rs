@@ -3,14 +3,15 @@
 
 use hookwell::config;
 use hookwell::event::{Event, Operation};
-use hookwell::handshake::HandshakeKind;
-use hookwell::ingest::Sources;
-use hookwell::ledger::{End, Ledger};
-use hookwell::memory::{MemoryLedger, MemoryQueue};
-use hookwell::queue::{Queue, QueueError};
-use hookwell::secret::SecretRef;
-use hookwell::source::{SecretProblem, Source};
-use hookwell::time::Millis;
+use hookwell::format::time::Millis;
+use hookwell::ingest::key_cache::Sources;
+use hookwell::keys::not_ready::SecretProblem;
+use hookwell::keys::reference::SecretRef;
+use hookwell::ports::ledger::{End, Ledger};
+use hookwell::ports::memory::{MemoryLedger, MemoryQueue};
+use hookwell::ports::queue::{Queue, QueueError};
+use hookwell::source::Source;
+use hookwell::source::handshake::HandshakeKind;
 use hookwell_lambda::ingest::{Ingest, Response};
 use hookwell_sandbox::sender::{Draft, signed_with};
 use hookwell_sandbox::test_keys;
@@ -41,8 +42,8 @@ impl Ledger for Shared<MemoryLedger> {
     async fn claim(
         &self,
         event: &Event,
-        lease: &hookwell::ledger::Lease<'_>,
-    ) -> Result<hookwell::ledger::Claim, hookwell::ledger::LedgerError> {
+        lease: &hookwell::ports::ledger::Lease<'_>,
+    ) -> Result<hookwell::ports::ledger::Claim, hookwell::ports::ledger::LedgerError> {
         self.0.claim(event, lease).await
     }
 
@@ -50,17 +51,17 @@ impl Ledger for Shared<MemoryLedger> {
         &self,
         event: &Event,
         now: Millis,
-    ) -> Result<hookwell::ledger::Remembered, hookwell::ledger::LedgerError> {
+    ) -> Result<hookwell::ports::ledger::Remembered, hookwell::ports::ledger::LedgerError> {
         self.0.remember(event, now).await
     }
-    async fn keep(&self, event: &Event) -> Result<(), hookwell::ledger::LedgerError> {
+    async fn keep(&self, event: &Event) -> Result<(), hookwell::ports::ledger::LedgerError> {
         self.0.keep(event).await
     }
     async fn finish(
         &self,
         event: &Event,
         end: &End,
-    ) -> Result<hookwell::ledger::Finish, hookwell::ledger::LedgerError> {
+    ) -> Result<hookwell::ports::ledger::Finish, hookwell::ports::ledger::LedgerError> {
         self.0.finish(event, end).await
     }
 }
@@ -155,7 +156,7 @@ impl Stage {
 
     fn finish(&self, event: &Event) {
         let end = End {
-            outcome: hookwell::handler::Outcome::Applied,
+            outcome: hookwell::ports::handler::Outcome::Applied,
             reason: None,
             at: NOW,
             owner: None,

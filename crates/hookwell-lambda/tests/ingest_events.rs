@@ -6,9 +6,9 @@ use std::path::Path;
 
 use futures_util::FutureExt as _;
 use hookwell::config;
-use hookwell::ingest::Sources;
-use hookwell::memory::{MemoryLedger, MemoryQueue};
-use hookwell::source::SecretProblem;
+use hookwell::ingest::key_cache::Sources;
+use hookwell::keys::not_ready::SecretProblem;
+use hookwell::ports::memory::{MemoryLedger, MemoryQueue};
 use hookwell_lambda::ingest::{Ingest, Response};
 use serde_json::{Value, json};
 

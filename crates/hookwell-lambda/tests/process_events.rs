@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
-use hookwell::memory::{MemoryDocuments, MemoryLedger, MemoryQueue};
+use hookwell::ports::memory::{MemoryDocuments, MemoryLedger, MemoryQueue};
 use hookwell_lambda::process::Process;
 use serde_json::{Value, json};
 

@@ -6,11 +6,12 @@ use std::path::Path;
 use anyhow::{Context as _, Result, anyhow};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hookwell::delivery::Delivery;
 use hookwell::event::Operation;
-use hookwell::sample::{Ask, sample};
-use hookwell::source::{Keys, Source};
-use hookwell::time::Millis;
+use hookwell::event::delivery::Delivery;
+use hookwell::format::time::Millis;
+use hookwell::keys::key_set::Keys;
+use hookwell::sender::sample::{Ask, sample};
+use hookwell::source::Source;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Value, json};
 

@@ -3,11 +3,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use hookwell::public_key::{KeyKind, KeyPair};
-use hookwell::recipe::Algorithm;
-use hookwell::secret::{KeyEncoding, SecretRef};
-use hookwell::source::{Scheme, Source};
-use hookwell::special::SpecialKind;
+use hookwell::keys::public_key::KeyKind;
+use hookwell::keys::reference::SecretRef;
+use hookwell::keys::secret::KeyEncoding;
+use hookwell::sender::key_pair::KeyPair;
+use hookwell::source::Source;
+use hookwell::verify::algorithm::Algorithm;
+use hookwell::verify::providers::SpecialKind;
+use hookwell::verify::scheme::Scheme;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 

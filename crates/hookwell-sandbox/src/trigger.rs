@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hookwell::time::{Millis, to_rfc3339};
+use hookwell::format::time::{Millis, to_rfc3339};
 use http::HeaderMap;
 use serde_json::{Value, json};
 

@@ -1,16 +1,19 @@
 //! An event: what a verified delivery says happened. It is also the queue's message, so that process needs nothing
 //! else to apply it.
 
+pub mod body;
+pub mod delivery;
+pub mod identity;
+
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use crate::json::{Json, Pointer, count};
-use crate::time::Millis;
-use crate::trace::Trace;
+use self::body::{Body, may_hold_refused};
+use self::identity::{DocumentKey, Key, Version};
+use crate::format::json::{Json, Pointer};
+use crate::format::time::Millis;
+use crate::format::trace::Trace;
 
 /// How long a record and a tombstone live, in days: longer than any sender's retries (Adyen: 30 days) and than a
 /// message can wait in the queue, be moved to the dead-letter queue and be redriven (14 days and more).
@@ -48,89 +51,6 @@ impl Operation {
             Self::Delete => "delete",
             Self::Other => "other",
         }
-    }
-}
-
-/// The key of an event's record, `source#hash`: scoped, so that one sender can never claim another's ids, and hashed,
-/// so that any id fits.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Key(String);
-
-impl Key {
-    /// The key of event `id` of `source`. `parts` are what tells it from other events of that id.
-    #[must_use]
-    pub fn new(source: &str, parts: &[&[u8]]) -> Self {
-        Self(format!("{source}#{}", hash(parts)))
-    }
-
-    /// As the tables write it.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// SHA-256 of the parts in base64url; a zero byte between them keeps their borders.
-#[must_use]
-pub fn hash(parts: &[&[u8]]) -> String {
-    let mut sha = Sha256::new();
-    for (index, part) in parts.iter().enumerate() {
-        if index > 0 {
-            sha.update([0]);
-        }
-        sha.update(part);
-    }
-    URL_SAFE_NO_PAD.encode(sha.finalize())
-}
-
-/// The place of an event among all events of its document: text that sorts by the event's time, then by its first
-/// reception with its place in that delivery, then by a hash of its key. Two events have the same version only when they
-/// are the same event.
-///
-/// The form is `{time:015}~3~~{reception:015}.{place:06}~{hash:16}`. Versions that were written before November 2026 are
-/// `{time:015}~{rank:0..3}~{hash:16}`: of the same time they sort before every one of this form, because `~` sorts after
-/// every character of a hash (design.md, Order).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Version(String);
-
-impl Version {
-    /// The version of an event that happened at `time`, was first received at `reception`, and was number `place` of the
-    /// events of that delivery.
-    #[must_use]
-    pub fn new(time: Millis, reception: Millis, place: u32, key: &Key) -> Self {
-        let within = |millis: Millis| millis.clamp(0, 999_999_999_999_999);
-        let tie: String = hash(&[key.as_str().as_bytes()]).chars().take(16).collect();
-        Self(format!(
-            "{:015}~3~~{:015}.{:06}~{tie}",
-            within(time),
-            within(reception),
-            place.min(999_999)
-        ))
-    }
-
-    /// A version as a table holds it, in this form or in the one before.
-    #[must_use]
-    pub fn recorded(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text that the tables write and compare.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// The key of a document, `source#type#id`. The type keeps `user 1` and `order 1` of one sender apart.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DocumentKey(String);
-
-impl DocumentKey {
-    /// As the documents table writes it.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 
@@ -222,10 +142,7 @@ impl Event {
     #[must_use]
     pub fn document_key(&self) -> Option<DocumentKey> {
         let id = self.document_id.as_ref()?;
-        Some(DocumentKey(format!(
-            "{}#{}#{id}",
-            self.source, self.document_type
-        )))
+        Some(DocumentKey::new(&self.source, &self.document_type, id))
     }
 
     /// The document's state as the sender wrote it.
@@ -270,82 +187,10 @@ impl fmt::Debug for Event {
     }
 }
 
-/// Characters that JSON allows in a string, and SQS nowhere in a message (`SendMessage`).
-pub const REFUSED: [char; 2] = ['\u{FFFE}', '\u{FFFF}'];
-
-/// Whether it is worth looking for [`REFUSED`]: both begin with this byte, and bytes are looked at many times faster than
-/// characters.
-fn may_hold_refused(text: &str) -> bool {
-    text.as_bytes().contains(&0xEF)
-}
-
 /// A message that is not one of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the message is not an event")]
 pub struct Malformed;
-
-/// The bytes of a body. In a message they are text under `body` where that is possible and shorter, else base64 under
-/// `body_base64`: a message has at most 1 MiB (`SendMessage`).
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "WireBody", into = "WireBody")]
-pub struct Body(pub Vec<u8>);
-
-#[derive(Serialize, Deserialize)]
-enum WireBody {
-    #[serde(rename = "body")]
-    Text(String),
-    #[serde(rename = "body_base64")]
-    Base64(String),
-}
-
-impl From<Body> for WireBody {
-    fn from(body: Body) -> Self {
-        match String::from_utf8(body.0) {
-            Ok(text) if is_cheap_text(&text) => Self::Text(text),
-            Ok(text) => Self::Base64(STANDARD.encode(text)),
-            Err(error) => Self::Base64(STANDARD.encode(error.as_bytes())),
-        }
-    }
-}
-
-impl TryFrom<WireBody> for Body {
-    type Error = base64::DecodeError;
-
-    fn try_from(wire: WireBody) -> Result<Self, Self::Error> {
-        match wire {
-            WireBody::Text(text) => Ok(Self(text.into_bytes())),
-            WireBody::Base64(text) => STANDARD.decode(text).map(Self),
-        }
-    }
-}
-
-/// Whether the escapes of a JSON string add less than base64 would, a third.
-fn is_cheap_text(text: &str) -> bool {
-    let is_short = |byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\r' | b'\t');
-    let backslashes = count(text, is_short);
-    // As \u00XX: six bytes for one.
-    let codes = count(text, |byte| byte < b' ' && !is_short(byte)).saturating_mul(5);
-    let refused = if may_hold_refused(text) {
-        text.matches(REFUSED).count().saturating_mul(3)
-    } else {
-        0
-    };
-    backslashes.saturating_add(codes).saturating_add(refused) <= text.len() / 3
-}
-
-impl Body {
-    /// A hash of the bytes, to tell whether two are the same.
-    #[must_use]
-    pub fn hash(&self) -> String {
-        hash(&[&self.0])
-    }
-}
-
-impl fmt::Debug for Body {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Body({} bytes)", self.0.len())
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -465,44 +310,6 @@ mod tests {
     }
 
     #[test]
-    fn versions_sort_by_time_then_reception_then_place_then_key() {
-        let key = |id: &str| Key::new("s", &[id.as_bytes()]);
-        let version = |time, reception, place, id| Version::new(time, reception, place, &key(id));
-        assert_eq!(
-            version(1_790_000_000_000, 1_790_000_000_250, 7, "a").as_str(),
-            "001790000000000~3~~001790000000250.000007~58XW5Bhxxg4xmKbi"
-        );
-        // Of two ids one comes first by itself, so both are tried in both places.
-        for (one, other) in [("a", "z"), ("z", "a")] {
-            assert!(version(9, 99, 9, one) < version(10, 10, 0, other));
-            assert!(version(9, 10, 9, one) < version(9, 11, 0, other));
-            assert!(version(9, 10, 9, one) < version(9, 10, 10, other));
-        }
-        assert_ne!(version(9, 10, 0, "a"), version(9, 10, 0, "b"));
-        let early = version(-5, 10, 0, "a");
-        assert_eq!(early, version(0, 10, 0, "a"), "never before 1970");
-        let late = version(i64::MAX, i64::MAX, u32::MAX, "a");
-        assert_eq!(late.as_str().len(), early.as_str().len());
-    }
-
-    #[test]
-    fn versions_of_the_form_before_sort_by_time_and_of_one_time_before_these() {
-        let hashes = ["----------------", "________________", "zzzzzzzzzzzzzzzz"];
-        for rank in 0..=3 {
-            for hash in hashes {
-                let old = |time: i64| Version::recorded(format!("{time:015}~{rank}~{hash}"));
-                for id in ["a", "z", "-"] {
-                    let new = Version::new(10, 10, 0, &Key::new("s", &[id.as_bytes()]));
-                    assert!(
-                        old(9) < new && old(10) < new && new < old(11),
-                        "{rank} {hash}"
-                    );
-                }
-            }
-        }
-    }
-
-    #[test]
     fn a_settled_event_has_the_version_and_the_reception_of_its_record() {
         let mut copy = event(b"{}");
         let first = Version::new(1, 2, 3, &copy.key);
@@ -516,14 +323,8 @@ mod tests {
     #[test]
     fn the_life_of_a_record_counts_from_when_it_is_written() {
         let (mut late, life) = (event(b"{}"), 1_703_024_000 - 1_700_000_000);
-        late.renew(late.received_at + 28 * crate::time::DAY);
+        late.renew(late.received_at + 28 * crate::format::time::DAY);
         assert_eq!(late.expires_at, 1_700_000_000 + 28 * 86_400 + life);
-    }
-
-    #[test]
-    fn keys_are_scoped_by_source_and_keep_the_borders_of_their_parts() {
-        assert_ne!(Key::new("a", &[b"1"]), Key::new("b", &[b"1"]));
-        assert_ne!(Key::new("a", &[b"1", b"2"]), Key::new("a", &[b"12"]));
     }
 
     #[test]

@@ -6,11 +6,12 @@
 
 mod admit;
 mod enqueue;
+pub mod key_cache;
 mod receive;
 mod received;
+pub mod verified;
 
-pub use crate::sources::{Sources, Wanted};
 pub use admit::admit;
 pub use enqueue::{ANSWER, MAX_INLINE_BODY};
 pub use receive::{read, receive};
-pub use received::{Received, Step};
+pub use received::{OfDelivery, Received, Step};

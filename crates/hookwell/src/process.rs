@@ -8,4 +8,4 @@ mod batch;
 mod message;
 
 pub use batch::{MAX_DELAY, TIME_TO_START, delay, process};
-pub use message::{Fate, Invocation, LEASE_MARGIN, Message, Processed};
+pub use message::{Fate, Invocation, LEASE_MARGIN, Message, OfEvent, Processed};

@@ -1,22 +1,21 @@
 //! A source: one sender, with how it signs, where its events are and who may send.
 
+pub mod handshake;
+mod load_keys;
+pub mod mapping;
+pub mod reply;
+
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::delivery::Delivery;
-use crate::handshake::Handshake;
-pub use crate::keys::{Keys, NotReady, SecretProblem};
-pub use crate::mapping::{Locator, Mapping, Piece};
-use crate::pattern::Pattern;
-use crate::public_key::KeyPair;
-use crate::recipe::{Algorithm, Recipe, Signer};
-use crate::reply::{Receipt, Replies, Reply};
-use crate::secret::{KeyDecoding, SecretRef};
-use crate::special::{Special, SpecialKind};
-use crate::time::Millis;
-pub use crate::verified::{Invalid, Verified};
-use crate::verify::{Claim, Refusal, Verifier};
+use crate::format::pattern::Pattern;
+use crate::keys::reference::SecretRef;
+use crate::source::handshake::Handshake;
+use crate::source::mapping::Mapping;
+use crate::source::reply::{Receipt, Replies, Reply};
+use crate::verify::algorithm::Algorithm;
+use crate::verify::scheme::Scheme;
 
 /// One sender.
 #[derive(Debug, Clone)]
@@ -55,50 +54,6 @@ pub struct Source {
     pub handshake: Option<Handshake>,
     /// What the sender wants to hear.
     pub replies: Replies,
-}
-
-/// One way in which a sender signs.
-#[derive(Debug, Clone)]
-pub enum Scheme {
-    /// As data.
-    Recipe(Box<Recipe>),
-    /// As code.
-    Special(Special),
-}
-
-impl Scheme {
-    /// How the text of a secret becomes its key.
-    #[must_use]
-    pub fn key_decoding(&self) -> &KeyDecoding {
-        match self {
-            Self::Recipe(recipe) => &recipe.key,
-            Self::Special(special) => special.kind.key_decoding(),
-        }
-    }
-
-    /// Whether what it pins are JSON web keys, not certificates.
-    #[must_use]
-    pub fn pins_web_keys(&self) -> bool {
-        matches!(self, Self::Special(special) if special.kind == SpecialKind::Plaid)
-    }
-
-    /// Whether what is signed covers this header, so that what it says can be trusted.
-    #[must_use]
-    pub fn signs_header(&self, name: &str) -> bool {
-        match self {
-            Self::Recipe(recipe) => recipe.signs_header(name),
-            Self::Special(special) => special.kind.signs_header(name),
-        }
-    }
-}
-
-impl Verifier for Scheme {
-    fn verify(&self, claim: &Claim<'_>) -> Result<usize, Refusal> {
-        match self {
-            Self::Recipe(recipe) => recipe.verify(claim),
-            Self::Special(special) => special.verify(claim),
-        }
-    }
 }
 
 /// What happens to a signed body that cannot be read.
@@ -144,64 +99,6 @@ impl Source {
         self.allow_ips.is_empty() || self.allow_ips.iter().any(|net| net.contains(&address))
     }
 
-    /// Verifies a delivery: the only way from bytes to an event.
-    ///
-    /// # Errors
-    /// Why it is not trusted.
-    pub fn verify<'a>(
-        &'a self,
-        keys: &Keys,
-        delivery: &'a Delivery,
-        now: Millis,
-    ) -> Result<Verified<'a>, Refusal> {
-        let mut refusal = Refusal::NotReady;
-        for (scheme, secrets) in self.schemes.iter().zip(&keys.schemes) {
-            let claim = Claim {
-                delivery,
-                url: self.public_url.as_deref(),
-                secrets,
-                pinned: &keys.pinned,
-                certificates: &keys.certificates,
-                now,
-            };
-            match scheme.verify(&claim) {
-                Ok(secret) => return Ok(Verified::new(self, delivery, secret)),
-                // Of several schemes, the one that got furthest says most.
-                Err(_) if refusal == Refusal::WrongSignature => {}
-                Err(Refusal::MissingHeader(_) | Refusal::NotReady)
-                    if refusal != Refusal::NotReady => {}
-                Err(reason) => refusal = reason,
-            }
-        }
-        Err(refusal)
-    }
-
-    /// Makes a delivery valid as its sender would, by the newest secret or, for public-key schemes, by `pair`.
-    /// Returns the headers to send with it; its body and query may have changed.
-    ///
-    /// # Errors
-    /// When the request lacks something that is signed.
-    pub fn sign(
-        &self,
-        keys: &Keys,
-        pair: Option<&KeyPair>,
-        delivery: &mut Delivery,
-        now: Millis,
-    ) -> Result<Vec<(String, String)>, Refusal> {
-        let secret = keys.schemes.first().and_then(|secrets| secrets.first());
-        let signer = Signer {
-            url: self.public_url.as_deref(),
-            secret,
-            pair,
-            now,
-        };
-        match self.schemes.first() {
-            Some(Scheme::Recipe(recipe)) => recipe.sign(delivery, signer),
-            Some(Scheme::Special(special)) => special.sign(delivery, signer),
-            None => Err(Refusal::NotReady),
-        }
-    }
-
     /// The content type its sender uses.
     #[must_use]
     pub fn content_type(&self) -> &'static str {
@@ -214,6 +111,8 @@ impl Source {
     /// What the sender is told.
     #[must_use]
     pub fn reply(&self, receipt: Receipt) -> Reply {
-        self.replies.reply(receipt, self.handshake.as_ref())
+        let handshake = self.handshake.as_ref();
+        let more = handshake.map_or(&[][..], |handshake| handshake.kind.methods());
+        self.replies.reply(receipt, more)
     }
 }

@@ -17,10 +17,10 @@ use std::sync::Mutex;
 
 use futures_util::future::join_all;
 use hookwell::event::{Event, Operation};
-use hookwell::handler::{HandleError, Handler, Outcome};
-use hookwell::memory::{MemoryDocuments, MemoryLedger};
+use hookwell::ports::handler::{HandleError, Handler, Outcome};
+use hookwell::ports::memory::{MemoryDocuments, MemoryLedger};
+use hookwell::ports::queue::{Queue, QueueError};
 use hookwell::process::Message;
-use hookwell::queue::{Queue, QueueError};
 use support::clock::Clock;
 use support::{NOW, event, invoke};
 

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use hookwell::config::{parse, presets};
-use hookwell::source::{Dedupe, OnInvalid, Scheme};
+use hookwell::source::{Dedupe, OnInvalid};
+use hookwell::verify::scheme::Scheme;
 
 fn problems(text: &str) -> Vec<String> {
     parse(text)

@@ -18,14 +18,15 @@ use std::sync::Mutex;
 
 use futures_util::FutureExt as _;
 use hookwell::config;
-use hookwell::delivery::Delivery;
 use hookwell::event::Event;
-use hookwell::handler::{HandleError, Handler, Outcome};
-use hookwell::ingest::{Sources, receive};
-use hookwell::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered};
-use hookwell::memory::{MemoryDocuments, MemoryLedger, MemoryQueue};
-use hookwell::queue::{Queue, QueueError};
-use hookwell::reply::Receipt;
+use hookwell::event::delivery::Delivery;
+use hookwell::ingest::key_cache::Sources;
+use hookwell::ingest::receive;
+use hookwell::ports::handler::{HandleError, Handler, Outcome};
+use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered};
+use hookwell::ports::memory::{MemoryDocuments, MemoryLedger, MemoryQueue};
+use hookwell::ports::queue::{Queue, QueueError};
+use hookwell::source::reply::Receipt;
 use http::{HeaderMap, Method};
 use support::script::{Script, every_path};
 use support::{NOW, invoke, message};
@@ -203,7 +204,7 @@ fn sources(design: Design) -> Sources {
     };
     let text = "[sources.plain]\npreset = \"plain\"\nallow_ips = [\"::/0\", \"0.0.0.0/0\"]\nevent.id = \"body:/id\"\nevent.time = \"body:/at\"\n";
     let text = format!("{text}send = \"{send}\"\n");
-    let none = hookwell::source::SecretProblem::NotSet;
+    let none = hookwell::keys::not_ready::SecretProblem::NotSet;
     Sources::new(config::parse(&text).unwrap(), |_| Err(none.clone()))
 }
 

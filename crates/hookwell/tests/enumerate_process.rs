@@ -17,9 +17,9 @@ use std::task::{Context, Poll, Waker};
 
 use futures_util::FutureExt as _;
 use hookwell::event::{Event, Operation};
-use hookwell::handler::{HandleError, Handler, Outcome};
-use hookwell::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered};
-use hookwell::memory::{MemoryDocuments, MemoryLedger, MemoryQueue};
+use hookwell::ports::handler::{HandleError, Handler, Outcome};
+use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered};
+use hookwell::ports::memory::{MemoryDocuments, MemoryLedger, MemoryQueue};
 use hookwell::process::Message;
 use support::script::{Script, every_path};
 use support::{NOW, invoke};

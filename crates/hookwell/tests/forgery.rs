@@ -15,10 +15,12 @@ mod oracle;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use hookwell::config;
-use hookwell::delivery::Delivery;
-use hookwell::recipe::Signer;
-use hookwell::source::{Keys, Scheme, Source};
-use hookwell::time::Millis;
+use hookwell::event::delivery::Delivery;
+use hookwell::format::time::Millis;
+use hookwell::keys::key_set::Keys;
+use hookwell::sender::signer::Signer;
+use hookwell::source::Source;
+use hookwell::verify::scheme::Scheme;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use oracle::{CASES, Case, Request};
 
@@ -81,7 +83,7 @@ fn signed(case: &Case, source: &Source, body: &[u8]) -> Request {
     let Scheme::Recipe(recipe) = &source.schemes[0] else {
         unreachable!("only recipes here")
     };
-    let secret = hookwell::secret::Secret::new(case.secrets[0], &recipe.key, 1).unwrap();
+    let secret = hookwell::keys::secret::Secret::new(case.secrets[0], &recipe.key, 1).unwrap();
     let mut delivery = delivery(&Request {
         headers: Vec::new(),
         body: body.to_vec(),

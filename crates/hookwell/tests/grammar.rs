@@ -3,10 +3,10 @@
 
 use base64::Engine as _;
 use hookwell::config;
-use hookwell::delivery::Delivery;
 use hookwell::event::Operation;
+use hookwell::event::delivery::Delivery;
 use hookwell::source::Source;
-use hookwell::verify::Refusal;
+use hookwell::verify::verifier::Refusal;
 use http::{HeaderMap, Method};
 use ring::hmac;
 

@@ -13,15 +13,16 @@ use base64::engine::general_purpose::STANDARD;
 use data_encoding::HEXLOWER;
 use futures_util::FutureExt as _;
 use hookwell::config;
-use hookwell::delivery::Delivery;
+use hookwell::event::delivery::Delivery;
 use hookwell::event::{Event, Operation};
-use hookwell::handler::Outcome;
-use hookwell::ingest::{Received, Sources, receive};
-use hookwell::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered, Status};
-use hookwell::memory::{MemoryLedger, MemoryQueue};
-use hookwell::queue::{Queue, QueueError};
-use hookwell::reply::Receipt;
-use hookwell::source::SecretProblem;
+use hookwell::ingest::key_cache::Sources;
+use hookwell::ingest::{Received, receive};
+use hookwell::keys::not_ready::SecretProblem;
+use hookwell::ports::handler::Outcome;
+use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered, Status};
+use hookwell::ports::memory::{MemoryLedger, MemoryQueue};
+use hookwell::ports::queue::{Queue, QueueError};
+use hookwell::source::reply::Receipt;
 use http::{HeaderMap, HeaderValue, Method};
 
 const NOW: i64 = 1_790_000_000_000;
@@ -132,7 +133,7 @@ impl Queue for Setup {
 }
 
 fn setup() -> Setup {
-    let fetch = |name: &hookwell::secret::SecretRef| match name.to_string().as_str() {
+    let fetch = |name: &hookwell::keys::reference::SecretRef| match name.to_string().as_str() {
         "env:NEW" => Ok(SECRET.to_owned()),
         "env:OLD" => Ok(OLDER.to_owned()),
         "env:SHORT" => Ok("short".to_owned()),

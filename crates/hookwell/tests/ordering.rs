@@ -12,8 +12,9 @@ mod support;
 use std::collections::BTreeMap;
 
 use futures_util::FutureExt as _;
-use hookwell::event::{Body, Event, Operation};
-use hookwell::memory::{MemoryDocuments, MemoryLedger, MemoryQueue};
+use hookwell::event::body::Body;
+use hookwell::event::{Event, Operation};
+use hookwell::ports::memory::{MemoryDocuments, MemoryLedger, MemoryQueue};
 use proptest::prelude::*;
 use support::{NOW, invoke, message};
 

@@ -2,14 +2,17 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
 
 use hookwell::config;
-use hookwell::delivery::Delivery;
+use hookwell::event::delivery::Delivery;
 use hookwell::event::{Event, Operation};
-use hookwell::recipe::{Algorithm, Part, TimestampPlace};
-use hookwell::secret::SecretRef;
-use hookwell::source::{Keys, Scheme, Source};
-use hookwell::special::SpecialKind;
-use hookwell::time::Millis;
-use hookwell::verify::{Refusal, Tolerance};
+use hookwell::format::time::Millis;
+use hookwell::keys::key_set::Keys;
+use hookwell::keys::reference::SecretRef;
+use hookwell::source::Source;
+use hookwell::verify::algorithm::Algorithm;
+use hookwell::verify::providers::SpecialKind;
+use hookwell::verify::recipe::{Part, TimestampPlace};
+use hookwell::verify::scheme::Scheme;
+use hookwell::verify::verifier::{Refusal, Tolerance};
 use hookwell_sandbox::sender::{Draft, Signed, signed_with};
 use hookwell_sandbox::test_keys;
 use http::{HeaderMap, HeaderName, Method};

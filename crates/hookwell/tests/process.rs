@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use futures_util::FutureExt as _;
-use hookwell::event::{Body, Event, Operation};
-use hookwell::handler::{HandleError, Handler, Outcome};
-use hookwell::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered, Status};
-use hookwell::memory::{MemoryDocuments, MemoryLedger, MemoryQueue};
+use hookwell::event::body::Body;
+use hookwell::event::{Event, Operation};
+use hookwell::ports::handler::{HandleError, Handler, Outcome};
+use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered, Status};
+use hookwell::ports::memory::{MemoryDocuments, MemoryLedger, MemoryQueue};
+use hookwell::ports::queue::{Queue, QueueError};
 use hookwell::process::{Fate, Invocation, Message, Processed, delay, process};
-use hookwell::queue::{Queue, QueueError};
 use support::{NOW, event, invoke, message};
 
 #[derive(Default)]

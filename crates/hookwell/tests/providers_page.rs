@@ -10,7 +10,7 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/providers.md
 const HEAD: &str = "\
 # Providers
 
-Every preset, made from `crates/hookwell/src/presets.toml`; do not edit this page (see its test, `providers_page.rs`).
+Every preset, made from `crates/hookwell/src/config/presets.toml`; do not edit this page (see its test, `providers_page.rs`).
 `preset = \"NAME\"` and a secret make a source of any of them; [adding-a-source.md](adding-a-source.md) explains the keys.
 The tolerance is how many seconds a signed time may be in the past or the future. Where nothing else is said the answer
 to a good delivery is 200 with `{\"status\":\"received\"}` and to a bad signature 401. The last column names what no page

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
 
 use hookwell::config;
-use hookwell::delivery::Delivery;
-use hookwell::verify::Refusal;
+use hookwell::event::delivery::Delivery;
+use hookwell::verify::verifier::Refusal;
 use http::{HeaderMap, HeaderName, Method};
 
 #[derive(Clone, Copy)]
@@ -58,7 +58,7 @@ fn verify(example: &Example<'_>, delivery: &Delivery) -> Result<usize, Refusal> 
         example.preset, example.more
     );
     let source = config::parse(&text).unwrap().remove(0);
-    let secret = |reference: &hookwell::secret::SecretRef| {
+    let secret = |reference: &hookwell::keys::reference::SecretRef| {
         let number: usize = reference
             .to_string()
             .strip_prefix("env:")

@@ -20,14 +20,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::FutureExt as _;
 use hookwell::config;
-use hookwell::delivery::Delivery;
 use hookwell::event::Event;
-use hookwell::handler::{HandleError, Handler, Outcome};
-use hookwell::ingest::{Sources, receive};
-use hookwell::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered, Status};
-use hookwell::memory::{MemoryDocuments, MemoryLedger};
+use hookwell::event::delivery::Delivery;
+use hookwell::ingest::key_cache::Sources;
+use hookwell::ingest::receive;
+use hookwell::ports::handler::{HandleError, Handler, Outcome};
+use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered, Status};
+use hookwell::ports::memory::{MemoryDocuments, MemoryLedger};
+use hookwell::ports::queue::{Queue, QueueError};
 use hookwell::process::Message;
-use hookwell::queue::{Queue, QueueError};
 use http::{HeaderMap, Method};
 use support::{NOW, invoke};
 
@@ -391,7 +392,7 @@ fn sources() -> Sources {
         document = "body:/data"
         document_id = "body:/data/id"
     "#;
-    let none = hookwell::source::SecretProblem::NotSet;
+    let none = hookwell::keys::not_ready::SecretProblem::NotSet;
     Sources::new(config::parse(text).unwrap(), |_| Err(none.clone()))
 }
 

@@ -8,14 +8,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use futures_util::FutureExt as _;
 use hookwell::config;
-use hookwell::delivery::Delivery;
-use hookwell::ingest::{Received, Sources, receive};
-use hookwell::keys::{CERTIFICATE_LIFE, MAX_CERTIFICATES};
-use hookwell::memory::{MemoryLedger, MemoryQueue};
-use hookwell::public_key::KeyPair;
-use hookwell::secret::SecretRef;
-use hookwell::source::{SecretProblem, Source};
-use hookwell::sources::{ADDRESSES_IN_PAUSE, Fetch, PAUSE, RENEW_AFTER, STALE_AFTER};
+use hookwell::event::delivery::Delivery;
+use hookwell::ingest::key_cache::Sources;
+use hookwell::ingest::key_cache::{ADDRESSES_IN_PAUSE, Fetch, PAUSE, RENEW_AFTER, STALE_AFTER};
+use hookwell::ingest::{Received, receive};
+use hookwell::keys::certificates::{CERTIFICATE_LIFE, MAX_CERTIFICATES};
+use hookwell::keys::not_ready::SecretProblem;
+use hookwell::keys::reference::SecretRef;
+use hookwell::ports::memory::{MemoryLedger, MemoryQueue};
+use hookwell::sender::key_pair::KeyPair;
+use hookwell::source::Source;
 use http::{HeaderMap, Method};
 use serde_json::json;
 
@@ -59,6 +61,13 @@ fn stage(text: &str, texts: &[(&str, Result<String, SecretProblem>)]) -> Stage {
         store.asked.push(reference.to_string());
         let found = store.texts.get(&reference.to_string()).cloned();
         std::future::ready(found.unwrap_or(Err(SecretProblem::NotSet)))
+    });
+    let pages = Arc::clone(&store);
+    let fetch = fetch.opening(move |link| {
+        let mut store = pages.lock().unwrap();
+        let is_there = matches!(store.texts.get(&link), Some(Ok(_)));
+        store.asked.push(link);
+        std::future::ready(is_there)
     });
     let sources = Sources::fetched(parsed.clone(), &fetch, NOW);
     Stage {

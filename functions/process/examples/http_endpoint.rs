@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use hookwell::event::Event;
-use hookwell::handler::{HandleError, Handler, Outcome};
+use hookwell::ports::handler::{HandleError, Handler, Outcome};
 use hookwell_aws::settings::{process_environment, required};
 use hookwell_aws::task;
 use hookwell_lambda::process::Process;

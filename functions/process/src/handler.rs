@@ -1,7 +1,7 @@
 //! Your code. Every event of every source comes through [`YourHandler::handle`] once it is verified and queued.
 
 use hookwell::event::Event;
-use hookwell::handler::{HandleError, Handler, Outcome};
+use hookwell::ports::handler::{HandleError, Handler, Outcome};
 
 /// What happens to an event. As shipped: create, update and delete change the documents table, everything else is
 /// logged and done with.

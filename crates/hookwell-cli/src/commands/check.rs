@@ -9,8 +9,9 @@ use crate::sender::from_environment;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use hookwell::config;
-use hookwell::secret::SecretRef;
-use hookwell::source::{SecretProblem, Source};
+use hookwell::keys::not_ready::SecretProblem;
+use hookwell::keys::reference::SecretRef;
+use hookwell::source::Source;
 use hookwell_template::RULES;
 use serde_json::{Value, json};
 

@@ -10,7 +10,7 @@ use crate::sender::{Secrets, Senders, signed};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use hookwell::event::Operation;
-use hookwell::handler::Handler;
+use hookwell::ports::handler::Handler;
 use hookwell_aws::DocumentsTable;
 use hookwell_lambda::now::now;
 use hookwell_sandbox::sender::Draft;

@@ -1,9 +1,9 @@
 //! Which events of the table are meant, and what a line about one shows.
 
 use clap::Args;
-use hookwell::handler::Outcome;
-use hookwell::pattern::Pattern;
-use hookwell::time::Millis;
+use hookwell::format::pattern::Pattern;
+use hookwell::format::time::Millis;
+use hookwell::ports::handler::Outcome;
 use hookwell_aws::admin::{Item, readable};
 use hookwell_lambda::now::now;
 use jiff::{Span, SpanRelativeTo, Timestamp};

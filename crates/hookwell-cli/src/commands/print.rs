@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _};
 
-use hookwell::time::to_rfc3339;
+use hookwell::format::time::to_rfc3339;
 use hookwell_lambda::now::now;
 use indicatif::ProgressBar;
 use tracing::field::{Field, Visit};

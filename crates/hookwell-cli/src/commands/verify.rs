@@ -10,7 +10,7 @@ use crate::explain::explain;
 use crate::sender::Secrets;
 use anyhow::{Context as _, Result};
 use clap::Args;
-use hookwell::ingest::Sources;
+use hookwell::ingest::key_cache::Sources;
 use hookwell_lambda::now::now;
 
 /// Read requests as JSON Lines and print for each what ingest would decide.

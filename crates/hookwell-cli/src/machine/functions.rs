@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 use aws_lambda_events::event::sqs::SqsEvent;
-use hookwell::handler::Handler;
-use hookwell::ingest::Sources;
+use hookwell::ingest::key_cache::Sources;
+use hookwell::ports::handler::Handler;
 use hookwell_aws::mapping::EventSourceMapping;
 use hookwell_aws::{Bucket, Connection, DocumentsTable, EventsTable, Limits, SqsQueue};
 use hookwell_lambda::ingest::Ingest;

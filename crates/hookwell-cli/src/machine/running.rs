@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use hookwell::handler::Handler;
+use hookwell::ports::handler::Handler;
 use hookwell_aws::DocumentsTable;
 use hookwell_aws::admin::QueueSettings;
 use hookwell_local::storage::Storage;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hookwell::time::Millis;
+use hookwell::format::time::Millis;
 use maud::{Markup, html};
 
 use super::index::Index;

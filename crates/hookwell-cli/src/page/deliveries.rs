@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use hookwell::reply::Receipt;
+use hookwell::source::reply::Receipt;
 use hookwell_lambda::now::now;
 use maud::{Markup, html};
 

@@ -1,8 +1,8 @@
 //! What became of one event.
 
-use hookwell::handler::Outcome;
+use hookwell::format::time::Millis;
+use hookwell::ports::handler::Outcome;
 use hookwell::process::{Fate, Processed};
-use hookwell::time::Millis;
 use hookwell_aws::admin::Item;
 use serde_json::Value;
 

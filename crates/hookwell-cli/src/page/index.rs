@@ -5,10 +5,10 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use hookwell::document::change;
 use hookwell::event::Event;
+use hookwell::format::time::Millis;
+use hookwell::ports::document::change;
 use hookwell::process::Processed;
-use hookwell::time::Millis;
 use hookwell_aws::admin::Item;
 use serde_json::Value;
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use hookwell::delivery::Delivery;
 use hookwell::event::Event;
-use hookwell::reply::Receipt;
-use hookwell::time::Millis;
+use hookwell::event::delivery::Delivery;
+use hookwell::format::time::Millis;
+use hookwell::source::reply::Receipt;
 use hookwell_aws::admin::Item;
 use serde_json::Value;
 

@@ -2,7 +2,8 @@
 
 use std::cmp::Reverse;
 
-use hookwell::source::{Scheme, Source};
+use hookwell::source::Source;
+use hookwell::verify::scheme::Scheme;
 use http::HeaderMap;
 use maud::html;
 use serde_json::Value;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use hookwell::secret::SecretRef;
-use hookwell::source::{SecretProblem, Source};
+use hookwell::keys::not_ready::SecretProblem;
+use hookwell::keys::reference::SecretRef;
+use hookwell::source::Source;
 use hookwell_aws::settings::process_environment;
 use hookwell_sandbox::test_keys;
 

@@ -1,8 +1,8 @@
 //! Signing with what this machine knows.
 
 use anyhow::{Result, bail};
+use hookwell::format::time::Millis;
 use hookwell::source::Source;
-use hookwell::time::Millis;
 use hookwell_sandbox::sender::{Draft, Signed, signed_with};
 use hookwell_sandbox::test_keys;
 

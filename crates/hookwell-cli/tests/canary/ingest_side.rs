@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use hookwell::config;
 use hookwell::event::Operation;
-use hookwell::ingest::Sources;
-use hookwell::source::{SecretProblem, Source};
-use hookwell::sources::{Fetch, PAUSE, RENEW_AFTER};
+use hookwell::ingest::key_cache::Sources;
+use hookwell::ingest::key_cache::{Fetch, PAUSE, RENEW_AFTER};
+use hookwell::keys::not_ready::SecretProblem;
+use hookwell::source::Source;
 use hookwell_aws::{Bucket, EventsTable, Limits, SqsQueue};
 use hookwell_lambda::ingest::Ingest;
 use hookwell_sandbox::sender::{Draft, signed_with};

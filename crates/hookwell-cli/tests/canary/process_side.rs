@@ -9,7 +9,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use hookwell::event::Event;
-use hookwell::handler::{HandleError, Handler, Outcome};
+use hookwell::ports::handler::{HandleError, Handler, Outcome};
 use hookwell_aws::dead_letters::DeadLetters;
 use hookwell_aws::mapping::EventSourceMapping;
 use hookwell_aws::{Bucket, DocumentsTable, EventsTable, Limits, SqsQueue};

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use hookwell::delivery::Delivery;
+use crate::telemetry::millis;
+use hookwell::event::delivery::Delivery;
+use hookwell::format::trace::Trace;
 use hookwell::ingest::Received;
-use hookwell::reply::Receipt;
-use hookwell::steps::millis;
-use hookwell::trace::Trace;
+use hookwell::ingest::key_cache::Trouble;
+use hookwell::keys::not_ready::NotReady;
+use hookwell::source::reply::Receipt;
 
 /// How much of a sender's text a line shows, in characters.
 const MAX_TEXT: usize = 128;
@@ -71,5 +73,20 @@ pub(crate) fn delivery(delivery: Option<&Delivery>, received: &Received, took: D
         | Receipt::MethodNotAllowed
         | Receipt::TooLarge
         | Receipt::Compressed => line!(info),
+    }
+}
+
+/// One line per trouble with the keys of a source. The alarms of the template look for these texts.
+pub(crate) fn keys(source: &str, trouble: &Trouble) {
+    match trouble {
+        Trouble::Stale(NotReady { reference, problem }) => {
+            tracing::warn!(source, %reference, %problem, "the last keys stay");
+        }
+        Trouble::NotReady(why) => {
+            tracing::error!(source, reason = %why, "source is not ready and answers 503");
+        }
+        Trouble::NoCertificate { url, problem } => {
+            tracing::warn!(source, url, %problem, "no certificate");
+        }
     }
 }

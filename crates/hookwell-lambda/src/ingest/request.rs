@@ -10,8 +10,8 @@ use std::net::IpAddr;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
-use hookwell::delivery::Delivery;
-use hookwell::trace::Trace;
+use hookwell::event::delivery::Delivery;
+use hookwell::format::trace::Trace;
 use lambda_http::http::{HeaderName, HeaderValue};
 use lambda_http::request::{RequestContext, from_str};
 use lambda_http::{Body, Request, RequestExt as _};

@@ -1,7 +1,7 @@
 //! Invocations: an event from the Lambda Runtime API, the line about it, its answer back.
 
-use hookwell::ledger::Ledger;
-use hookwell::queue::Queue;
+use hookwell::ports::ledger::Ledger;
+use hookwell::ports::queue::Queue;
 use lambda_http::lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;

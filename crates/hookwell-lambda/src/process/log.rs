@@ -1,9 +1,9 @@
 //! One line per message, with the fields of docs/operations.md. No body.
 
-use hookwell::handler::Outcome;
+use crate::telemetry::millis;
+use hookwell::format::trace::Trace;
+use hookwell::ports::handler::Outcome;
 use hookwell::process::{Fate, Processed};
-use hookwell::steps::millis;
-use hookwell::trace::Trace;
 
 /// How much of a sender's text a line shows, in characters.
 const MAX_TEXT: usize = 128;

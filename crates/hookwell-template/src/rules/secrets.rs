@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hookwell::secret::SecretRef;
+use hookwell::keys::reference::SecretRef;
 use hookwell::source::Source;
 
 use crate::deployment::Deployment;

@@ -6,8 +6,8 @@ mod mistakes;
 use std::collections::BTreeSet;
 
 use hookwell::config;
-use hookwell::document::TOMBSTONE_DAYS;
 use hookwell::event::LIFE_DAYS;
+use hookwell::ports::document::TOMBSTONE_DAYS;
 use hookwell::source::Source;
 use hookwell_template::{Finding, RULES, check};
 use mistakes::{edited, mistakes, without};

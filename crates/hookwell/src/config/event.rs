@@ -1,10 +1,10 @@
 //! The `event` table: where the parts of an event are.
 
-use super::{check_headers, pattern};
+use crate::config::fields::{Fields, Problems};
+use crate::config::values::{check_headers, pattern};
 use crate::event::Operation;
-use crate::fields::{Fields, Problems};
-use crate::json::Pointer;
-use crate::source::{Locator, Mapping, Piece};
+use crate::format::json::Pointer;
+use crate::source::mapping::{Locator, Mapping, Piece};
 
 pub(super) fn mapping(
     mut fields: Fields<'_>,

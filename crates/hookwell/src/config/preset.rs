@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-const PRESETS: &str = include_str!("../presets.toml");
+const PRESETS: &str = include_str!("presets.toml");
 
 /// The names of all presets, sorted.
 #[must_use]

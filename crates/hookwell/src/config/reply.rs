@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use http::{HeaderValue, StatusCode};
 
-use crate::fields::{Fields, Problems};
-use crate::handshake::{Handshake, HandshakeKind};
-use crate::reply::{JSON, Replies, Reply};
-use crate::secret::SecretRef;
+use crate::config::fields::{Fields, Problems};
+use crate::keys::reference::SecretRef;
+use crate::source::handshake::{Handshake, HandshakeKind};
+use crate::source::reply::{JSON, Replies, Reply};
 
 pub(super) fn handshake(fields: &mut Fields<'_>, problems: &Problems) -> Option<Handshake> {
     let mut handshake = fields.table("handshake")?;

@@ -1,15 +1,20 @@
 //! How a source verifies: the `verify` table with a recipe, or several of which any is enough; or the name of a scheme
 //! that is code.
 
-use super::{DEFAULT_TOLERANCE, check_headers, pointer};
-use crate::fields::{Fields, Problems};
-use crate::public_key::KeyKind;
-use crate::recipe::{Algorithm, Encoding, Part, Recipe, SignatureField, Timestamp, TimestampPlace};
-use crate::secret::{KeyDecoding, KeyEncoding};
-use crate::source::Scheme;
-use crate::special::{Special, SpecialKind};
-use crate::time::Unit;
-use crate::verify::Tolerance;
+use crate::config::fields::{Fields, Problems};
+use crate::config::values::{check_headers, pointer};
+use crate::format::encoding::Encoding;
+use crate::format::time::Unit;
+use crate::keys::public_key::KeyKind;
+use crate::keys::secret::{KeyDecoding, KeyEncoding};
+use crate::verify::algorithm::Algorithm;
+use crate::verify::providers::{Special, SpecialKind};
+use crate::verify::recipe::{Part, Recipe, SignatureField, Timestamp, TimestampPlace};
+use crate::verify::scheme::Scheme;
+use crate::verify::verifier::Tolerance;
+
+/// How far a signed time may be from now unless the recipe says otherwise, in seconds (Standard Webhooks).
+const DEFAULT_TOLERANCE: u32 = 300;
 
 pub(super) fn schemes(fields: &mut Fields<'_>, problems: &Problems) -> Vec<Scheme> {
     let path = fields.path().to_owned();

@@ -6,14 +6,17 @@ use http::Method;
 use http::header::CONTENT_ENCODING;
 
 use super::received::{Received, Step};
-use crate::delivery::Delivery;
-use crate::handshake::Check;
-use crate::reply::Receipt;
-use crate::source::{NotReady, Scheme, Source, Verified};
-use crate::sources::{Sources, Wanted};
-use crate::special::SpecialKind;
-use crate::time::Millis;
-use crate::verify::Refusal;
+use crate::event::delivery::Delivery;
+use crate::format::time::Millis;
+use crate::ingest::key_cache::{Sources, Wanted};
+use crate::ingest::verified::Verified;
+use crate::keys::not_ready::NotReady;
+use crate::source::Source;
+use crate::source::handshake::Check;
+use crate::source::reply::Receipt;
+use crate::verify::providers::SpecialKind;
+use crate::verify::scheme::Scheme;
+use crate::verify::verifier::Refusal;
 
 /// The checks before anything is trusted, cheapest first. Nothing here touches a network.
 ///

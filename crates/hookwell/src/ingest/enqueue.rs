@@ -10,13 +10,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::{join, join_all, select};
 
-use crate::clock::Clock;
+use super::received::OfDelivery;
 use crate::event::Event;
-use crate::ledger::{Ledger, Remembered, Status};
-use crate::queue::{Queue, QueueError};
-use crate::reply::Receipt;
-use crate::steps::OfDelivery;
-use crate::time::Millis;
+use crate::format::time::Millis;
+use crate::ports::clock::Clock;
+use crate::ports::ledger::{Ledger, Remembered, Status};
+use crate::ports::queue::{Queue, QueueError};
+use crate::source::reply::Receipt;
 
 /// The time for all puts of a delivery, from the first one on, in milliseconds. A table that has not answered by then is
 /// passed over.

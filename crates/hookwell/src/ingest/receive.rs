@@ -5,15 +5,16 @@ use std::ops::ControlFlow::{Break, Continue};
 use super::admit::admit;
 use super::enqueue::enqueue;
 use super::received::{Received, Step};
-use crate::clock::Clock;
-use crate::delivery::Delivery;
 use crate::event::Event;
-use crate::ledger::Ledger;
-use crate::queue::Queue;
-use crate::reply::Receipt;
-use crate::source::{OnInvalid, Source, Verified};
-use crate::sources::Sources;
-use crate::time::Millis;
+use crate::event::delivery::Delivery;
+use crate::format::time::Millis;
+use crate::ingest::key_cache::Sources;
+use crate::ingest::verified::Verified;
+use crate::ports::clock::Clock;
+use crate::ports::ledger::Ledger;
+use crate::ports::queue::Queue;
+use crate::source::reply::Receipt;
+use crate::source::{OnInvalid, Source};
 
 /// Receives one delivery: the whole of ingest, from the first check to the answer.
 pub async fn receive<L: Ledger, Q: Queue>(

@@ -1,15 +1,27 @@
 //! The end of one delivery: what the sender is told, and what the log says.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use crate::event::Event;
-use crate::reply::{Receipt, Reply};
-use crate::source::{Source, Verified};
-use crate::sources::Wanted;
-use crate::steps::OfDelivery;
+use crate::ingest::key_cache::Wanted;
+use crate::ingest::verified::Verified;
+use crate::source::Source;
+use crate::source::reply::{Receipt, Reply};
 
 /// A step of ingest: it hands on a value, or it ends the delivery with its answer.
 pub type Step<T> = ControlFlow<Box<Received>, T>;
+
+/// The time that ingest took over a delivery, by step; `None` for a step that it did not come to the end of.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OfDelivery {
+    /// Verifying and reading it, with the fetch of a key where that was needed.
+    pub verify: Option<Duration>,
+    /// Putting the records.
+    pub remember: Option<Duration>,
+    /// Sending to the queue, beside the puts.
+    pub send: Option<Duration>,
+}
 
 /// Everything worth logging about one delivery, and nothing that is secret.
 #[derive(Debug, Clone)]

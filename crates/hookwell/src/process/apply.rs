@@ -5,12 +5,13 @@ use std::panic::AssertUnwindSafe;
 use futures_util::FutureExt as _;
 
 use super::batch::{Call, TIME_TO_START};
+use super::message::OfEvent;
 use super::message::{Fate, Message, Processed};
-use crate::event::{Event, hash};
-use crate::handler::{HandleError, Handler, Outcome};
-use crate::ledger::{Claim, End, Finish, Lease, Ledger};
-use crate::queue::Queue;
-use crate::steps::OfEvent;
+use crate::event::Event;
+use crate::event::identity::hash;
+use crate::ports::handler::{HandleError, Handler, Outcome};
+use crate::ports::ledger::{Claim, End, Finish, Lease, Ledger};
+use crate::ports::queue::Queue;
 
 impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
     /// Takes one event to its end, or to the reason why its message must come back.

@@ -7,14 +7,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::{join_all, select};
 
+use super::message::OfEvent;
 use super::message::{Fate, Invocation, Message, Processed};
-use crate::clock::Clock;
 use crate::event::Event;
-use crate::handler::Handler;
-use crate::ledger::{Ledger, Record, Remembered, Status};
-use crate::queue::Queue;
-use crate::steps::OfEvent;
-use crate::time::Millis;
+use crate::format::time::Millis;
+use crate::ports::clock::Clock;
+use crate::ports::handler::Handler;
+use crate::ports::ledger::{Ledger, Record, Remembered, Status};
+use crate::ports::queue::Queue;
 
 /// The longest pause before a retry, in seconds.
 pub const MAX_DELAY: u32 = 900;

@@ -1,9 +1,10 @@
 //! One message of a batch, and what came of it.
 
+use std::time::Duration;
+
 use crate::event::Event;
-use crate::handler::Outcome;
-use crate::steps::OfEvent;
-use crate::time::Millis;
+use crate::format::time::Millis;
+use crate::ports::handler::Outcome;
 
 /// How long a lease outlives the deadline of the call that holds it, in milliseconds. Lambda ends the call at its
 /// deadline, so no effect comes after it; the margin is for clocks that differ.
@@ -81,6 +82,17 @@ impl Fate {
             Self::Retry(_) | Self::Busy { .. } | Self::Malformed | Self::NotStarted => true,
         }
     }
+}
+
+/// The time that process took over an event, by step; `None` for a step that it did not come to the end of.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OfEvent {
+    /// The whole try, from the batch's records to the event's own.
+    pub total: Option<Duration>,
+    /// The call of the handler.
+    pub handler: Option<Duration>,
+    /// Writing its end into the record.
+    pub record: Option<Duration>,
 }
 
 /// One message and what came of it.

@@ -6,11 +6,13 @@ pub(crate) mod script;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hookwell::event::{Body, Event, Key, Operation};
-use hookwell::handler::Handler;
-use hookwell::ledger::Ledger;
+use hookwell::event::body::Body;
+use hookwell::event::identity::Key;
+use hookwell::event::{Event, Operation};
+use hookwell::ports::handler::Handler;
+use hookwell::ports::ledger::Ledger;
+use hookwell::ports::queue::Queue;
 use hookwell::process::{Invocation, Message, Processed, process};
-use hookwell::queue::Queue;
 
 /// When the tests take place.
 pub(crate) const NOW: i64 = 1_790_000_000_000;

@@ -1,0 +1,282 @@
+//! The table of one source, and what no single key of it shows.
+
+use ipnet::IpNet;
+
+use crate::config::fields::{Fields, Problems, looks_like};
+use crate::config::values::{pattern, pointer};
+use crate::config::{event, preset, reply, verify};
+use crate::event::LIFE_DAYS;
+use crate::keys::reference::SecretRef;
+use crate::keys::secret::MIN_BYTES;
+use crate::source::mapping::{Locator, Mapping};
+use crate::source::{Dedupe, OnInvalid, Source};
+use crate::verify::algorithm::Algorithm;
+use crate::verify::recipe::Part;
+use crate::verify::scheme::Scheme;
+
+/// The largest body a source takes, in bytes, unless it says that it takes less: what Lambda takes ("Lambda quotas",
+/// invocation payload, synchronous). The trigger's JSON around a body counts too, so the last of it never gets here.
+pub const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
+
+/// The longest source name, in bytes.
+const MAX_NAME_BYTES: usize = 64;
+
+/// Reads the table of one source. Without a source, problems say why.
+pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> Option<Source> {
+    let path = fields.path().to_owned();
+    let plain = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.')
+    };
+    if name.len() > MAX_NAME_BYTES || name.is_empty() || !name.bytes().all(plain) {
+        problems.add(&path, "a name has 1 to 64 of a-z, 0-9, - _ and .");
+    }
+    let preset = fields.text("preset");
+    if let Some(preset) = &preset {
+        if let Some(mut base) = preset::table(preset) {
+            for about in ["page", "retries"] {
+                base.remove(about);
+            }
+            fields.underlay(base);
+        } else {
+            let near = preset::presets()
+                .into_iter()
+                .find(|known| looks_like(known, preset));
+            let hint = near
+                .map(|known| format!(": did you mean {known}?"))
+                .unwrap_or_default();
+            let message = format!("there is no preset {preset:?}{hint}");
+            problems.add(&format!("{path}.preset"), &message);
+            fields.ignore_rest();
+            return None;
+        }
+    }
+    let names_secrets = fields.has("secrets");
+    let secrets = references(&mut fields, "secrets", problems);
+    let pinned = references(&mut fields, "pinned", problems);
+    let handshake = reply::handshake(&mut fields, problems);
+    let replies = reply::replies(&mut fields, problems);
+    let min_secret_bytes = fields
+        .number("min_secret_bytes", 1, 1024)
+        .unwrap_or(MIN_BYTES);
+    let allow_ips = networks(&mut fields, problems);
+    let public_url = public_url(&mut fields, problems);
+    let max_body_bytes = fields
+        .number("max_body_bytes", 1, MAX_BODY_BYTES)
+        .unwrap_or(MAX_BODY_BYTES);
+    let retain_days = retain(&mut fields, problems);
+    let on_invalid = fields.choice(
+        "on_invalid",
+        &[
+            ("reject", OnInvalid::Reject),
+            ("quarantine", OnInvalid::Quarantine),
+        ],
+    );
+    // Until November 2026 `send` chose between putting first and putting at once. There is one way now.
+    let ignored = fields.text("send").map(|_| "send").into_iter().collect();
+    let types = fields.texts("types").unwrap_or_default();
+    let types = types
+        .iter()
+        .filter_map(|text| pattern(text, &format!("{path}.types"), problems))
+        .collect();
+    let schemes = verify::schemes(&mut fields, problems);
+    let required = fields.texts("required").unwrap_or_default();
+    let required = required
+        .iter()
+        .filter_map(|text| pointer(text, &format!("{path}.required"), problems))
+        .collect();
+    let mapping = match fields.table("event") {
+        Some(event) => event::mapping(event, required, problems),
+        None => Mapping {
+            required,
+            ..Mapping::default()
+        },
+    };
+    let dedupe = dedupe(&mut fields, &mapping, &schemes, problems);
+    fields.finish();
+
+    let source = Source {
+        name: name.to_owned(),
+        preset,
+        schemes,
+        secrets,
+        pinned,
+        min_secret_bytes,
+        allow_ips,
+        public_url,
+        max_body_bytes,
+        on_invalid: on_invalid.unwrap_or(OnInvalid::Reject),
+        ignored,
+        retain_days,
+        types,
+        dedupe,
+        mapping,
+        handshake,
+        replies,
+    };
+    consistent(&source, names_secrets, &path, problems);
+    Some(source)
+}
+
+/// What no single key shows.
+fn consistent(source: &Source, names_secrets: bool, path: &str, problems: &Problems) {
+    if source.is_unsigned() {
+        if source.allow_ips.is_empty() {
+            let all = r#"["0.0.0.0/0", "::/0"]"#;
+            problems.add(
+                &format!("{path}.allow_ips"),
+                &format!("is missing: nothing is signed here, so say which addresses may send ({all} for anyone)"),
+            );
+        }
+    } else if !names_secrets && source.schemes.iter().any(wants_secret) {
+        problems.add(
+            &format!("{path}.secrets"),
+            "is missing: name the secret, [\"env:NAME\"]",
+        );
+    }
+    if source.schemes.iter().any(signs_url) && source.public_url.is_none() {
+        problems.add(
+            &format!("{path}.public_url"),
+            "is missing: this sender signs the address it posts to",
+        );
+    }
+}
+
+fn wants_secret(scheme: &Scheme) -> bool {
+    match scheme {
+        Scheme::Recipe(recipe) => recipe.algorithm != Algorithm::Unsigned,
+        Scheme::Special(special) => special.kind.has_secret(),
+    }
+}
+
+fn signs_url(scheme: &Scheme) -> bool {
+    match scheme {
+        Scheme::Recipe(recipe) => recipe.content.contains(&Part::Url),
+        Scheme::Special(special) => special.kind.signs_url(),
+    }
+}
+
+fn references(fields: &mut Fields<'_>, key: &str, problems: &Problems) -> Vec<SecretRef> {
+    let path = format!("{}.{key}", fields.path());
+    let texts = fields.texts(key).unwrap_or_default();
+    if texts.len() > 3 {
+        problems.add(&path, "has at most three entries");
+    }
+    let parsed = texts.iter().enumerate().filter_map(|(index, text)| {
+        let reference = SecretRef::parse(text);
+        if reference.is_none() {
+            // Not the text: somebody may have pasted the secret itself.
+            problems.add(
+                &format!("{path}[{index}]"),
+                "is not env:NAME, ssm:NAME or secretsmanager:ID#STAGE",
+            );
+        }
+        reference
+    });
+    parsed.collect()
+}
+
+fn networks(fields: &mut Fields<'_>, problems: &Problems) -> Vec<IpNet> {
+    let path = format!("{}.allow_ips", fields.path());
+    let texts = fields.texts("allow_ips").unwrap_or_default();
+    let parsed = texts.iter().filter_map(|text| {
+        let net = text
+            .parse::<IpNet>()
+            .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from));
+        if net.is_err() {
+            problems.add(
+                &path,
+                &format!("{text:?} is not an address or a network such as 203.0.113.0/24"),
+            );
+        }
+        net.ok()
+    });
+    parsed.collect()
+}
+
+fn public_url(fields: &mut Fields<'_>, problems: &Problems) -> Option<String> {
+    let url = fields.text("public_url")?;
+    if !url.starts_with("https://") {
+        problems.add(
+            &format!("{}.public_url", fields.path()),
+            "starts with https://",
+        );
+    }
+    Some(url)
+}
+
+/// For how many days events are kept: no longer than their records.
+fn retain(fields: &mut Fields<'_>, problems: &Problems) -> i64 {
+    let path = format!("{}.retain", fields.path());
+    match fields.text("retain").as_deref() {
+        None | Some("none") => 0,
+        Some(text) => {
+            let days = text.strip_suffix('d').and_then(|days| days.parse().ok());
+            let days = days.filter(|days| (1..=LIFE_DAYS).contains(days));
+            days.unwrap_or_else(|| {
+                let message =
+                    format!("is \"none\" or a number of days from \"1d\" to \"{LIFE_DAYS}d\"");
+                problems.add(&path, &message);
+                0
+            })
+        }
+    }
+}
+
+fn dedupe(
+    fields: &mut Fields<'_>,
+    mapping: &Mapping,
+    schemes: &[Scheme],
+    problems: &Problems,
+) -> Dedupe {
+    let path = fields.path().to_owned();
+    let window = fields.number("dedupe_window", 1, 35 * 86_400);
+    let named = fields.choice(
+        "dedupe",
+        &[
+            ("none", "none"),
+            ("id", "id"),
+            ("id-and-body", "id-and-body"),
+            ("body", "body"),
+        ],
+    );
+    let signed = |id: &Locator| {
+        id.headers()
+            .all(|name| schemes.iter().all(|scheme| scheme.signs_header(name)))
+    };
+    if window.is_some() && named != Some("body") {
+        problems.add(
+            &format!("{path}.dedupe_window"),
+            "goes with dedupe = \"body\"",
+        );
+    }
+    match (named, &mapping.id, window) {
+        (Some("none"), ..) | (None, None, _) => Dedupe::None,
+        (Some("body"), _, Some(window)) => Dedupe::Body {
+            seconds: i64::try_from(window).unwrap_or(i64::MAX),
+        },
+        (Some("body"), _, None) => {
+            problems.add(
+                &format!("{path}.dedupe_window"),
+                "is missing: say for how many seconds equal bodies are one event",
+            );
+            Dedupe::None
+        }
+        (Some(_), None, _) => {
+            problems.add(
+                &format!("{path}.event.id"),
+                "is missing: say where the id is, or set dedupe to \"none\"",
+            );
+            Dedupe::None
+        }
+        (Some("id"), Some(id), _) if !signed(id) => {
+            problems.add(
+                &format!("{path}.dedupe"),
+                "the id is in a header that is not signed: use \"id-and-body\"",
+            );
+            Dedupe::IdAndBody
+        }
+        (None, Some(id), _) if !signed(id) => Dedupe::IdAndBody,
+        (Some("id-and-body"), Some(_), _) => Dedupe::IdAndBody,
+        (_, Some(_), _) => Dedupe::Id,
+    }
+}

@@ -1,0 +1,141 @@
+//! A delivery: one HTTP request as it arrived, before anybody trusts it.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use http::{HeaderMap, Method};
+
+use crate::format::trace::Trace;
+
+/// One request, in the shape every Lambda trigger can give.
+#[derive(Clone)]
+pub struct Delivery {
+    /// Unique for every request; what the platform calls it.
+    pub request_id: String,
+    /// Its method.
+    pub method: Method,
+    /// The name after `/webhooks/`, `None` on any other path.
+    pub source: Option<String>,
+    /// The path as it was asked for.
+    pub path: String,
+    /// The query string, without `?`, as sent.
+    pub query: String,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// The bytes as sent.
+    pub body: Vec<u8>,
+    /// The peer that the platform saw; never what a header claims.
+    pub source_ip: Option<IpAddr>,
+    /// The trace that it belongs to, by its sender's word or the platform's; it proves nothing.
+    pub trace: Option<Trace>,
+}
+
+impl Delivery {
+    /// The source named by a request path: `/webhooks/NAME` at its end. What stands before it is an API's stage, the base
+    /// path of a custom domain or a proxy's own, and an event does not always say which.
+    #[must_use]
+    pub fn source_in(path: &str) -> Option<&str> {
+        let (_, name) = path.rsplit_once("/webhooks/")?;
+        (!name.is_empty() && !name.contains('/')).then_some(name)
+    }
+
+    /// The value of a header, repeated ones joined with a comma as API Gateway and function URLs do; `None` when it
+    /// is absent or not text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<Cow<'_, str>> {
+        let mut values = self.headers.get_all(name).iter();
+        let mut text = Cow::Borrowed(values.next()?.to_str().ok()?);
+        for value in values {
+            let joined = text.to_mut();
+            joined.push(',');
+            joined.push_str(value.to_str().ok()?);
+        }
+        Some(text)
+    }
+
+    /// The address that the sender signed: the source's own as configured, with the query of this request unless the
+    /// configured one has its own.
+    #[must_use]
+    pub fn signed_url<'u>(&self, url: Option<&'u str>) -> Option<Cow<'u, str>> {
+        let url = url?;
+        if self.query.is_empty() || url.contains('?') {
+            return Some(Cow::Borrowed(url));
+        }
+        Some(Cow::Owned(format!("{url}?{}", self.query)))
+    }
+
+    /// Whether the body is a form.
+    #[must_use]
+    pub fn is_form(&self) -> bool {
+        let kind = self.header("content-type").unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    }
+
+    /// The decoded value of a query parameter, the first when it is repeated.
+    #[must_use]
+    pub fn query_value(&self, name: &str) -> Option<String> {
+        let mut pairs = form_urlencoded::parse(self.query.as_bytes());
+        pairs.find_map(|(key, value)| (key == name).then(|| value.into_owned()))
+    }
+}
+
+impl std::fmt::Debug for Delivery {
+    /// Without headers, query and body: they hold secrets and customers' data.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Delivery")
+            .field("request_id", &self.request_id)
+            .field("method", &self.method)
+            .field("source", &self.source)
+            .field("bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_source_is_the_one_segment_after_webhooks() {
+        for path in [
+            "/webhooks/shop",
+            "/prod/webhooks/shop",
+            "/hooks/v1/webhooks/shop",
+            "/webhooks/webhooks/shop",
+        ] {
+            assert_eq!(Delivery::source_in(path), Some("shop"), "{path}");
+        }
+        for other in [
+            "/",
+            "webhooks/shop",
+            "/webhooks",
+            "/webhooks/",
+            "/webhooks/a/b",
+            "/xwebhooks/shop",
+            "/Webhooks/shop",
+        ] {
+            assert_eq!(Delivery::source_in(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn repeated_headers_join_with_a_comma() {
+        let mut headers = HeaderMap::new();
+        headers.append("x-signature", "a".parse().unwrap());
+        headers.append("X-Signature", "b".parse().unwrap());
+        let delivery = Delivery {
+            request_id: String::new(),
+            method: Method::POST,
+            source: None,
+            path: String::new(),
+            query: String::new(),
+            headers,
+            body: Vec::new(),
+            source_ip: None,
+            trace: None,
+        };
+        assert_eq!(delivery.header("X-SIGNATURE").as_deref(), Some("a,b"));
+        assert_eq!(delivery.header("x-other"), None);
+    }
+}

@@ -1,0 +1,416 @@
+//! The sources of a receiver and their keys: fetched at start, kept, and fetched again.
+//!
+//! Keys are fetched again in the background when they have an age, and once while a delivery waits that they refuse:
+//! its sender may have changed them. Both have a pause, so that nobody can have a store asked by sending rubbish. A
+//! store that does not answer leaves the last keys in force for a day.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, join_all};
+
+use crate::format::time::{DAY, Millis};
+use crate::keys::key_set::Keys;
+use crate::keys::not_ready::{NotReady, SecretProblem};
+use crate::keys::reference::SecretRef;
+use crate::source::Source;
+
+/// The age at which keys from a store are fetched again in the background. The same as the cache of AWS's own
+/// extension ("Using Parameter Store parameters in AWS Lambda functions", `SSM_PARAMETER_STORE_TTL`).
+pub const RENEW_AFTER: Millis = 300_000;
+
+/// The pause between two fetches that deliveries of one source cause, and before a fetch that failed is repeated in
+/// the background.
+pub const PAUSE: Millis = 30_000;
+
+/// How long keys from a store count after they were last fetched. A store that is away is mended within a day; a secret
+/// that was withdrawn because somebody stole it opens nothing after that, even where the store cannot be asked.
+pub const STALE_AFTER: Millis = DAY;
+
+/// The most addresses that deliveries of one source have asked within a pause. A provider signs with one or two
+/// certificates at a time.
+pub const ADDRESSES_IN_PAUSE: usize = 4;
+
+/// Finds the text under a reference, and opens links. Both MUST end within 0.4 s by themselves: a sender may be waiting.
+#[derive(Clone)]
+pub struct Fetch {
+    find: Arc<Find>,
+    open: Arc<Open>,
+}
+
+type Find = dyn Fn(SecretRef) -> BoxFuture<'static, Result<String, SecretProblem>> + Send + Sync;
+type Open = dyn Fn(String) -> BoxFuture<'static, bool> + Send + Sync;
+
+impl Fetch {
+    /// Fetches by this function, and opens no link.
+    pub fn new<T>(find: impl Fn(SecretRef) -> T + Send + Sync + 'static) -> Self
+    where
+        T: Future<Output = Result<String, SecretProblem>> + Send + 'static,
+    {
+        Self {
+            find: Arc::new(move |reference| find(reference).boxed()),
+            open: Arc::new(|_| std::future::ready(false).boxed()),
+        }
+    }
+
+    /// Opens links by this function, which says whether the page was there.
+    #[must_use]
+    pub fn opening<T>(self, open: impl Fn(String) -> T + Send + Sync + 'static) -> Self
+    where
+        T: Future<Output = bool> + Send + 'static,
+    {
+        let open = Arc::new(move |link| open(link).boxed());
+        Self { open, ..self }
+    }
+
+    /// The text under a reference.
+    ///
+    /// # Errors
+    /// When there is none, or its store did not answer.
+    pub async fn find(&self, reference: SecretRef) -> Result<String, SecretProblem> {
+        (self.find)(reference).await
+    }
+
+    /// Opens a link, as somebody who follows it does. Whether the page was there; what it says does not matter.
+    pub async fn open(&self, link: String) -> bool {
+        (self.open)(link).await
+    }
+}
+
+impl fmt::Debug for Fetch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fetch(..)")
+    }
+}
+
+/// What is not here and might change how a delivery ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// What the stores hold now.
+    Secrets,
+    /// The certificate at an address that was found to be the provider's.
+    Certificate(String),
+}
+
+/// What went wrong when keys were fetched again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// A store did not answer: the last keys stay.
+    Stale(NotReady),
+    /// A store answered, and what it says leaves the source without a usable key.
+    NotReady(NotReady),
+    /// The certificate at an address was not there, or is none.
+    NoCertificate {
+        /// The address, which was found to be the provider's.
+        url: String,
+        /// Why.
+        problem: SecretProblem,
+    },
+}
+
+/// Hears of trouble with the keys of the source of this name.
+pub type Tell = fn(&str, &Trouble);
+
+/// The sources of a receiver and their keys.
+#[derive(Debug, Default)]
+pub struct Sources {
+    entries: BTreeMap<String, Arc<Entry>>,
+    tell: Option<Tell>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    source: Source,
+    /// `None` where the keys stay as they are.
+    fetch: Option<Fetch>,
+    held: Mutex<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    keys: Arc<Result<Keys, NotReady>>,
+    /// When the keys were made of what the stores said.
+    fetched_at: Millis,
+    /// When the secrets are due to be fetched in the background.
+    due: Millis,
+    /// Until when no delivery has the secrets fetched.
+    secrets_pause: Millis,
+    /// The addresses that deliveries had asked within the last pause, and when.
+    addresses: Vec<(String, Millis)>,
+}
+
+impl Sources {
+    /// The sources with keys that stay as they are. A source whose secret is missing answers 503; the others work.
+    #[must_use]
+    pub fn new(
+        sources: Vec<Source>,
+        find: impl Fn(&SecretRef) -> Result<String, SecretProblem>,
+    ) -> Self {
+        let entry = |source: Source| {
+            let keys = source.keys(&find);
+            Entry::new(source, None, keys, Millis::MAX)
+        };
+        sources.into_iter().map(entry).collect()
+    }
+
+    /// The sources with keys that are fetched, all at once now and again later.
+    pub async fn fetched(sources: Vec<Source>, fetch: &Fetch, now: Millis) -> Self {
+        let entry = async |source: Source| {
+            let keys = keys(&source, fetch).await;
+            Entry::new(source, Some(fetch.clone()), keys, now)
+        };
+        let entries = join_all(sources.into_iter().map(entry)).await;
+        entries.into_iter().collect()
+    }
+
+    /// The same sources, whose trouble with keys this function hears of: the domain itself writes no log.
+    #[must_use]
+    pub fn telling(self, tell: Tell) -> Self {
+        let tell = Some(tell);
+        Self { tell, ..self }
+    }
+
+    fn tell(tell: Option<Tell>, entry: &Entry, trouble: Option<Trouble>) {
+        if let (Some(tell), Some(trouble)) = (tell, trouble) {
+            tell(&entry.source.name, &trouble);
+        }
+    }
+
+    /// A source and its keys by name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<(&Source, Arc<Result<Keys, NotReady>>)> {
+        self.entries.get(name).map(|entry| entry.pair())
+    }
+
+    /// As [`Self::get`], without keys that are too old to count.
+    pub(crate) fn current(
+        &self,
+        name: &str,
+        now: Millis,
+    ) -> Option<(&Source, Arc<Result<Keys, NotReady>>)> {
+        let entry = self.entries.get(name)?;
+        entry.expire(now);
+        Some(entry.pair())
+    }
+
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&Source, Arc<Result<Keys, NotReady>>)> {
+        self.entries.values().map(|entry| entry.pair())
+    }
+
+    /// Fetches the secrets of a source again, where they are due: to be run beside a delivery, and to its end.
+    #[must_use]
+    pub fn renewal(
+        &self,
+        name: &str,
+        now: Millis,
+    ) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let entry = self.entries.get(name)?;
+        let fetch = entry.stored()?.clone();
+        let mut held = entry.held();
+        // Without keys that count the delivery itself waits for them.
+        if now < held.due || held.keys.is_err() || held.are_stale(now) {
+            return None;
+        }
+        held.due = now.saturating_add(PAUSE);
+        drop(held);
+        let entry = Arc::clone(entry);
+        let tell = self.tell;
+        Some(async move { Self::tell(tell, &entry, entry.renew(&fetch, now).await) })
+    }
+
+    /// Fetches what a delivery of this source wants, unless that was done a moment ago. Whether it was asked for.
+    pub(crate) async fn obtain(&self, name: &str, wanted: &Wanted, now: Millis) -> bool {
+        let Some(entry) = self.entries.get(name) else {
+            return false;
+        };
+        let fetch = match wanted {
+            Wanted::Secrets => entry.stored(),
+            Wanted::Certificate(_) => entry.fetch.as_ref(),
+        };
+        let Some(fetch) = fetch else { return false };
+        if !entry.takes_turn(wanted, now) {
+            return false;
+        }
+        let trouble = match wanted {
+            Wanted::Secrets => entry.renew(fetch, now).await,
+            Wanted::Certificate(url) => entry.add_certificate(fetch, url, now).await,
+        };
+        Self::tell(self.tell, entry, trouble);
+        true
+    }
+
+    /// Opens an address that was found to be the provider's, whatever its page says, unless that was done a moment ago.
+    /// Whether it was there.
+    pub(crate) async fn open(&self, name: &str, url: &str, now: Millis) -> bool {
+        let Some(entry) = self.entries.get(name) else {
+            return false;
+        };
+        let Some(fetch) = entry.fetch.as_ref().filter(|_| entry.may_ask(url, now)) else {
+            return false;
+        };
+        fetch.open(url.to_owned()).await
+    }
+}
+
+impl Held {
+    fn are_stale(&self, now: Millis) -> bool {
+        self.keys.is_ok() && now >= self.fetched_at.saturating_add(STALE_AFTER)
+    }
+}
+
+impl FromIterator<Entry> for Sources {
+    fn from_iter<T: IntoIterator<Item = Entry>>(entries: T) -> Self {
+        let named = |entry: Entry| (entry.source.name.clone(), Arc::new(entry));
+        Self {
+            entries: entries.into_iter().map(named).collect(),
+            tell: None,
+        }
+    }
+}
+
+impl Entry {
+    fn new(
+        source: Source,
+        fetch: Option<Fetch>,
+        keys: Result<Keys, NotReady>,
+        now: Millis,
+    ) -> Self {
+        let held = Held {
+            keys: Arc::new(keys),
+            fetched_at: now,
+            due: now.saturating_add(RENEW_AFTER),
+            secrets_pause: Millis::MIN,
+            addresses: Vec::new(),
+        };
+        Self {
+            source,
+            fetch,
+            held: Mutex::new(held),
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        // What is behind it is replaced whole, so a panic elsewhere left it good.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pair(&self) -> (&Source, Arc<Result<Keys, NotReady>>) {
+        (&self.source, Arc::clone(&self.held().keys))
+    }
+
+    /// The way to the source's secrets, where any is in a store: the environment never changes.
+    fn stored(&self) -> Option<&Fetch> {
+        let fetch = self.fetch.as_ref()?;
+        self.first_stored().map(|_| fetch)
+    }
+
+    fn first_stored(&self) -> Option<&SecretRef> {
+        let mut references = self.source.references();
+        references.find(|reference| !matches!(reference, SecretRef::Env(_)))
+    }
+
+    /// Drops keys that are too old to count.
+    fn expire(&self, now: Millis) {
+        let mut held = self.held();
+        if let (true, Some(reference)) = (held.are_stale(now), self.first_stored()) {
+            held.keys = Arc::new(Err(NotReady {
+                reference: reference.clone(),
+                problem: SecretProblem::Unavailable("not for a day".to_owned()),
+            }));
+        }
+    }
+
+    /// Whether the pause is over; then the next one begins.
+    fn takes_turn(&self, wanted: &Wanted, now: Millis) -> bool {
+        match wanted {
+            Wanted::Secrets => {
+                let mut held = self.held();
+                let is_over = now >= held.secrets_pause;
+                if is_over {
+                    held.secrets_pause = now.saturating_add(PAUSE);
+                }
+                is_over
+            }
+            Wanted::Certificate(url) => self.may_ask(url, now),
+        }
+    }
+
+    /// Whether this address may be asked; then its pause begins. Each has its own: anybody can name a certificate that
+    /// does not exist, and must not keep a sender with a good one waiting.
+    fn may_ask(&self, url: &str, now: Millis) -> bool {
+        let asked = &mut self.held().addresses;
+        asked.retain(|(_, at)| now < at.saturating_add(PAUSE));
+        let is_new = asked.iter().all(|(known, _)| known != url);
+        let may_ask = is_new && asked.len() < ADDRESSES_IN_PAUSE;
+        if may_ask {
+            asked.push((url.to_owned(), now));
+        }
+        may_ask
+    }
+
+    async fn renew(&self, fetch: &Fetch, now: Millis) -> Option<Trouble> {
+        let found = keys(&self.source, fetch).await;
+        let mut held = self.held();
+        match (found, &*held.keys) {
+            (Err(why), Ok(_)) if matches!(why.problem, SecretProblem::Unavailable(_)) => {
+                Some(Trouble::Stale(why))
+            }
+            (Ok(mut keys), last) => {
+                if let Ok(last) = last {
+                    keys.certificates = last.certificates.clone();
+                }
+                held.keys = Arc::new(Ok(keys));
+                held.fetched_at = now;
+                held.due = now.saturating_add(RENEW_AFTER);
+                None
+            }
+            // What a store says counts, also when it is that the secret is gone or blank.
+            (Err(why), _) => {
+                held.keys = Arc::new(Err(why.clone()));
+                Some(Trouble::NotReady(why))
+            }
+        }
+    }
+
+    async fn add_certificate(&self, fetch: &Fetch, url: &str, now: Millis) -> Option<Trouble> {
+        let reference = SecretRef::Url(url.to_owned());
+        let found = fetch.find(reference).await;
+        let mut held = self.held();
+        let added = found.and_then(|text| match &*held.keys {
+            Ok(keys) => {
+                let mut keys = keys.clone();
+                keys.certificates.add(url, &text, now)?;
+                Ok(Some(keys))
+            }
+            Err(_) => Ok(None),
+        });
+        match added {
+            Ok(Some(keys)) => {
+                held.keys = Arc::new(Ok(keys));
+                None
+            }
+            Ok(None) => None,
+            Err(problem) => {
+                let url = url.to_owned();
+                Some(Trouble::NoCertificate { url, problem })
+            }
+        }
+    }
+}
+
+/// Fetches the secrets of a source beside each other and decodes them.
+async fn keys(source: &Source, fetch: &Fetch) -> Result<Keys, NotReady> {
+    let text = async |reference: &SecretRef| {
+        let text = fetch.find(reference.clone()).await;
+        (reference.to_string(), text)
+    };
+    let texts = join_all(source.references().map(text)).await;
+    let texts: BTreeMap<_, _> = texts.into_iter().collect();
+    source.keys(|reference| {
+        let text = texts.get(&reference.to_string()).cloned();
+        text.unwrap_or(Err(SecretProblem::NotSet))
+    })
+}

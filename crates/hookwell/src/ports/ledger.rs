@@ -1,0 +1,175 @@
+//! The ledger: what we remember of every event. It makes answers cheap and duplicates visible; it is never what
+//! keeps an event alive, the queue is.
+
+use crate::event::Event;
+use crate::event::identity::Version;
+use crate::format::time::Millis;
+use crate::ports::handler::Outcome;
+
+/// Where an event is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Seen; perhaps queued, perhaps not. A crash between the two leaves exactly this.
+    Pending,
+    /// Finished.
+    Done,
+    /// Rejected, and put into the dead-letter queue for an operator. That is no end: the letter may be gone before the
+    /// record is, so an event that comes again is judged again.
+    Quarantined,
+}
+
+impl Status {
+    /// Every status by the name the events table uses.
+    pub const NAMES: [(&'static str, Self); 3] = [
+        ("pending", Self::Pending),
+        ("done", Self::Done),
+        ("quarantined", Self::Quarantined),
+    ];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Done => "done",
+            Self::Quarantined => "quarantined",
+        }
+    }
+}
+
+/// What a record says of its event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Where the event is on its way.
+    pub status: Status,
+    /// The event's version, settled by whoever wrote the record first.
+    pub version: Version,
+    /// When the event was first received.
+    pub received_at: Millis,
+    /// The [hash](crate::event::body::Body::hash) of the body that came first.
+    pub body_hash: String,
+}
+
+/// What became of an attempt to write the first record of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remembered {
+    /// It was written now.
+    New,
+    /// One was there before.
+    Known(Record),
+}
+
+/// How an event ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// The outcome to record.
+    pub outcome: Outcome,
+    /// Why, for rejected events.
+    pub reason: Option<String>,
+    /// When.
+    pub at: Millis,
+    /// The owner of the lease under which it ended, for events with effects outside the documents table.
+    pub owner: Option<String>,
+}
+
+/// What became of an attempt to record an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// It is recorded.
+    Recorded,
+    /// The event had ended before.
+    Before,
+    /// The lease is somebody else's now.
+    NotOwner,
+}
+
+/// A lease: for so long nobody else may work on the event.
+#[derive(Debug, Clone, Copy)]
+pub struct Lease<'a> {
+    /// Who asks for it; unique for every call.
+    pub owner: &'a str,
+    /// The time of asking.
+    pub now: Millis,
+    /// When it ends, never before the call that holds it.
+    pub until: Millis,
+}
+
+/// What became of an attempt to take a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// It is ours.
+    Held,
+    /// The event is done.
+    Finished,
+    /// Somebody else holds one.
+    Busy {
+        /// Until then.
+        until: Millis,
+    },
+}
+
+/// Remembers events.
+///
+/// In every method a record past its `expires_at` MUST count as absent even when it is still stored: DynamoDB deletes up
+/// to days late ("Using time to live", developer guide). Every write MUST set its end to [`Event::expires_at`].
+pub trait Ledger: Send + Sync {
+    /// Writes a pending record unless there is one, and says which. MUST be one atomic step.
+    ///
+    /// # Errors
+    /// When the answer is not known, whatever was written.
+    fn remember(
+        &self,
+        event: &Event,
+        now: Millis,
+    ) -> impl Future<Output = Result<Remembered, LedgerError>> + Send;
+
+    /// The records of some events, in their order; `None` where there is none. MUST see every write that was answered
+    /// before (a consistent read).
+    ///
+    /// # Errors
+    /// When one of them is not known.
+    fn recall(
+        &self,
+        events: &[&Event],
+        now: Millis,
+    ) -> impl Future<Output = Result<Vec<Option<Record>>, LedgerError>> + Send;
+
+    /// Takes the lease of an event that has a record and is not done, unless somebody holds one that has not ended, and
+    /// counts the try.
+    ///
+    /// MUST be one atomic step. The holder itself MAY get it again.
+    ///
+    /// # Errors
+    /// When the answer is not known, or there is no record.
+    fn claim(
+        &self,
+        event: &Event,
+        lease: &Lease<'_>,
+    ) -> impl Future<Output = Result<Claim, LedgerError>> + Send;
+
+    /// Keeps the whole event until its `retain_until`, so that it can be replayed. `Ok` MUST mean that it is stored
+    /// durably. Keeping it again does no harm.
+    ///
+    /// # Errors
+    /// When that is not known.
+    fn keep(&self, event: &Event) -> impl Future<Output = Result<(), LedgerError>> + Send;
+
+    /// Records how an event ended, and gives its lease back.
+    ///
+    /// MUST write the record when there is none, MUST NOT change one that is done, MUST close a quarantined one when the
+    /// event was applied after all, and with an owner MUST change nothing unless that owner still holds the lease: one
+    /// that ended may be somebody else's by now.
+    ///
+    /// # Errors
+    /// When the answer is not known.
+    fn finish(
+        &self,
+        event: &Event,
+        end: &End,
+    ) -> impl Future<Output = Result<Finish, LedgerError>> + Send;
+}
+
+/// The table did not answer, or not in time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the events table is unavailable: {0}")]
+pub struct LedgerError(pub String);

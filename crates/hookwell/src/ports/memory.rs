@@ -1,0 +1,281 @@
+//! The ledger, the queue and the documents in memory: the model that tests and the simulator run the protocol on.
+//! The same contract tests hold for it and for the AWS adapters.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::future::pending;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use futures_util::FutureExt as _;
+
+use crate::event::Event;
+use crate::event::identity::{DocumentKey, Key};
+use crate::format::time::Millis;
+use crate::ports::clock::Clock;
+use crate::ports::document::{Document, PutResult, change, outcome};
+use crate::ports::handler::{HandleError, Handler, Outcome};
+use crate::ports::ledger::{
+    Claim, End, Finish, Lease, Ledger, LedgerError, Record, Remembered, Status,
+};
+use crate::ports::queue::{Queue, QueueError};
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A clock that stands still, without timers: nothing is ever too late.
+pub struct StoppedClock(Box<dyn Fn() -> Millis + Send + Sync>);
+
+impl StoppedClock {
+    /// A clock that shows this time.
+    #[must_use]
+    pub fn at(now: Millis) -> Self {
+        Self(Box::new(move || now))
+    }
+
+    /// The clock as a call of a function takes it.
+    #[must_use]
+    pub fn clock(&self) -> Clock<'_> {
+        Clock {
+            now: &*self.0,
+            instant: &Instant::now,
+            until: &|_| pending().boxed(),
+        }
+    }
+}
+
+impl fmt::Debug for StoppedClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoppedClock({})", (self.0)())
+    }
+}
+
+/// One stored record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// What it says of its event.
+    pub record: Record,
+    /// How the event ended.
+    pub outcome: Option<Outcome>,
+    /// When it may be forgotten, in seconds since 1970.
+    pub expires_at: i64,
+    /// How often a lease was taken.
+    pub tries: u32,
+    lease: Option<(String, Millis)>,
+}
+
+impl Stored {
+    fn pending(event: &Event) -> Self {
+        Self {
+            record: Record {
+                status: Status::Pending,
+                version: event.version(),
+                received_at: event.received_at,
+                body_hash: event.body.hash(),
+            },
+            outcome: None,
+            expires_at: event.expires_at,
+            tries: 0,
+            lease: None,
+        }
+    }
+
+    fn is_live(&self, now: Millis) -> bool {
+        self.expires_at >= now / 1000
+    }
+}
+
+/// A ledger in memory.
+#[derive(Debug, Default)]
+pub struct MemoryLedger {
+    records: Mutex<BTreeMap<Key, Stored>>,
+    kept: Mutex<BTreeMap<Key, Event>>,
+}
+
+impl MemoryLedger {
+    /// What was kept of an event.
+    #[must_use]
+    pub fn kept(&self, key: &Key) -> Option<Event> {
+        locked(&self.kept).get(key).cloned()
+    }
+
+    /// The record of an event, also an expired one.
+    #[must_use]
+    pub fn stored(&self, key: &Key) -> Option<Stored> {
+        locked(&self.records).get(key).cloned()
+    }
+
+    /// How many records there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        locked(&self.records).len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Ledger for MemoryLedger {
+    async fn remember(&self, event: &Event, now: Millis) -> Result<Remembered, LedgerError> {
+        let mut records = locked(&self.records);
+        let live = records.get(&event.key).filter(|stored| stored.is_live(now));
+        if let Some(stored) = live {
+            return Ok(Remembered::Known(stored.record.clone()));
+        }
+        records.insert(event.key.clone(), Stored::pending(event));
+        Ok(Remembered::New)
+    }
+
+    async fn recall(
+        &self,
+        events: &[&Event],
+        now: Millis,
+    ) -> Result<Vec<Option<Record>>, LedgerError> {
+        let records = locked(&self.records);
+        let live = |event: &&Event| {
+            let stored = records.get(&event.key).filter(|stored| stored.is_live(now));
+            stored.map(|stored| stored.record.clone())
+        };
+        Ok(events.iter().map(live).collect())
+    }
+
+    async fn claim(&self, event: &Event, lease: &Lease<'_>) -> Result<Claim, LedgerError> {
+        let mut records = locked(&self.records);
+        let live = records.get_mut(&event.key);
+        let Some(stored) = live.filter(|stored| stored.is_live(lease.now)) else {
+            return Err(LedgerError("there is no record".to_owned()));
+        };
+        match &stored.lease {
+            _ if stored.record.status == Status::Done => return Ok(Claim::Finished),
+            Some((owner, until)) if owner != lease.owner && *until >= lease.now => {
+                return Ok(Claim::Busy { until: *until });
+            }
+            _ => {}
+        }
+        stored.record.status = Status::Pending;
+        stored.tries = stored.tries.saturating_add(1);
+        stored.expires_at = event.expires_at;
+        stored.lease = Some((lease.owner.to_owned(), lease.until));
+        Ok(Claim::Held)
+    }
+
+    async fn keep(&self, event: &Event) -> Result<(), LedgerError> {
+        locked(&self.kept).insert(event.key.clone(), event.clone());
+        Ok(())
+    }
+
+    async fn finish(&self, event: &Event, end: &End) -> Result<Finish, LedgerError> {
+        let mut records = locked(&self.records);
+        let stored = records
+            .entry(event.key.clone())
+            .or_insert_with(|| Stored::pending(event));
+        if !stored.is_live(end.at) && end.owner.is_none() {
+            *stored = Stored::pending(event);
+        }
+        if stored.record.status == Status::Done {
+            return Ok(Finish::Before);
+        }
+        let holder = stored.lease.as_ref().map(|(owner, _)| owner);
+        if end.owner.is_some() && holder != end.owner.as_ref() {
+            return Ok(Finish::NotOwner);
+        }
+        stored.record.status = match end.outcome {
+            Outcome::Rejected => Status::Quarantined,
+            Outcome::Applied | Outcome::Stale | Outcome::Ignored => Status::Done,
+        };
+        stored.outcome = Some(end.outcome);
+        stored.expires_at = event.expires_at;
+        if let Some((_, until)) = &mut stored.lease {
+            *until = end.at;
+        }
+        Ok(Finish::Recorded)
+    }
+}
+
+/// A queue in memory, with its dead-letter queue.
+#[derive(Debug, Default)]
+pub struct MemoryQueue {
+    messages: Mutex<VecDeque<String>>,
+    buried: Mutex<Vec<(Event, String)>>,
+}
+
+impl MemoryQueue {
+    /// Takes the oldest message out.
+    pub fn take(&self) -> Option<String> {
+        locked(&self.messages).pop_front()
+    }
+
+    /// How many messages wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        locked(&self.messages).len()
+    }
+
+    /// Whether none waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The events in the dead-letter queue, with their reasons.
+    #[must_use]
+    pub fn buried(&self) -> Vec<(Event, String)> {
+        locked(&self.buried).clone()
+    }
+}
+
+impl Queue for MemoryQueue {
+    async fn send(&self, event: &Event) -> Result<(), QueueError> {
+        locked(&self.messages).push_back(event.to_message());
+        Ok(())
+    }
+
+    async fn bury(&self, event: &Event, reason: &str) -> Result<(), QueueError> {
+        locked(&self.buried).push((event.clone(), reason.to_owned()));
+        Ok(())
+    }
+
+    async fn delay(&self, _receipt: &str, _seconds: u32) {}
+}
+
+/// The documents handler over a table in memory.
+#[derive(Debug, Default)]
+pub struct MemoryDocuments(Mutex<BTreeMap<String, Document>>);
+
+impl MemoryDocuments {
+    /// One document or tombstone.
+    #[must_use]
+    pub fn get(&self, key: &DocumentKey) -> Option<Document> {
+        locked(&self.0).get(key.as_str()).cloned()
+    }
+
+    /// Every document and tombstone, by key.
+    #[must_use]
+    pub fn all(&self) -> BTreeMap<String, Document> {
+        locked(&self.0).clone()
+    }
+}
+
+impl Handler for MemoryDocuments {
+    async fn handle(&self, event: &Event) -> Result<Outcome, HandleError> {
+        let Some(document) = change(event)? else {
+            return Ok(Outcome::Ignored);
+        };
+        let mut documents = locked(&self.0);
+        let version = document.version.clone();
+        let result = match documents.get(document.key.as_str()) {
+            Some(there) if there.version >= version => {
+                PutResult::Refused(there.version.as_str().to_owned())
+            }
+            _ => {
+                documents.insert(document.key.as_str().to_owned(), document);
+                PutResult::Written
+            }
+        };
+        Ok(outcome(&version, &result))
+    }
+}

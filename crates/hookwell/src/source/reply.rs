@@ -1,0 +1,184 @@
+//! What a sender is told: the one table from outcome to status.
+
+use std::borrow::Cow;
+
+use http::{Method, StatusCode};
+
+/// What came of a delivery. The name is the log field and the metric label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Receipt {
+    /// Queued.
+    Received,
+    /// Finished before; nothing was sent.
+    Duplicate,
+    /// Of a type that the source does not queue.
+    Filtered,
+    /// Signed but unreadable, and kept with its reason.
+    Quarantined,
+    /// The sender's check that somebody is there, answered as it asks.
+    Handshake,
+    /// The request itself is broken.
+    BadRequest,
+    /// Signed but unreadable, or a required key is missing.
+    Invalid,
+    /// Not signed by anyone who holds a secret, or too old.
+    Unverified,
+    /// From an address that may not send.
+    AddressNotAllowed,
+    /// No such source.
+    UnknownSource,
+    /// Not a POST.
+    MethodNotAllowed,
+    /// Larger than the source takes.
+    TooLarge,
+    /// Compressed; the signature is over other bytes.
+    Compressed,
+    /// The source has no usable secret.
+    NotReady,
+    /// The queue did not take it.
+    Unavailable,
+}
+
+/// The answer to a sender.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// Headers beside the content type.
+    pub headers: Vec<(&'static str, Cow<'static, str>)>,
+    /// What the body is.
+    pub content_type: Cow<'static, str>,
+    /// The body.
+    pub body: Cow<'static, str>,
+}
+
+/// JSON, as replies are unless a sender asks for something else.
+pub const JSON: &str = "application/json";
+
+impl Reply {
+    /// A reply of 200.
+    #[must_use]
+    pub fn ok(content_type: &'static str, body: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            status: StatusCode::OK,
+            headers: Vec::new(),
+            content_type: Cow::Borrowed(content_type),
+            body: body.into(),
+        }
+    }
+}
+
+/// What a sender wants to hear where it differs from everybody else.
+#[derive(Debug, Clone, Default)]
+pub struct Replies {
+    /// When its delivery was taken, new or not.
+    pub success: Option<Reply>,
+    /// The status when its signature is wrong.
+    pub refused_status: Option<StatusCode>,
+    /// The body when its signature is wrong.
+    pub refused_body: Option<String>,
+}
+
+impl Replies {
+    /// The reply to a delivery of a source that takes `more` methods beside POST.
+    #[must_use]
+    pub fn reply(&self, receipt: Receipt, more: &[Method]) -> Reply {
+        let mut reply = receipt.reply();
+        match receipt {
+            Receipt::Received | Receipt::Filtered | Receipt::Quarantined | Receipt::Duplicate => {
+                if let Some(success) = &self.success {
+                    reply.clone_from(success);
+                }
+            }
+            Receipt::Unverified => {
+                reply.status = self.refused_status.unwrap_or(reply.status);
+                if let Some(body) = &self.refused_body {
+                    reply.body = Cow::Owned(body.clone());
+                }
+            }
+            Receipt::MethodNotAllowed => {
+                let names = [Method::POST];
+                let names: Vec<_> = names.iter().chain(more).map(Method::as_str).collect();
+                reply.headers = vec![("allow", Cow::Owned(names.join(", ")))];
+            }
+            _ => {}
+        }
+        reply
+    }
+}
+
+/// How long a sender should wait after a 503, in seconds.
+pub const RETRY_AFTER: &str = "30";
+
+impl Receipt {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Duplicate => "duplicate",
+            Self::Filtered => "filtered",
+            Self::Quarantined => "quarantined",
+            Self::Handshake => "handshake",
+            Self::BadRequest => "bad_request",
+            Self::Invalid => "invalid",
+            Self::Unverified => "unverified",
+            Self::AddressNotAllowed => "address_not_allowed",
+            Self::UnknownSource => "unknown_source",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::TooLarge => "too_large",
+            Self::Compressed => "compressed",
+            Self::NotReady => "not_ready",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    /// What a sender is told unless its source says otherwise. A source that is not ready answers 503, not 401: senders disable a webhook after a
+    /// few 401s and retry after a 503.
+    #[must_use]
+    pub fn reply(self) -> Reply {
+        let (status, body) = match self {
+            Self::Received | Self::Filtered | Self::Quarantined | Self::Handshake => {
+                (StatusCode::OK, r#"{"status":"received"}"#)
+            }
+            Self::Duplicate => (StatusCode::OK, r#"{"status":"duplicate"}"#),
+            Self::BadRequest => (StatusCode::BAD_REQUEST, r#"{"error":"Malformed request"}"#),
+            Self::Invalid => (
+                StatusCode::BAD_REQUEST,
+                r#"{"error":"Invalid event payload"}"#,
+            ),
+            Self::Unverified => (StatusCode::UNAUTHORIZED, r#"{"error":"Invalid signature"}"#),
+            Self::AddressNotAllowed => {
+                (StatusCode::FORBIDDEN, r#"{"error":"Address not allowed"}"#)
+            }
+            Self::UnknownSource => (StatusCode::NOT_FOUND, r#"{"error":"Unknown source"}"#),
+            Self::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                r#"{"error":"Method not allowed"}"#,
+            ),
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                r#"{"error":"Payload too large"}"#,
+            ),
+            Self::Compressed => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                r#"{"error":"Compressed body not supported"}"#,
+            ),
+            Self::NotReady | Self::Unavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                r#"{"error":"Temporarily unavailable"}"#,
+            ),
+        };
+        let headers = match self {
+            Self::MethodNotAllowed => vec![("allow", Cow::Borrowed("POST"))],
+            Self::NotReady | Self::Unavailable => vec![("retry-after", Cow::Borrowed(RETRY_AFTER))],
+            _ => Vec::new(),
+        };
+        Reply {
+            status,
+            headers,
+            content_type: Cow::Borrowed(JSON),
+            body: Cow::Borrowed(body),
+        }
+    }
+}

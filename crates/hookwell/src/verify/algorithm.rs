@@ -1,0 +1,101 @@
+//! What a signature is made with: digests, public-key signatures and what stands in their place.
+
+use hmac::{Hmac, KeyInit, Mac};
+use ring::signature::{ECDSA_P256_SHA256_ASN1, ED25519, UnparsedPublicKey};
+use sha2::{Digest, Sha256, Sha512};
+use subtle::ConstantTimeEq;
+
+use crate::keys::secret::Secret;
+
+/// The algorithm of a recipe. Fixed by the source's own configuration, never chosen by a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    /// HMAC with SHA-256 (RFC 2104).
+    HmacSha256,
+    /// HMAC with SHA-1.
+    HmacSha1,
+    /// HMAC with SHA-512.
+    HmacSha512,
+    /// Plain SHA-256 over content that holds the secret.
+    Sha256,
+    /// Plain SHA-1 over content that holds the secret.
+    Sha1,
+    /// Ed25519 (RFC 8032); the secret is the sender's public key.
+    Ed25519,
+    /// ECDSA on P-256 with SHA-256, the signature in DER; the secret is the sender's public key.
+    EcdsaP256Sha256,
+    /// The header holds the secret itself.
+    Token,
+    /// HTTP basic authentication (RFC 7617); the secret is `user:password`.
+    Basic,
+    /// Nothing is signed; only an address list stands guard.
+    Unsigned,
+}
+
+impl Algorithm {
+    /// Every algorithm by its name in a recipe.
+    pub const NAMES: [(&'static str, Self); 10] = [
+        ("hmac-sha256", Self::HmacSha256),
+        ("hmac-sha1", Self::HmacSha1),
+        ("hmac-sha512", Self::HmacSha512),
+        ("sha256", Self::Sha256),
+        ("sha1", Self::Sha1),
+        ("ed25519", Self::Ed25519),
+        ("ecdsa-p256-sha256", Self::EcdsaP256Sha256),
+        ("token", Self::Token),
+        ("basic", Self::Basic),
+        ("unsigned", Self::Unsigned),
+    ];
+
+    /// Whether `candidate` is the signature of `content` by a secret, compared in constant time.
+    pub(crate) fn matches(self, secret: &Secret, content: &[u8], candidate: &[u8]) -> bool {
+        let key = secret.bytes();
+        match self {
+            Self::HmacSha256 => {
+                let mac = secret.hmac_sha256().chain_update(content);
+                mac.verify_slice(candidate).is_ok()
+            }
+            Self::HmacSha1 => hmac::<Hmac<sha1::Sha1>>(key, content)
+                .is_some_and(|mac| mac.verify_slice(candidate).is_ok()),
+            Self::HmacSha512 => hmac::<Hmac<Sha512>>(key, content)
+                .is_some_and(|mac| mac.verify_slice(candidate).is_ok()),
+            Self::Sha256 | Self::Sha1 => self.digest(key, content).ct_eq(candidate).into(),
+            Self::Ed25519 => UnparsedPublicKey::new(&ED25519, key)
+                .verify(content, candidate)
+                .is_ok(),
+            Self::EcdsaP256Sha256 => UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, key)
+                .verify(content, candidate)
+                .is_ok(),
+            // The length of a token is no secret; its characters are.
+            Self::Token | Self::Basic => key.ct_eq(candidate).into(),
+            Self::Unsigned => false,
+        }
+    }
+
+    /// The digest of `content` by a shared key; empty for everything that is not a digest.
+    pub(crate) fn digest(self, key: &[u8], content: &[u8]) -> Vec<u8> {
+        match self {
+            Self::HmacSha256 => {
+                hmac::<Hmac<Sha256>>(key, content).map(|mac| mac.finalize().into_bytes().to_vec())
+            }
+            Self::HmacSha1 => hmac::<Hmac<sha1::Sha1>>(key, content)
+                .map(|mac| mac.finalize().into_bytes().to_vec()),
+            Self::HmacSha512 => {
+                hmac::<Hmac<Sha512>>(key, content).map(|mac| mac.finalize().into_bytes().to_vec())
+            }
+            Self::Sha256 => Some(Sha256::digest(content).to_vec()),
+            Self::Sha1 => Some(sha1::Sha1::digest(content).to_vec()),
+            Self::Ed25519 | Self::EcdsaP256Sha256 | Self::Token | Self::Basic | Self::Unsigned => {
+                None
+            }
+        }
+        .unwrap_or_default()
+    }
+}
+
+/// HMAC takes a key of any length, also none: the guard against an empty one is [`Secret::new`].
+fn hmac<M: Mac + KeyInit>(key: &[u8], content: &[u8]) -> Option<M> {
+    let mut mac = <M as KeyInit>::new_from_slice(key).ok()?;
+    mac.update(content);
+    Some(mac)
+}

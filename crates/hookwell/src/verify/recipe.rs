@@ -1,0 +1,336 @@
+//! A recipe: how a sender signs, as data. Providers differ in the header, the digest, the encoding and what exactly
+//! is signed; everything else, and so every mistake, is written here once.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::event::delivery::Delivery;
+use crate::format::encoding::Encoding;
+use crate::format::json::{Json, Pointer};
+use crate::format::template;
+use crate::format::time::Unit;
+use crate::keys::secret::{KeyDecoding, Secret};
+use crate::verify::algorithm::Algorithm;
+use crate::verify::verifier::{Claim, Refusal, Tolerance, Verifier};
+
+/// The most signatures one request may carry: a rotating sender has two or three, an attacker thousands.
+pub const MAX_SIGNATURES: usize = 16;
+
+/// How a sender signs.
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    /// The digest, or what stands in its place.
+    pub algorithm: Algorithm,
+    /// How the text of a secret becomes its key.
+    pub key: KeyDecoding,
+    /// Where the signatures are; `None` only when nothing is signed.
+    pub signature: Option<SignatureField>,
+    /// Where the signed time is, for senders that have one.
+    pub timestamp: Option<Timestamp>,
+    /// The bytes that are signed.
+    pub content: Vec<Part>,
+    /// Headers that must have exactly these values, such as a version.
+    pub require: Vec<(String, String)>,
+    /// The one secret that counts, for senders with a first and a second key; any of them when `None`.
+    pub secret: Option<usize>,
+}
+
+/// Where the signatures of a request are.
+#[derive(Debug, Clone)]
+pub struct SignatureField {
+    /// Headers that may hold one; all that are present count.
+    pub headers: Vec<String>,
+    /// What separates several in one header.
+    pub separator: Option<String>,
+    /// What separates a tag from its value, `=` in `v1=abc`.
+    pub kv: Option<char>,
+    /// The tag that counts; items with any other are ignored, so no request can choose a weaker scheme.
+    pub tag: Option<String>,
+    /// How the digest is written.
+    pub encoding: Encoding,
+}
+
+/// The signed time of a delivery and how far from now it may be.
+#[derive(Debug, Clone)]
+pub struct Timestamp {
+    /// Where it is.
+    pub place: TimestampPlace,
+    /// What it counts.
+    pub unit: Unit,
+    /// How far from now it may be.
+    pub tolerance: Tolerance,
+}
+
+/// Where a signed time is.
+#[derive(Debug, Clone)]
+pub enum TimestampPlace {
+    /// In the first of these headers that is present.
+    Header(Vec<String>),
+    /// Under this tag among the signatures.
+    Tag(String),
+    /// In the signed body.
+    Body(Pointer),
+}
+
+/// One piece of the signed bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// The body, byte for byte.
+    Body,
+    /// The timestamp as it was written.
+    Timestamp,
+    /// The source's public address, as configured: the request's own idea of it depends on proxies.
+    Url,
+    /// The method in capitals.
+    Method,
+    /// The secret, for plain hashes.
+    Secret,
+    /// The first of these headers that is present.
+    Header(Vec<String>),
+    /// A query parameter, decoded.
+    Query(String),
+    /// These characters.
+    Literal(String),
+}
+
+impl Part {
+    /// Reads a content template such as `v0:{ts}:{body}`.
+    ///
+    /// # Errors
+    /// The token that is not known, or the brace that is never closed.
+    pub fn parse(template: &str) -> Result<Vec<Self>, String> {
+        template::parse(template, Self::Literal, |token| {
+            Ok(match token.split_once(':') {
+                None if token == "body" => Self::Body,
+                None if token == "ts" => Self::Timestamp,
+                None if token == "url" => Self::Url,
+                None if token == "method" => Self::Method,
+                None if token == "secret" => Self::Secret,
+                Some(("header", names)) if !names.is_empty() => {
+                    Self::Header(names.split('|').map(str::to_owned).collect())
+                }
+                Some(("query", name)) if !name.is_empty() => Self::Query(name.to_owned()),
+                _ => return Err(format!("unknown token {{{token}}}")),
+            })
+        })
+    }
+}
+
+/// The items of the signature headers, split and sorted out.
+struct Signatures<'d> {
+    candidates: Vec<&'d str>,
+    /// The timestamp under its tag, when the recipe keeps it there.
+    timestamp: Option<&'d str>,
+}
+
+impl SignatureField {
+    fn read<'d>(
+        &self,
+        headers: &'d [Cow<'_, str>],
+        time_tag: Option<&str>,
+    ) -> Result<Signatures<'d>, Refusal> {
+        let mut candidates = Vec::new();
+        let mut times = Vec::new();
+        let mut sort_out = |item: &'d str| {
+            let item = item.trim();
+            let (tag, value) = match self.kv.and_then(|kv| item.split_once(kv)) {
+                Some((tag, value)) => (Some(tag), value),
+                None => (None, item),
+            };
+            if tag.is_some() && tag == time_tag {
+                times.push(value);
+            } else if tag == self.tag.as_deref() {
+                candidates.push(value);
+            }
+        };
+        for value in headers {
+            match self.separator.as_deref().map(|text| (text, text.trim())) {
+                None => sort_out(value),
+                Some((blank, "")) => value.split(blank).for_each(&mut sort_out),
+                // ", " is also what a proxy may make of ",".
+                Some((_, trimmed)) => value.split(trimmed).for_each(&mut sort_out),
+            }
+        }
+        match (candidates.len(), times.as_slice()) {
+            (0, _) => Err(Refusal::NoSignature),
+            (count, _) if count > MAX_SIGNATURES => Err(Refusal::TooManySignatures),
+            (_, []) => Ok(Signatures {
+                candidates,
+                timestamp: None,
+            }),
+            (_, [one]) => Ok(Signatures {
+                candidates,
+                timestamp: Some(one),
+            }),
+            (_, _) => Err(Refusal::MalformedTimestamp),
+        }
+    }
+}
+
+impl Recipe {
+    /// Whether the signed bytes cover this header, so that what it says can be trusted.
+    #[must_use]
+    pub fn signs_header(&self, name: &str) -> bool {
+        self.content.iter().any(
+            |part| matches!(part, Part::Header(names) if names.iter().any(|signed| signed.eq_ignore_ascii_case(name))),
+        )
+    }
+
+    pub(crate) fn body_time<'d>(
+        &self,
+        delivery: &'d Delivery,
+    ) -> Result<Option<Cow<'d, str>>, Refusal> {
+        let Some(Timestamp {
+            place: TimestampPlace::Body(pointer),
+            ..
+        }) = &self.timestamp
+        else {
+            return Ok(None);
+        };
+        let body = Json::parse(&delivery.body).map_err(|_| Refusal::MalformedTimestamp)?;
+        body.text(pointer).map_err(|_| Refusal::MalformedTimestamp)
+    }
+
+    pub(crate) fn signed_bytes<'d>(
+        &self,
+        delivery: &'d Delivery,
+        url: Option<&str>,
+        secret: &Secret,
+        time: Option<&str>,
+    ) -> Result<Cow<'d, [u8]>, Refusal> {
+        if let [Part::Body] = self.content.as_slice() {
+            return Ok(Cow::Borrowed(&delivery.body));
+        }
+        let mut bytes = Vec::with_capacity(delivery.body.len().saturating_add(128));
+        for part in &self.content {
+            match part {
+                Part::Body => bytes.extend_from_slice(&delivery.body),
+                Part::Timestamp => {
+                    bytes.extend_from_slice(time.ok_or(Refusal::MissingTimestamp)?.as_bytes());
+                }
+                Part::Url => {
+                    let url = delivery.signed_url(url).ok_or(Refusal::NotReady)?;
+                    bytes.extend_from_slice(url.as_bytes());
+                }
+                Part::Method => bytes.extend_from_slice(delivery.method.as_str().as_bytes()),
+                Part::Secret => bytes.extend_from_slice(secret.bytes()),
+                Part::Header(names) => {
+                    let value = names.iter().find_map(|name| delivery.header(name));
+                    bytes.extend_from_slice(value.ok_or_else(|| missing(names))?.as_bytes());
+                }
+                Part::Query(name) => {
+                    let value = delivery.query_value(name).ok_or(Refusal::MissingQuery)?;
+                    bytes.extend_from_slice(value.as_bytes());
+                }
+                Part::Literal(text) => bytes.extend_from_slice(text.as_bytes()),
+            }
+        }
+        Ok(Cow::Owned(bytes))
+    }
+}
+
+impl Verifier for Recipe {
+    fn verify(&self, claim: &Claim<'_>) -> Result<usize, Refusal> {
+        let Claim {
+            delivery,
+            url,
+            secrets,
+            now,
+            ..
+        } = *claim;
+        let Some(field) = &self.signature else {
+            return Ok(0);
+        };
+        for (name, value) in &self.require {
+            let found = delivery.header(name);
+            let found = found.ok_or_else(|| Refusal::MissingHeader(name.clone()))?;
+            if found != *value {
+                return Err(Refusal::UnsupportedVersion(name.clone()));
+            }
+        }
+        let values: Vec<Cow<'_, str>> = field
+            .headers
+            .iter()
+            .filter_map(|name| delivery.header(name))
+            .collect();
+        if values.is_empty() {
+            return Err(missing(&field.headers));
+        }
+        let time_tag = match &self.timestamp {
+            Some(Timestamp {
+                place: TimestampPlace::Tag(tag),
+                ..
+            }) => Some(tag.as_str()),
+            _ => None,
+        };
+        let signatures = field.read(&values, time_tag)?;
+        let time = match self.timestamp.as_ref().map(|timestamp| &timestamp.place) {
+            None => None,
+            Some(TimestampPlace::Tag(_)) => Some(Cow::Borrowed(
+                signatures.timestamp.ok_or(Refusal::MissingTimestamp)?,
+            )),
+            Some(TimestampPlace::Header(names)) => {
+                let value = names.iter().find_map(|name| delivery.header(name));
+                Some(value.ok_or(Refusal::MissingTimestamp)?)
+            }
+            Some(TimestampPlace::Body(_)) => {
+                Some(self.body_time(delivery)?.ok_or(Refusal::MissingTimestamp)?)
+            }
+        };
+        if let (Some(timestamp), Some(text)) = (&self.timestamp, &time) {
+            let at = timestamp
+                .unit
+                .parse(text)
+                .ok_or(Refusal::MalformedTimestamp)?;
+            timestamp.tolerance.check(at, now)?;
+        }
+        let candidates: Vec<Vec<u8>> = match self.algorithm {
+            Algorithm::Token => signatures
+                .candidates
+                .iter()
+                .map(|text| text.as_bytes().to_vec())
+                .collect(),
+            Algorithm::Basic => signatures
+                .candidates
+                .iter()
+                .filter_map(|text| basic(text))
+                .collect(),
+            _ => signatures
+                .candidates
+                .iter()
+                .filter_map(|text| field.encoding.decode(text))
+                .collect(),
+        };
+        if candidates.is_empty() {
+            return Err(Refusal::MalformedSignature);
+        }
+        let mut refusal = Refusal::NotReady;
+        for (index, secret) in secrets.iter().enumerate() {
+            if self.secret.is_some_and(|only| only != index) {
+                continue;
+            }
+            refusal = Refusal::WrongSignature;
+            let bytes = self.signed_bytes(delivery, url, secret, time.as_deref())?;
+            if candidates
+                .iter()
+                .any(|candidate| self.algorithm.matches(secret, &bytes, candidate))
+            {
+                return Ok(index);
+            }
+        }
+        Err(refusal)
+    }
+}
+
+fn basic(header: &str) -> Option<Vec<u8>> {
+    let (scheme, credentials) = header.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("basic")
+        .then(|| STANDARD.decode(credentials.trim()).ok())?
+}
+
+fn missing(names: &[String]) -> Refusal {
+    Refusal::MissingHeader(names.join(" or "))
+}

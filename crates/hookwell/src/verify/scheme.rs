@@ -1,0 +1,50 @@
+//! A scheme: one way in which a sender signs, as data or as code.
+
+use crate::keys::secret::KeyDecoding;
+use crate::verify::providers::{Special, SpecialKind};
+use crate::verify::recipe::Recipe;
+use crate::verify::verifier::{Claim, Refusal, Verifier};
+
+/// One way in which a sender signs.
+#[derive(Debug, Clone)]
+pub enum Scheme {
+    /// As data.
+    Recipe(Box<Recipe>),
+    /// As code.
+    Special(Special),
+}
+
+impl Scheme {
+    /// How the text of a secret becomes its key.
+    #[must_use]
+    pub fn key_decoding(&self) -> &KeyDecoding {
+        match self {
+            Self::Recipe(recipe) => &recipe.key,
+            Self::Special(special) => special.kind.key_decoding(),
+        }
+    }
+
+    /// Whether what it pins are JSON web keys, not certificates.
+    #[must_use]
+    pub fn pins_web_keys(&self) -> bool {
+        matches!(self, Self::Special(special) if special.kind == SpecialKind::Plaid)
+    }
+
+    /// Whether what is signed covers this header, so that what it says can be trusted.
+    #[must_use]
+    pub fn signs_header(&self, name: &str) -> bool {
+        match self {
+            Self::Recipe(recipe) => recipe.signs_header(name),
+            Self::Special(special) => special.kind.signs_header(name),
+        }
+    }
+}
+
+impl Verifier for Scheme {
+    fn verify(&self, claim: &Claim<'_>) -> Result<usize, Refusal> {
+        match self {
+            Self::Recipe(recipe) => recipe.verify(claim),
+            Self::Special(special) => special.verify(claim),
+        }
+    }
+}
