@@ -67,17 +67,15 @@ fn delivery(
             .try_append(name.ok()?, value.ok()?)
             .ok()?;
     }
-    let query = match beside.raw_query_string {
-        Some(query) => query.into_owned(),
-        None => {
-            let lists = beside
-                .multi_value_query_string_parameters
-                .unwrap_or_default();
-            let one_each = beside.query_string_parameters.unwrap_or_default();
-            let pairs = if lists.0.is_empty() { one_each } else { lists };
-            // A load balancer passes on what was sent; API Gateway has decoded it.
-            pairs.query(!is_load_balancer(&request))
-        }
+    let query = if let Some(query) = beside.raw_query_string {
+        query.into_owned()
+    } else {
+        let lists = beside.multi_value_query_string_parameters;
+        let lists = lists.filter(|pairs| !pairs.0.is_empty());
+        let pairs = lists.or(beside.query_string_parameters);
+        // A load balancer passes on what was sent; API Gateway has decoded it.
+        let is_decoded = !is_load_balancer(&request);
+        pairs.unwrap_or_default().query(is_decoded)
     };
     let path = request.raw_http_path().to_owned();
     let source_ip = source_ip(&request);
