@@ -8,7 +8,6 @@ use std::time::Duration;
 use hookwell::event::Event;
 use hookwell::ports::handler::{HandleError, Handler, Outcome};
 use hookwell_aws::settings::{process_environment, required};
-use hookwell_aws::task;
 use hookwell_lambda::process::Process;
 use hookwell_lambda::{Error, telemetry};
 use reqwest::{Client, StatusCode};
@@ -54,7 +53,7 @@ impl Handler for HttpEndpoint {
     }
 }
 
-#[tokio::main(flavor = "local")]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init(&process_environment);
     let endpoint = HttpEndpoint {
@@ -62,5 +61,5 @@ async fn main() -> Result<(), Error> {
         url: required(&process_environment, "ENDPOINT_URL")?,
     };
     let process = Process::from_environment(&process_environment, |_| endpoint)?;
-    task::run(async move { process.run().await }).await?
+    process.run().await
 }
