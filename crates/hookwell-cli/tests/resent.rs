@@ -222,11 +222,8 @@ async fn an_expired_record_is_no_end(reaches_outside: bool) {
         (&record["status"], &record["outcome"]),
         (&json!("done"), &json!("applied"))
     );
-    assert_eq!(
-        record["expires_at"],
-        json!(event.expires_at),
-        "it lives again"
-    );
+    let lives_until = record["expires_at"].as_i64().unwrap();
+    assert!(lives_until >= event.expires_at, "it lives again");
     assert_eq!(record["received_at"], json!(event.received_at));
     // From now on it is remembered as any other.
     assert_eq!(expired.deliver(None).await, r#"{"status":"duplicate"}"#);
