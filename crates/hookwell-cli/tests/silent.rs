@@ -112,6 +112,10 @@ async fn everything_ends_before_the_deadline_while_the_queue_is_silent() {
             "after {seconds} s: {failed:?}"
         );
     }
+    let hurried = ended.iter().filter(|(seconds, ..)| *seconds <= 3);
+    for (seconds, _, failed, expected) in hurried {
+        assert_eq!(failed, expected, "after {seconds} s: only those failed");
+    }
     let late = ended
         .iter()
         .filter_map(|(seconds, late, ..)| Some((*seconds, (*late)?)));
