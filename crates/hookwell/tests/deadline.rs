@@ -1,5 +1,5 @@
 //! A sender's time, however many events it sends at once: 1.2 s, by a clock that passes only when everybody waits.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod support;
 
