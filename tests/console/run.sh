@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 tests=$PWD/tests/console
 installed=$PWD/target/console
-HOOKWELL=$(realpath "${HOOKWELL:-target/debug/hookwell}")
+HOOKWELL=$(realpath "${HOOKWELL:-target/debug/local}")
 CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
 export HOOKWELL CHROMIUM NODE_OPTIONS=
 

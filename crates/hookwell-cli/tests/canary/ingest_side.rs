@@ -344,5 +344,5 @@ async fn a_start_without_a_secret(world: &World) {
     settings.insert("HOOKWELL_SOURCES_FILE".to_owned(), path);
     settings.insert("SHORT".to_owned(), "canary".to_owned());
     let environment = Box::leak(Box::new(move |name: &str| settings.get(name).cloned()));
-    Ingest::from_environment(environment).await.unwrap();
+    Ingest::from_environment(environment, FILE).await.unwrap();
 }
