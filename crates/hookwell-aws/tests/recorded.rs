@@ -8,14 +8,15 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_types::Blob;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hookwell::event::{Body, Event, Operation};
-use hookwell::handler::{Handler as _, Outcome};
-use hookwell::ledger::{Claim, End, Finish, Lease, Ledger as _, Remembered, Status};
+use hookwell::event::body::Body;
+use hookwell::event::{Event, Operation};
+use hookwell::ports::handler::{Handler as _, Outcome};
+use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger as _, Remembered, Status};
+use hookwell::ports::queue::Queue as _;
 use hookwell::process::{Invocation, Message, process};
-use hookwell::queue::Queue as _;
 use hookwell_aws::admin::{Admin, QueueSettings};
 use hookwell_aws::{Bucket, DocumentsTable, EventsTable, Limits, SqsQueue};
-use hookwell_local::Storage;
+use hookwell_local::storage::Storage;
 use serde_json::Value;
 
 /// When the sender sends again and process is at work: two minutes after the first item was written.

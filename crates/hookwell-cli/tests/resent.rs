@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
-use hookwell::event::{Body, Event, Key, Operation};
-use hookwell::handler::{HandleError, Handler, Outcome};
-use hookwell::ledger::{End, Finish, Ledger as _};
+use hookwell::event::body::Body;
+use hookwell::event::identity::Key;
+use hookwell::event::{Event, Operation};
+use hookwell::ports::handler::{HandleError, Handler, Outcome};
+use hookwell::ports::ledger::{End, Finish, Ledger as _};
 use hookwell_aws::mapping::EventSourceMapping;
 use hookwell_aws::{DocumentsTable, EventsTable, Limits, SqsQueue};
 use hookwell_cli::local::{QueueSettings, Storage};

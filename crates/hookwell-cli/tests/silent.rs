@@ -7,8 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use futures_util::future::join_all;
-use hookwell::event::{Body, Event, Key, Operation};
-use hookwell::handler::{HandleError, Handler, Outcome};
+use hookwell::event::body::Body;
+use hookwell::event::identity::Key;
+use hookwell::event::{Event, Operation};
+use hookwell::ports::handler::{HandleError, Handler, Outcome};
 use hookwell_cli::local::{QueueSettings, Storage};
 use process::Process;
 

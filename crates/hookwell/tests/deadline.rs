@@ -4,13 +4,14 @@
 mod support;
 
 use hookwell::config;
-use hookwell::delivery::Delivery;
 use hookwell::event::Event;
-use hookwell::ingest::{Sources, receive};
-use hookwell::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered};
-use hookwell::memory::{MemoryLedger, MemoryQueue};
-use hookwell::queue::{Queue, QueueError};
-use hookwell::source::SecretProblem;
+use hookwell::event::delivery::Delivery;
+use hookwell::ingest::key_cache::Sources;
+use hookwell::ingest::receive;
+use hookwell::keys::not_ready::SecretProblem;
+use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered};
+use hookwell::ports::memory::{MemoryLedger, MemoryQueue};
+use hookwell::ports::queue::{Queue, QueueError};
 use http::{HeaderMap, Method};
 use support::NOW;
 use support::clock::Clock;
