@@ -9,9 +9,11 @@ use aws_smithy_types::Blob;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hookwell::event::body::Body;
+use hookwell::event::identity::Version;
 use hookwell::event::{Event, Operation};
 use hookwell::ports::handler::{Handler as _, Outcome};
-use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger as _, Remembered, Status};
+use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger as _, Record, Remembered, Status};
+use hookwell::ports::memory::StoppedClock;
 use hookwell::ports::queue::Queue as _;
 use hookwell::process::{Invocation, Message, process};
 use hookwell_aws::admin::{Admin, QueueSettings};
@@ -129,6 +131,10 @@ impl Stack {
         at.parse().unwrap()
     }
 
+    fn version(&self, name: &str) -> &str {
+        self.records[name]["version"]["S"].as_str().unwrap()
+    }
+
     async fn record(&self, name: &str) -> hookwell_aws::admin::Item {
         let key = self.records[name]["pk"]["S"].as_str().unwrap();
         let table = &self.storage.endpoints.events_table;
@@ -154,16 +160,14 @@ impl Stack {
                 id: name,
                 deadline: NOW + 30_000,
             };
-            let (ledger, queue, never) = (&self.ledger, &self.queue, std::future::pending());
-            let batch = vec![message];
+            let clock = StoppedClock::at(NOW);
             let done = process(
-                ledger,
-                queue,
+                &self.ledger,
+                &self.queue,
                 &self.documents,
-                batch,
-                || NOW,
+                vec![message],
                 invocation,
-                never,
+                clock.clock(),
             );
             fates.push(format!("{name} {}", done.await[0].fate.name()));
         }
@@ -208,19 +212,22 @@ async fn an_event_that_is_sent_again_is_known_by_its_record() {
             received_at: NOW,
             ..stack.event(&name).await
         };
-        let known = |same_body| Remembered::Known {
+        let known = Record {
             status,
+            version: Version::recorded(stack.version(&name)),
             received_at: stack.received_at(&name),
-            same_body,
+            body_hash: event.body.hash(),
         };
-        let remembered = stack.ledger.remember(&event, NOW).await;
-        assert_eq!(remembered, Ok(known(true)), "{name}");
         let changed = Event {
             body: Body(b"{}".to_vec()),
             ..event.clone()
         };
-        let remembered = stack.ledger.remember(&changed, NOW).await;
-        assert_eq!(remembered, Ok(known(false)), "{name}");
+        for copy in [&event, &changed] {
+            let remembered = stack.ledger.remember(copy, NOW).await;
+            assert_eq!(remembered, Ok(Remembered::Known(known.clone())), "{name}");
+            let recalled = stack.ledger.recall(&[copy], NOW).await;
+            assert_eq!(recalled, Ok(vec![Some(known.clone())]), "{name}");
+        }
         let record = stack.record(&name).await;
         assert_eq!(record["event_id"], event.id, "{name}");
         assert_eq!(record["status"], status.name(), "{name}");
@@ -231,6 +238,8 @@ async fn an_event_that_is_sent_again_is_known_by_its_record() {
             35 * DAY
         };
         let late = stack.received_at(&name) + life + MINUTE;
+        let recalled = stack.ledger.recall(&[&event], late).await;
+        assert_eq!(recalled, Ok(vec![None]), "{name}: it has expired");
         let remembered = stack.ledger.remember(&event, late).await;
         assert_eq!(remembered, Ok(Remembered::New), "{name}: it has expired");
     }
@@ -283,6 +292,7 @@ async fn an_end_is_recorded_where_there_is_none() {
         let record = stack.record(&name).await;
         assert_eq!(record["status"], "done", "{name}");
         assert_eq!(record["received_at"], stack.received_at(&name), "{name}");
+        assert_eq!(record["version"], stack.version(&name), "{name}");
         let is_reopened = name.starts_with("reopened");
         let by = record.get("reopened_by").and_then(Value::as_str);
         assert_eq!(by, is_reopened.then_some("ada"), "{name}");
@@ -300,18 +310,21 @@ async fn a_document_is_changed_by_what_is_newer_and_by_nothing_else() {
         "created_untimed",
         "deleted_untimed",
     ] {
-        let last = stack.event(name).await;
+        let mut last = stack.event(name).await;
+        let version = Version::recorded(stack.version(name));
+        last.settle(version, stack.received_at(name));
         let pk = last.document_key().unwrap().as_str().to_owned();
         let before = stack.document(&pk).await;
         let deleted = name.starts_with("deleted");
         assert_eq!(before["deleted"], deleted, "{name}");
-        // As the sender sends it again, which process takes for what it is by its record.
+        // As process has it when it comes again: with the version of its record.
         let handled = stack.documents.handle(&last).await;
         assert_eq!(handled, Ok(Outcome::Applied), "{name}: again");
         let at = |offset: i64, operation| Event {
             time: last.time.map(|time| time + offset),
             received_at: last.received_at + offset,
             operation,
+            settled: None,
             document_at: Some("/data".into()),
             body: Body(format!(r#"{{"data":{{"by":"{offset}"}}}}"#).into_bytes()),
             ..last.clone()

@@ -15,7 +15,7 @@ use hookwell::config;
 use hookwell::ingest::key_cache::Sources;
 use hookwell::ingest::key_cache::{PAUSE, RENEW_AFTER};
 use hookwell::keys::reference::SecretRef;
-use hookwell::ports::memory::{MemoryLedger, MemoryQueue};
+use hookwell::ports::memory::{MemoryLedger, MemoryQueue, StoppedClock};
 use hookwell_aws::settings::Environment;
 use hookwell_aws::{Connection, Limits, stores};
 use hookwell_lambda::ingest::Ingest;
@@ -174,8 +174,9 @@ async fn post(
         source_ip: "127.0.0.1".parse().unwrap(),
     };
     let event = Trigger::FunctionUrl.event(&request, "request-1", now);
+    let clock = StoppedClock::at(now);
     ingest
-        .respond(&event.to_string(), "request-1", None, now)
+        .respond(&event.to_string(), "request-1", None, clock.clock())
         .await
         .status_code
 }

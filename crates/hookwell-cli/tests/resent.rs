@@ -4,7 +4,7 @@
 mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use hookwell::event::body::Body;
@@ -12,11 +12,13 @@ use hookwell::event::identity::Key;
 use hookwell::event::{Event, Operation};
 use hookwell::ports::handler::{HandleError, Handler, Outcome};
 use hookwell::ports::ledger::{End, Finish, Ledger as _};
+use hookwell_aws::admin::{Admin, QueueSettings};
 use hookwell_aws::mapping::EventSourceMapping;
 use hookwell_aws::{DocumentsTable, EventsTable, Limits, SqsQueue};
-use hookwell_cli::local::{QueueSettings, Storage};
-use ingest::Ingest;
-use process::Process;
+use hookwell_lambda::ingest::Ingest;
+use hookwell_lambda::now::{clock, now};
+use hookwell_lambda::process::Process;
+use hookwell_local::storage::Storage;
 use serde_json::json;
 use support::{PATIENCE, World, machine};
 
@@ -54,6 +56,8 @@ async fn a_rejected_event_whose_letter_was_purged_is_judged_again() {
     assert_eq!(world.events().await[0]["status"], "quarantined");
     machine.stop().await;
 }
+
+const SOURCES: &str = include_str!("../../../functions/ingest/sources.toml");
 
 /// What `hookwell dev` makes up for `env:HOOKWELL_SECRET_RESOURCE`.
 const SECRET: &str = "local_701c2e110a3d9d5be4479772b90b75ec";
@@ -124,8 +128,10 @@ impl Expired {
             let mut found = environment.iter().filter(|(other, _)| *other == name);
             found.next().map(|(_, value)| value.clone())
         }));
-        let ingest = Ingest::from_environment(environment).await.unwrap();
-        let answer = ingest.respond(&self.event, "1", None, ingest::now()).await;
+        let ingest = Ingest::from_environment(environment, SOURCES)
+            .await
+            .unwrap();
+        let answer = ingest.respond(&self.event, "1", None, clock()).await;
         assert_eq!(answer.status_code, 200, "{}", answer.body);
         answer.body
     }
@@ -155,11 +161,7 @@ impl Expired {
 
     /// Writes the end of that event as of 36 days ago.
     async fn end_long_ago(&self, event: &Event) {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap()
-            .as_secs();
-        let now = i64::try_from(now).unwrap();
+        let now = now() / 1000;
         let day = 24 * 60 * 60;
         let event = Event {
             received_at: (now - 36 * day) * 1000,
@@ -217,7 +219,7 @@ async fn an_expired_record_is_no_end(reaches_outside: bool) {
     let done = process.process(batch, "1", deadline).await.unwrap();
     let fates: Vec<_> = done.iter().map(|done| done.fate.name()).collect();
     assert_eq!(fates, ["applied"]);
-    let admin = hookwell_aws::admin::Admin::new(&expired.storage.endpoints.connection().unwrap());
+    let admin = Admin::new(&expired.storage.endpoints.connection().unwrap());
     let table = &expired.storage.endpoints.events_table;
     let record = admin.get(table, event.key.as_str()).await.unwrap().unwrap();
     assert_eq!(
@@ -246,7 +248,7 @@ async fn a_handler_with_effects_is_called_after_the_record_of_an_earlier_life() 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_time_of_an_earlier_life_is_not_taken() {
     let expired = Expired::start().await;
-    let now = ingest::now();
+    let now = now();
     let event = Event {
         key: Key::new("s", &[b"evt"]),
         source: "s".into(),
@@ -255,6 +257,7 @@ async fn the_time_of_an_earlier_life_is_not_taken() {
         operation: Operation::Create,
         time: None,
         received_at: now,
+        place: 0,
         expires_at: now / 1000 + 1_000_000,
         retain_until: None,
         document_type: "thing".into(),
@@ -262,6 +265,7 @@ async fn the_time_of_an_earlier_life_is_not_taken() {
         document_at: Some("/data".into()),
         invalid: None,
         trace: None,
+        settled: None,
         body: Body(br#"{"data":{"id":"d"}}"#.to_vec()),
     };
     expired.end_long_ago(&event).await;
@@ -276,7 +280,7 @@ async fn the_time_of_an_earlier_life_is_not_taken() {
     let done = process.process(batch, "1", deadline).await.unwrap();
     assert_eq!(done[0].fate.name(), "applied");
     let endpoints = &expired.storage.endpoints;
-    let admin = hookwell_aws::admin::Admin::new(&endpoints.connection().unwrap());
+    let admin = Admin::new(&endpoints.connection().unwrap());
     let document = admin
         .get(&endpoints.documents_table, "s#thing#d")
         .await

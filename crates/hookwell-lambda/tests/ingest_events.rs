@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use hookwell::config;
 use hookwell::ingest::key_cache::Sources;
 use hookwell::keys::not_ready::SecretProblem;
-use hookwell::ports::memory::{MemoryLedger, MemoryQueue};
+use hookwell::ports::memory::{MemoryLedger, MemoryQueue, StoppedClock};
 use hookwell_lambda::ingest::{Ingest, Response};
 use serde_json::{Value, json};
 
@@ -36,8 +36,9 @@ fn respond(event: &str) -> Response {
         _ => Err(SecretProblem::NotSet),
     });
     let ingest = Ingest::new(sources, MemoryLedger::default(), MemoryQueue::default());
+    let clock = StoppedClock::at(1_795_251_601_000);
     ingest
-        .respond(event, "request-1", None, 1_795_251_601_000)
+        .respond(event, "request-1", None, clock.clock())
         .now_or_never()
         .unwrap()
 }
