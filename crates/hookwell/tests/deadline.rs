@@ -9,7 +9,7 @@ use hookwell::event::delivery::Delivery;
 use hookwell::ingest::key_cache::Sources;
 use hookwell::ingest::receive;
 use hookwell::keys::not_ready::SecretProblem;
-use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered};
+use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Record, Remembered};
 use hookwell::ports::memory::{MemoryLedger, MemoryQueue};
 use hookwell::ports::queue::{Queue, QueueError};
 use http::{HeaderMap, Method};
@@ -42,6 +42,14 @@ impl Ledger for Slow<'_, MemoryLedger> {
         self.inner.remember(event, now).await
     }
 
+    async fn recall(
+        &self,
+        events: &[&Event],
+        now: i64,
+    ) -> Result<Vec<Option<Record>>, LedgerError> {
+        self.inner.recall(events, now).await
+    }
+
     async fn claim(&self, event: &Event, lease: &Lease<'_>) -> Result<Claim, LedgerError> {
         self.inner.claim(event, lease).await
     }
@@ -61,13 +69,9 @@ impl Queue for Slow<'_, MemoryQueue> {
         self.inner.send(event).await
     }
 
-    async fn send_all(&self, events: &[&Event]) -> Result<(), QueueError> {
-        // All batches at once, as the adapter does.
+    async fn send_all(&self, events: &[&Event]) -> Vec<Result<(), QueueError>> {
         self.clock.sleep(self.takes).await;
-        for event in events {
-            self.inner.send(event).await?;
-        }
-        Ok(())
+        self.inner.send_all(events).await
     }
 
     async fn bury(&self, event: &Event, reason: &str) -> Result<(), QueueError> {
@@ -112,7 +116,9 @@ fn a_list_of_a_thousand_events_is_answered_in_time_by_a_slow_table() {
         takes: 20,
     };
     let delivery = delivery(1000);
-    let received = clock.run(receive(&sources, &ledger, &queue, &delivery, NOW));
+    let timers = clock.timers();
+    let received = receive(&sources, &ledger, &queue, &delivery, timers.clock());
+    let received = clock.run(received);
     assert_eq!(received.reply.status, 200, "the queue took all of them");
     assert_eq!(queue.inner.len(), 1000);
     let took = clock.now() - NOW;

@@ -25,8 +25,10 @@ use hookwell::event::delivery::Delivery;
 use hookwell::ingest::key_cache::Sources;
 use hookwell::ingest::receive;
 use hookwell::ports::handler::{HandleError, Handler, Outcome};
-use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered, Status};
-use hookwell::ports::memory::{MemoryDocuments, MemoryLedger};
+use hookwell::ports::ledger::{
+    Claim, End, Finish, Lease, Ledger, LedgerError, Record, Remembered, Status,
+};
+use hookwell::ports::memory::{MemoryDocuments, MemoryLedger, StoppedClock};
 use hookwell::ports::queue::{Queue, QueueError};
 use hookwell::process::Message;
 use http::{HeaderMap, Method};
@@ -192,6 +194,20 @@ impl Ledger for World {
                 .unwrap()
         };
         self.call(remember)
+            .await
+            .ok_or_else(|| LedgerError("lost".into()))
+    }
+
+    async fn recall(
+        &self,
+        events: &[&Event],
+        now: i64,
+    ) -> Result<Vec<Option<Record>>, LedgerError> {
+        let recall = || {
+            let records = self.ledger.recall(events, now).now_or_never();
+            records.unwrap().unwrap()
+        };
+        self.call(recall)
             .await
             .ok_or_else(|| LedgerError("lost".into()))
     }
@@ -481,7 +497,9 @@ fn run(seed: u64, sources: &Sources) -> Counts {
             next_poll += if idle { MINUTE } else { 500 };
         }
         *world.now.lock().unwrap() = at;
-        let answer = receive(sources, &world, &world, &deliveries[index], at).now_or_never();
+        let clock = StoppedClock::at(at);
+        let answer =
+            receive(sources, &world, &world, &deliveries[index], clock.clock()).now_or_never();
         let is_ok = answer.is_some_and(|received| received.receipt.reply().status == 200);
         if is_ok {
             acknowledged.insert(format!("e{index}"));
@@ -543,7 +561,7 @@ fn check(world: &World, acknowledged: &BTreeSet<String>, counts: &mut Counts) {
     let mut newest = BTreeMap::new();
     for event in queued.values().filter(|event| event.document_id.is_some()) {
         // The time under which all copies of an event are known is the one that its record keeps.
-        let received_at = world.ledger.record(&event.key).unwrap().received_at;
+        let received_at = world.ledger.stored(&event.key).unwrap().record.received_at;
         let event = Event {
             received_at,
             ..event.clone()
@@ -563,8 +581,8 @@ fn check(world: &World, acknowledged: &BTreeSet<String>, counts: &mut Counts) {
     for id in acknowledged {
         let record = queued
             .get(id)
-            .and_then(|event| world.ledger.record(&event.key));
-        let ended = record.is_some_and(|record| match record.status {
+            .and_then(|event| world.ledger.stored(&event.key));
+        let ended = record.is_some_and(|record| match record.record.status {
             Status::Done => true,
             Status::Quarantined => buried.contains(id),
             Status::Pending => false,
