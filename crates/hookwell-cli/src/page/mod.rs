@@ -28,4 +28,3 @@ mod veil;
 pub(crate) use account::Account;
 pub(crate) use fill::fill;
 pub(crate) use shared::{Page, Stack};
-
