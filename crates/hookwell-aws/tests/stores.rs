@@ -174,9 +174,13 @@ async fn post(
         source_ip: "127.0.0.1".parse().unwrap(),
     };
     let event = Trigger::FunctionUrl.event(&request, "request-1", now);
-    let clock = StoppedClock::at(now);
     ingest
-        .respond(&event.to_string(), "request-1", None, clock.clock())
+        .respond(
+            &event.to_string(),
+            "request-1",
+            None,
+            StoppedClock::at(now).clock(),
+        )
         .await
         .status_code
 }

@@ -4,7 +4,7 @@
 mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use hookwell::event::body::Body;
@@ -12,7 +12,7 @@ use hookwell::event::identity::Key;
 use hookwell::event::{Event, Operation};
 use hookwell::ports::handler::{HandleError, Handler, Outcome};
 use hookwell::ports::ledger::{End, Finish, Ledger as _};
-use hookwell_aws::admin::{Admin, QueueSettings};
+use hookwell_aws::admin::QueueSettings;
 use hookwell_aws::mapping::EventSourceMapping;
 use hookwell_aws::{DocumentsTable, EventsTable, Limits, SqsQueue};
 use hookwell_lambda::ingest::Ingest;
@@ -20,7 +20,7 @@ use hookwell_lambda::now::{clock, now};
 use hookwell_lambda::process::Process;
 use hookwell_local::storage::Storage;
 use serde_json::json;
-use support::{PATIENCE, World, machine};
+use support::{PATIENCE, SHIPPED, World, machine};
 
 /// A letter may be gone: after 14 days, or because an operator purged the queue. Its record must not outlive it as an answer.
 #[tokio::test(flavor = "multi_thread")]
@@ -56,8 +56,6 @@ async fn a_rejected_event_whose_letter_was_purged_is_judged_again() {
     assert_eq!(world.events().await[0]["status"], "quarantined");
     machine.stop().await;
 }
-
-const SOURCES: &str = include_str!("../../../functions/ingest/sources.toml");
 
 /// What `hookwell dev` makes up for `env:HOOKWELL_SECRET_RESOURCE`.
 const SECRET: &str = "local_701c2e110a3d9d5be4479772b90b75ec";
@@ -128,7 +126,7 @@ impl Expired {
             let mut found = environment.iter().filter(|(other, _)| *other == name);
             found.next().map(|(_, value)| value.clone())
         }));
-        let ingest = Ingest::from_environment(environment, SOURCES)
+        let ingest = Ingest::from_environment(environment, SHIPPED)
             .await
             .unwrap();
         let answer = ingest.respond(&self.event, "1", None, clock()).await;
@@ -161,7 +159,11 @@ impl Expired {
 
     /// Writes the end of that event as of 36 days ago.
     async fn end_long_ago(&self, event: &Event) {
-        let now = now() / 1000;
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_secs();
+        let now = i64::try_from(now).unwrap();
         let day = 24 * 60 * 60;
         let event = Event {
             received_at: (now - 36 * day) * 1000,
@@ -219,7 +221,7 @@ async fn an_expired_record_is_no_end(reaches_outside: bool) {
     let done = process.process(batch, "1", deadline).await.unwrap();
     let fates: Vec<_> = done.iter().map(|done| done.fate.name()).collect();
     assert_eq!(fates, ["applied"]);
-    let admin = Admin::new(&expired.storage.endpoints.connection().unwrap());
+    let admin = hookwell_aws::admin::Admin::new(&expired.storage.endpoints.connection().unwrap());
     let table = &expired.storage.endpoints.events_table;
     let record = admin.get(table, event.key.as_str()).await.unwrap().unwrap();
     assert_eq!(
@@ -280,7 +282,7 @@ async fn the_time_of_an_earlier_life_is_not_taken() {
     let done = process.process(batch, "1", deadline).await.unwrap();
     assert_eq!(done[0].fate.name(), "applied");
     let endpoints = &expired.storage.endpoints;
-    let admin = Admin::new(&endpoints.connection().unwrap());
+    let admin = hookwell_aws::admin::Admin::new(&endpoints.connection().unwrap());
     let document = admin
         .get(&endpoints.documents_table, "s#thing#d")
         .await

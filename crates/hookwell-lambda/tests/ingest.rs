@@ -138,10 +138,9 @@ impl Stage {
 
     fn send(&self, trigger: Trigger, request: &HttpRequest) -> Response {
         let event = trigger.event(request, "request-1", NOW).to_string();
-        let clock = StoppedClock::at(NOW);
         block(
             self.ingest
-                .respond(&event, "request-1", None, clock.clock()),
+                .respond(&event, "request-1", None, StoppedClock::at(NOW).clock()),
         )
     }
 

@@ -29,16 +29,20 @@ secrets = ["env:FORM"]
 "#;
 
 fn respond(event: &str) -> Response {
-    let sources = config::parse(&format!("{}{MORE}", SOURCES)).unwrap();
+    let sources = config::parse(&format!("{SOURCES}{MORE}")).unwrap();
     let sources = Sources::new(sources, |reference| match reference.to_string().as_str() {
         "env:HOOKWELL_SECRET_RESOURCE" => Ok(SECRET.to_owned()),
         "env:FORM" => Ok("a throw-away secret".to_owned()),
         _ => Err(SecretProblem::NotSet),
     });
     let ingest = Ingest::new(sources, MemoryLedger::default(), MemoryQueue::default());
-    let clock = StoppedClock::at(1_795_251_601_000);
     ingest
-        .respond(event, "request-1", None, clock.clock())
+        .respond(
+            event,
+            "request-1",
+            None,
+            StoppedClock::at(1_795_251_601_000).clock(),
+        )
         .now_or_never()
         .unwrap()
 }

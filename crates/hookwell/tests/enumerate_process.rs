@@ -18,7 +18,7 @@ use std::task::{Context, Poll, Waker};
 use futures_util::FutureExt as _;
 use hookwell::event::{Event, Operation};
 use hookwell::ports::handler::{HandleError, Handler, Outcome};
-use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered};
+use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Record, Remembered};
 use hookwell::ports::memory::{MemoryDocuments, MemoryLedger, MemoryQueue};
 use hookwell::process::Message;
 use support::script::{Script, every_path};
@@ -89,7 +89,7 @@ impl World<'_> {
         *self.effects.lock().unwrap() += 1;
         if self
             .ledger
-            .record(&event().key)
+            .stored(&event().key)
             .is_some_and(|record| record.outcome.is_some())
         {
             *self.after_end.lock().unwrap() = true;
@@ -107,6 +107,18 @@ impl Ledger for World<'_> {
                 .unwrap()
         };
         self.call(remember).await.ok_or_else(Self::lost)
+    }
+
+    async fn recall(
+        &self,
+        events: &[&Event],
+        now: i64,
+    ) -> Result<Vec<Option<Record>>, LedgerError> {
+        let recall = || {
+            let records = self.ledger.recall(events, now).now_or_never();
+            records.unwrap().unwrap()
+        };
+        self.call(recall).await.ok_or_else(Self::lost)
     }
 
     async fn claim(&self, event: &Event, lease: &Lease<'_>) -> Result<Claim, LedgerError> {

@@ -14,13 +14,16 @@ use data_encoding::HEXLOWER;
 use futures_util::FutureExt as _;
 use hookwell::config;
 use hookwell::event::delivery::Delivery;
-use hookwell::event::{Event, Operation};
+use hookwell::event::{Event, LIFE_DAYS, Operation};
+use hookwell::format::time::DAY;
 use hookwell::ingest::key_cache::Sources;
 use hookwell::ingest::{Received, receive};
 use hookwell::keys::not_ready::SecretProblem;
 use hookwell::ports::handler::Outcome;
-use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered, Status};
-use hookwell::ports::memory::{MemoryLedger, MemoryQueue};
+use hookwell::ports::ledger::{
+    Claim, End, Finish, Lease, Ledger, LedgerError, Record, Remembered, Status,
+};
+use hookwell::ports::memory::{MemoryLedger, MemoryQueue, StoppedClock};
 use hookwell::ports::queue::{Queue, QueueError};
 use hookwell::source::reply::Receipt;
 use http::{HeaderMap, HeaderValue, Method};
@@ -43,11 +46,6 @@ const SOURCES: &str = r#"
     secrets = ["env:NEW"]
     on_invalid = "quarantine"
     types = ["resource.*"]
-
-    [sources.hurries]
-    preset = "resource"
-    secrets = ["env:NEW"]
-    send = "with-put"
 
     [sources.broken]
     preset = "resource"
@@ -104,6 +102,14 @@ impl Ledger for Setup {
         self.ledger.remember(event, now).await
     }
 
+    async fn recall(
+        &self,
+        events: &[&Event],
+        now: i64,
+    ) -> Result<Vec<Option<Record>>, LedgerError> {
+        self.ledger.recall(events, now).await
+    }
+
     async fn claim(&self, event: &Event, lease: &Lease<'_>) -> Result<Claim, LedgerError> {
         self.ledger.claim(event, lease).await
     }
@@ -150,9 +156,15 @@ fn setup() -> Setup {
 
 impl Setup {
     fn receive_at(&self, delivery: &Delivery, now: i64) -> Received {
-        receive(&self.sources, self, self, delivery, now)
-            .now_or_never()
-            .unwrap()
+        receive(
+            &self.sources,
+            self,
+            self,
+            delivery,
+            StoppedClock::at(now).clock(),
+        )
+        .now_or_never()
+        .unwrap()
     }
 
     fn receive(&self, delivery: &Delivery) -> Received {
@@ -346,7 +358,7 @@ fn a_signed_delivery_is_remembered_queued_and_answered() {
     );
     assert_eq!(event.document(), Some(r#"{"id":"r1","n":1.0}"#));
     assert_eq!(
-        setup.ledger.record(&event.key).unwrap().status,
+        setup.ledger.stored(&event.key).unwrap().record.status,
         Status::Pending
     );
 }
@@ -394,51 +406,9 @@ fn a_pending_event_is_sent_again() {
     );
 }
 
-#[test]
-fn with_put_only_the_send_decides_about_the_answer() {
-    let setup = setup();
-    let delivery = signed("hurries", BODY.as_bytes());
-    setup.queue_down.store(true, Ordering::Relaxed);
-    assert_eq!(setup.receive(&delivery).receipt, Receipt::Unavailable);
-    assert_eq!((setup.ledger.len(), setup.queue.len()), (1, 0));
-
-    setup.queue_down.store(false, Ordering::Relaxed);
-    let received = setup.receive(&delivery);
-    assert_eq!(received.receipt, Receipt::Received);
-    assert_eq!(setup.queue.len(), 1);
-
-    setup.table_down.store(true, Ordering::Relaxed);
-    let received = setup.receive(&delivery);
-    assert_eq!(received.receipt, Receipt::Received);
-    assert!(received.dedup_unavailable);
-    assert_eq!(setup.queue.len(), 2);
-}
-
-#[test]
-fn with_put_a_finished_event_is_queued_again_and_acknowledged() {
-    let setup = setup();
-    let delivery = signed("hurries", BODY.as_bytes());
-    let event = setup.receive(&delivery).events.remove(0);
-    let end = End {
-        outcome: Outcome::Applied,
-        reason: None,
-        at: NOW,
-        owner: None,
-    };
-    let finished = setup.ledger.finish(&event, &end).now_or_never().unwrap();
-    assert_eq!(finished, Ok(Finish::Recorded));
-    assert_eq!(setup.receive(&delivery).receipt, Receipt::Received);
-    assert_eq!(setup.queue.len(), 2);
-}
-
-#[test]
-fn a_finished_event_is_answered_without_a_send() {
-    for outcome in [
-        Outcome::Applied,
-        Outcome::Stale,
-        Outcome::Ignored,
-        Outcome::Rejected,
-    ] {
+impl Setup {
+    /// A delivery whose event was queued once and has ended like this.
+    fn ended(outcome: Outcome) -> (Self, Delivery) {
         let setup = setup();
         let delivery = signed("resource", BODY.as_bytes());
         let event = setup.receive(&delivery).events.remove(0);
@@ -449,25 +419,49 @@ fn a_finished_event_is_answered_without_a_send() {
             at: NOW,
             owner: None,
         };
-        setup
-            .ledger
-            .finish(&event, &end)
-            .now_or_never()
-            .unwrap()
-            .unwrap();
-        let again = setup.receive(&delivery);
-        assert_eq!(
-            (again.receipt, again.reason),
-            (Receipt::Duplicate, None),
-            "{outcome:?}"
-        );
-        let changed = signed("resource", BODY.replace("1.0", "2.0").as_bytes());
-        assert_eq!(
-            setup.receive(&changed).reason.unwrap(),
-            "the same id came with another body"
-        );
-        assert!(setup.queue.is_empty());
+        let finished = setup.ledger.finish(&event, &end).now_or_never();
+        assert_eq!(finished, Some(Ok(Finish::Recorded)));
+        (setup, delivery)
     }
+}
+
+#[test]
+fn an_event_that_is_done_is_a_duplicate_whatever_becomes_of_the_send() {
+    for outcome in [Outcome::Applied, Outcome::Stale, Outcome::Ignored] {
+        let (setup, delivery) = Setup::ended(outcome);
+        for queue_down in [true, false] {
+            setup.queue_down.store(queue_down, Ordering::Relaxed);
+            let again = setup.receive(&delivery);
+            assert_eq!((again.receipt, again.reason), (Receipt::Duplicate, None));
+        }
+        let changed = signed("resource", BODY.replace("1.0", "2.0").as_bytes());
+        let changed = setup.receive(&changed);
+        let reason = Some("the same id came with another body".to_owned());
+        assert_eq!(
+            (changed.receipt, changed.reason),
+            (Receipt::Duplicate, reason)
+        );
+    }
+}
+
+#[test]
+fn an_event_that_was_rejected_is_queued_again_because_its_letter_may_be_gone() {
+    let (setup, delivery) = Setup::ended(Outcome::Rejected);
+    assert_eq!(setup.receive(&delivery).receipt, Receipt::Received);
+    assert_eq!(setup.queue.len(), 1);
+    setup.queue_down.store(true, Ordering::Relaxed);
+    assert_eq!(setup.receive(&delivery).receipt, Receipt::Unavailable);
+}
+
+#[test]
+fn an_event_whose_record_has_expired_is_queued_again() {
+    let (setup, delivery) = Setup::ended(Outcome::Applied);
+    let after = NOW + (LIFE_DAYS + 1) * DAY;
+    assert_eq!(
+        setup.receive_at(&delivery, after).receipt,
+        Receipt::Received
+    );
+    assert_eq!(setup.queue.len(), 1);
 }
 
 #[test]

@@ -10,10 +10,13 @@ use futures_util::FutureExt as _;
 use hookwell::event::body::Body;
 use hookwell::event::{Event, Operation};
 use hookwell::ports::handler::{HandleError, Handler, Outcome};
-use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Remembered, Status};
-use hookwell::ports::memory::{MemoryDocuments, MemoryLedger, MemoryQueue};
+use hookwell::ports::ledger::{
+    Claim, End, Finish, Lease, Ledger, LedgerError, Record, Remembered, Status,
+};
+use hookwell::ports::memory::{MemoryDocuments, MemoryLedger, MemoryQueue, StoppedClock};
 use hookwell::ports::queue::{Queue, QueueError};
 use hookwell::process::{Fate, Invocation, Message, Processed, delay, process};
+use support::clock::Clock;
 use support::{NOW, event, invoke, message};
 
 #[derive(Default)]
@@ -132,7 +135,7 @@ fn a_copy_changes_nothing_and_does_not_rewrite_the_outcome() {
         Fate::Duplicate
     );
     assert_eq!(
-        setup.ledger.record(&old.key).unwrap().outcome,
+        setup.ledger.stored(&old.key).unwrap().outcome,
         Some(Outcome::Applied)
     );
 }
@@ -171,7 +174,7 @@ fn what_is_not_about_a_document_is_ignored() {
         Fate::Finished(Outcome::Ignored)
     );
     assert_eq!(
-        setup.ledger.record(&payment.key).unwrap().status,
+        setup.ledger.stored(&payment.key).unwrap().record.status,
         Status::Done
     );
     assert!(setup.handler.all().is_empty());
@@ -196,7 +199,7 @@ fn what_can_never_be_applied_goes_to_the_dead_letter_queue_with_its_reason() {
         let done = setup.run(std::slice::from_ref(event));
         assert_eq!(done[0].fate, Fate::Finished(Outcome::Rejected));
         assert_eq!(
-            setup.ledger.record(&event.key).unwrap().status,
+            setup.ledger.stored(&event.key).unwrap().record.status,
             Status::Quarantined
         );
     }
@@ -261,9 +264,10 @@ fn a_panic_is_a_retry_of_that_event_only() {
     assert_eq!(fates["panic"], Fate::Retry("the handler panicked".into()));
     assert_eq!(fates["retry"], Fate::Retry("later".into()));
     assert_eq!(fates["fine"], Fate::Finished(Outcome::Applied));
-    assert!(
-        setup.ledger.record(&events[0].key).is_none(),
-        "nothing is recorded of a retry"
+    let stored = setup.ledger.stored(&events[0].key).unwrap();
+    assert_eq!(
+        (stored.record.status, stored.outcome),
+        (Status::Pending, None)
     );
 }
 
@@ -281,8 +285,8 @@ fn what_there_is_no_time_for_is_not_started_and_comes_back() {
             id: "late",
             deadline: NOW + left,
         };
-        let (batch, never) = (batch.clone(), std::future::pending());
-        let done = process(ledger, queue, handler, batch, || NOW, invocation, never);
+        let (batch, clock) = (batch.clone(), StoppedClock::at(NOW));
+        let done = process(ledger, queue, handler, batch, invocation, clock.clock());
         done.now_or_never().unwrap().remove(0).fate
     };
     assert_eq!(run(4_999), Fate::NotStarted);
@@ -301,29 +305,12 @@ fn at_the_deadline_what_still_runs_comes_back_and_what_is_done_stays_done() {
         queue,
         handler,
     } = &setup;
-    // Resolves when it is asked a second time: after the batch had its turn.
-    let mut polls = 0;
-    let stop = std::future::poll_fn(move |context| {
-        polls += 1;
-        context.waker().wake_by_ref();
-        if polls > 1 {
-            std::task::Poll::Ready(())
-        } else {
-            std::task::Poll::Pending
-        }
-    });
-    let invocation = Invocation {
-        id: "1",
-        deadline: NOW + 30_000,
-    };
+    let (clock, deadline) = (Clock::new(NOW), NOW + 30_000);
+    let (timers, invocation) = (clock.timers(), Invocation { id: "1", deadline });
     let batch = batch.to_vec();
-    let run = process(ledger, queue, handler, batch, || NOW, invocation, stop);
-    let mut run = std::pin::pin!(run);
-    let done = loop {
-        if let Some(done) = run.as_mut().now_or_never() {
-            break done;
-        }
-    };
+    let done = process(ledger, queue, handler, batch, invocation, timers.clock());
+    let done = clock.run(done);
+    assert!(clock.now() < deadline, "Lambda hears of it");
     let failed: Vec<_> = done.iter().filter(|done| done.fate.is_failure()).collect();
     assert_eq!(
         (done.len(), failed.len(), &failed[0].message.id),
@@ -406,6 +393,8 @@ fn a_call_with_effects_elsewhere_never_runs_beside_another_nor_after_the_end() {
 fn a_lease_that_ended_is_taken_over_and_its_old_holder_can_no_longer_finish() {
     let setup = Setup::<Outside>::default();
     let event = event("fine", Operation::Other, 1, "d");
+    let remembered = setup.ledger.remember(&event, NOW).now_or_never().unwrap();
+    assert_eq!(remembered, Ok(Remembered::New));
     let old = Lease {
         owner: "old",
         now: NOW,
@@ -495,6 +484,14 @@ struct Keepless(MemoryLedger);
 impl Ledger for Keepless {
     async fn remember(&self, event: &Event, now: i64) -> Result<Remembered, LedgerError> {
         self.0.remember(event, now).await
+    }
+
+    async fn recall(
+        &self,
+        events: &[&Event],
+        now: i64,
+    ) -> Result<Vec<Option<Record>>, LedgerError> {
+        self.0.recall(events, now).await
     }
 
     async fn claim(&self, event: &Event, lease: &Lease<'_>) -> Result<Claim, LedgerError> {
@@ -655,8 +652,8 @@ fn a_tombstone_outlives_every_copy_of_an_older_event() {
     setup.run(std::slice::from_ref(&long_lived));
     assert_eq!(
         setup.handler.get(&key).unwrap().expires_at,
-        Some(days(99)),
-        "never before its record"
+        Some(days(99 + 35)),
+        "longer than its record"
     );
     setup.run(&[event("3", Operation::Create, 3, "d")]);
     assert_eq!(

@@ -13,7 +13,6 @@ use hookwell::ports::memory::StoppedClock;
 use hookwell::source::Source;
 use hookwell_aws::{Bucket, EventsTable, Limits, SqsQueue};
 use hookwell_lambda::ingest::Ingest;
-use hookwell_lambda::now::clock;
 use hookwell_sandbox::sender::{Draft, signed_with};
 use hookwell_sandbox::trigger::{HttpRequest, Trigger};
 use http::{HeaderName, HeaderValue};
@@ -172,10 +171,9 @@ impl<'w> Senders<'w> {
         let event = Trigger::FunctionUrl
             .event(request, "request-1", at)
             .to_string();
-        let clock = StoppedClock::at(at);
         let answer = self
             .ingest
-            .respond(&event, "request-1", None, clock.clock())
+            .respond(&event, "request-1", None, StoppedClock::at(at).clock())
             .await;
         answer.status_code
     }
@@ -223,7 +221,12 @@ impl<'w> Senders<'w> {
             json!({ "headers": { "x-signature": "canary-signature" }, "body": "canary-body" });
         let broken = self
             .ingest
-            .respond(&event.to_string(), "request-1", None, clock())
+            .respond(
+                &event.to_string(),
+                "request-1",
+                None,
+                StoppedClock::at(now).clock(),
+            )
             .await;
         assert_eq!(broken.status_code, 400);
 

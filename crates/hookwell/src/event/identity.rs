@@ -56,9 +56,9 @@ impl Version {
     #[must_use]
     pub fn new(time: Millis, reception: Millis, place: u32, key: &Key) -> Self {
         let within = |millis: Millis| millis.clamp(0, 999_999_999_999_999);
-        let tie: String = hash(&[key.as_str().as_bytes()]).chars().take(16).collect();
+        let hash: String = hash(&[key.as_str().as_bytes()]).chars().take(16).collect();
         Self(format!(
-            "{:015}~3~~{:015}.{:06}~{tie}",
+            "{:015}~3~~{:015}.{:06}~{hash}",
             within(time),
             within(reception),
             place.min(999_999)
@@ -106,7 +106,7 @@ mod tests {
         let version = |time, reception, place, id| Version::new(time, reception, place, &key(id));
         assert_eq!(
             version(1_790_000_000_000, 1_790_000_000_250, 7, "a").as_str(),
-            "001790000000000~3~~001790000000250.000007~58XW5Bhxxg4xmKbi"
+            "001790000000000~3~~001790000000250.000007~Y_HideTJEnBDNP_g"
         );
         // Of two ids one comes first by itself, so both are tried in both places.
         for (one, other) in [("a", "z"), ("z", "a")] {

@@ -11,6 +11,7 @@ use hookwell::event::identity::Key;
 use hookwell::event::{Event, Operation};
 use hookwell::ports::handler::Handler;
 use hookwell::ports::ledger::Ledger;
+use hookwell::ports::memory::StoppedClock;
 use hookwell::ports::queue::Queue;
 use hookwell::process::{Invocation, Message, Processed, process};
 
@@ -30,6 +31,7 @@ pub(crate) fn event(id: &str, operation: Operation, time: i64, document: &str) -
         operation,
         time: Some(time),
         received_at: NOW,
+        place: 0,
         expires_at: NOW / 1000 + 1_000_000,
         retain_until: None,
         document_type: "thing".into(),
@@ -37,6 +39,7 @@ pub(crate) fn event(id: &str, operation: Operation, time: i64, document: &str) -
         document_at: Some("/data".into()),
         invalid: None,
         trace: None,
+        settled: None,
         body: Body(format!(r#"{{"data":{{"from":"{id}"}}}}"#).into_bytes()),
     }
 }
@@ -68,6 +71,7 @@ pub(crate) async fn invoke(
 ) -> Vec<Processed> {
     let id = &new_name();
     let deadline = now + TIMEOUT;
-    let (invocation, never) = (Invocation { id, deadline }, std::future::pending());
-    process(ledger, queue, handler, batch, || now, invocation, never).await
+    let invocation = Invocation { id, deadline };
+    let clock = StoppedClock::at(now);
+    process(ledger, queue, handler, batch, invocation, clock.clock()).await
 }
