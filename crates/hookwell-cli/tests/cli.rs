@@ -306,7 +306,9 @@ fn check_lists_every_mistake_and_exits_with_one() {
 fn check_accepts_the_setting_that_chose_when_to_send_and_says_that_it_is_ignored() {
     let file = tempfile::NamedTempFile::new().unwrap();
     for send in ["with-put", "after-put"] {
-        let content = format!("[sources.shop]\npreset = \"plain\"\nsend = \"{send}\"\n");
+        let content = format!(
+            "[sources.shop]\npreset = \"plain\"\nallow_ips = [\"192.0.2.0/24\"]\nsend = \"{send}\"\n"
+        );
         std::fs::write(file.path(), content).unwrap();
         let path = file.path().to_str().unwrap();
         let checked = hookwell(&["check", "--sources", path]);
