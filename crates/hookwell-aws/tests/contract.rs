@@ -6,7 +6,7 @@ use hookwell::event::body::Body;
 use hookwell::event::identity::Key;
 use hookwell::event::{Event, Operation};
 use hookwell::ports::handler::{HandleError, Handler, Outcome};
-use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger, Remembered, Status};
+use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger, Record, Remembered, Status};
 use hookwell::ports::memory::{MemoryDocuments, MemoryLedger};
 use hookwell::ports::queue::Queue as _;
 use hookwell_aws::admin::{Admin, QueueSettings};
@@ -25,6 +25,7 @@ fn event(id: &str, operation: Operation, time: i64, document: &str) -> Event {
         operation,
         time: Some(time),
         received_at: NOW,
+        place: 0,
         expires_at: NOW / 1000 + LIFE,
         retain_until: None,
         document_type: "thing".into(),
@@ -32,6 +33,7 @@ fn event(id: &str, operation: Operation, time: i64, document: &str) -> Event {
         document_at: Some("/data".into()),
         invalid: None,
         trace: None,
+        settled: None,
         body: Body(format!(r#"{{"data":{{"from":"{id}"}}}}"#).into_bytes()),
     }
 }
@@ -46,12 +48,14 @@ fn end(outcome: Outcome) -> End {
     }
 }
 
-fn known(status: Status) -> Remembered {
-    Remembered::Known {
+/// The record of an event that was first received at [`NOW`].
+fn known(first: &Event, status: Status) -> Remembered {
+    Remembered::Known(Record {
         status,
+        version: first.version(),
         received_at: NOW,
-        same_body: true,
-    }
+        body_hash: first.body.hash(),
+    })
 }
 
 fn bucket(storage: &Storage) -> Bucket {
@@ -68,24 +72,26 @@ async fn a_ledger_remembers(ledger: &impl Ledger) {
     };
     assert_eq!(
         ledger.remember(&later, NOW + 5).await,
-        Ok(known(Status::Pending))
+        Ok(known(&first, Status::Pending))
     );
     let changed = Event {
         body: Body(b"{}".to_vec()),
         ..first.clone()
     };
-    let other_body = Remembered::Known {
-        status: Status::Pending,
-        received_at: NOW,
-        same_body: false,
-    };
-    assert_eq!(ledger.remember(&changed, NOW).await, Ok(other_body));
+    assert_eq!(
+        ledger.remember(&changed, NOW).await,
+        Ok(known(&first, Status::Pending)),
+        "the record has the hash of the body that came first"
+    );
 
     assert_eq!(
         ledger.finish(&first, &end(Outcome::Applied)).await,
         Ok(Finish::Recorded)
     );
-    assert_eq!(ledger.remember(&first, NOW).await, Ok(known(Status::Done)));
+    assert_eq!(
+        ledger.remember(&first, NOW).await,
+        Ok(known(&first, Status::Done))
+    );
     for outcome in [Outcome::Stale, Outcome::Rejected] {
         assert_eq!(
             ledger.finish(&first, &end(outcome)).await,
@@ -93,7 +99,10 @@ async fn a_ledger_remembers(ledger: &impl Ledger) {
             "done stays done"
         );
     }
-    assert_eq!(ledger.remember(&first, NOW).await, Ok(known(Status::Done)));
+    assert_eq!(
+        ledger.remember(&first, NOW).await,
+        Ok(known(&first, Status::Done))
+    );
 }
 
 async fn a_ledger_forgets_on_time(ledger: &impl Ledger) {
@@ -106,7 +115,7 @@ async fn a_ledger_forgets_on_time(ledger: &impl Ledger) {
     let at = |seconds: i64| NOW + seconds * 1000;
     assert_eq!(
         ledger.remember(&event, at(LIFE)).await,
-        Ok(known(Status::Done))
+        Ok(known(&event, Status::Done))
     );
     let again = Event {
         received_at: at(LIFE + 1),
@@ -132,7 +141,7 @@ async fn a_ledger_writes_what_ingest_could_not(ledger: &impl Ledger) {
     );
     assert_eq!(
         ledger.remember(&event, NOW + 1).await,
-        Ok(known(Status::Done))
+        Ok(known(&event, Status::Done))
     );
 }
 
@@ -145,13 +154,16 @@ async fn a_ledger_closes_what_was_quarantined(ledger: &impl Ledger) {
     );
     assert_eq!(
         ledger.remember(&event, NOW).await,
-        Ok(known(Status::Quarantined))
+        Ok(known(&event, Status::Quarantined))
     );
     assert_eq!(
         ledger.finish(&event, &end(Outcome::Applied)).await,
         Ok(Finish::Recorded)
     );
-    assert_eq!(ledger.remember(&event, NOW).await, Ok(known(Status::Done)));
+    assert_eq!(
+        ledger.remember(&event, NOW).await,
+        Ok(known(&event, Status::Done))
+    );
 }
 
 async fn a_ledger_lends_an_event_to_one_owner_at_a_time(ledger: &impl Ledger) {
@@ -165,14 +177,12 @@ async fn a_ledger_lends_an_event_to_one_owner_at_a_time(ledger: &impl Ledger) {
         owner: Some(owner.to_owned()),
         ..end(Outcome::Applied)
     };
+    let unknown = ledger.claim(&event, &lease("a", 0, 10)).await;
+    assert!(unknown.is_err(), "there is no record");
+    assert_eq!(ledger.remember(&event, NOW).await, Ok(Remembered::New));
     assert_eq!(
         ledger.claim(&event, &lease("a", 0, 10)).await,
         Ok(Claim::Held)
-    );
-    assert_eq!(
-        ledger.remember(&event, NOW).await,
-        Ok(known(Status::Pending)),
-        "it wrote a record"
     );
     assert_eq!(
         ledger.claim(&event, &lease("a", 1, 10)).await,

@@ -81,6 +81,7 @@ fn event(number: usize) -> Event {
         operation: Operation::Create,
         time: None,
         received_at: NOW,
+        place: 0,
         expires_at: NOW / 1000,
         retain_until: None,
         document_type: String::new(),
@@ -88,6 +89,7 @@ fn event(number: usize) -> Event {
         document_at: None,
         invalid: None,
         trace: None,
+        settled: None,
         body: Body(b"{}".to_vec()),
     }
 }
@@ -119,11 +121,14 @@ async fn send(
     let client = Connection::from_environment(&env).unwrap();
     let client = client.sqs(Limits::INGEST_SEND);
     let queue = SqsQueue::new(client, format!("{url}/000000000000/queue"), None);
-    let sent = queue.send_all(&events.iter().collect::<Vec<_>>()).await;
+    let mut sent = queue.send_all(&events.iter().collect::<Vec<_>>()).await;
+    assert_eq!(sent.len(), events.len());
+    let last = sent.pop().unwrap();
+    let others = sent.into_iter().collect::<Result<(), _>>();
     let mut asked = std::mem::take(&mut *stub.asked.lock().unwrap());
     // The batches of one delivery are sent beside each other.
     asked.sort_by_key(|ids| std::cmp::Reverse(ids.len()));
-    (sent, asked)
+    (others.and(last), asked)
 }
 
 fn ids(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {

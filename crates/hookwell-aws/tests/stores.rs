@@ -15,7 +15,7 @@ use hookwell::config;
 use hookwell::ingest::key_cache::Sources;
 use hookwell::ingest::key_cache::{PAUSE, RENEW_AFTER};
 use hookwell::keys::reference::SecretRef;
-use hookwell::ports::memory::{MemoryLedger, MemoryQueue};
+use hookwell::ports::memory::{MemoryLedger, MemoryQueue, StoppedClock};
 use hookwell_aws::settings::Environment;
 use hookwell_aws::{Connection, Limits, stores};
 use hookwell_lambda::ingest::Ingest;
@@ -175,7 +175,12 @@ async fn post(
     };
     let event = Trigger::FunctionUrl.event(&request, "request-1", now);
     ingest
-        .respond(&event.to_string(), "request-1", None, now)
+        .respond(
+            &event.to_string(),
+            "request-1",
+            None,
+            StoppedClock::at(now).clock(),
+        )
         .await
         .status_code
 }

@@ -37,7 +37,7 @@ enum Texts {
 /// Decides about one line of JSON: `{source, method, path, query, headers, body_base64}` in,
 /// `{source, verified, status, reason, event}` out, and `events` where a delivery carries many.
 #[must_use]
-pub fn decide(sources: &Sources, line: &[u8], now: Millis) -> Value {
+pub(crate) fn decide(sources: &Sources, line: &[u8], now: Millis) -> Value {
     let delivery = match delivery(line) {
         Ok(delivery) => delivery,
         Err((source, why)) => {
@@ -71,7 +71,7 @@ pub fn decide(sources: &Sources, line: &[u8], now: Millis) -> Value {
 ///
 /// # Errors
 /// What is wrong with it, and the source that it names.
-pub fn delivery(line: &[u8]) -> Result<Delivery, (Option<String>, &'static str)> {
+pub(crate) fn delivery(line: &[u8]) -> Result<Delivery, (Option<String>, &'static str)> {
     let line: Line = serde_json::from_slice(line).map_err(|_| {
         let source = serde_json::from_slice::<Value>(line).ok();
         let source = source.and_then(|value| Some(value.get("source")?.as_str()?.to_owned()));

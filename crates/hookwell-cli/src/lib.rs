@@ -13,12 +13,12 @@
 
 mod command_line;
 mod commands;
-pub mod decide;
+mod decide;
 pub mod explain;
 mod front;
 pub mod machine;
 mod news;
-pub mod page;
+mod page;
 pub mod sender;
 mod user;
 

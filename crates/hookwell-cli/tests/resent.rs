@@ -12,13 +12,15 @@ use hookwell::event::identity::Key;
 use hookwell::event::{Event, Operation};
 use hookwell::ports::handler::{HandleError, Handler, Outcome};
 use hookwell::ports::ledger::{End, Finish, Ledger as _};
+use hookwell_aws::admin::QueueSettings;
 use hookwell_aws::mapping::EventSourceMapping;
 use hookwell_aws::{DocumentsTable, EventsTable, Limits, SqsQueue};
-use hookwell_cli::local::{QueueSettings, Storage};
-use ingest::Ingest;
-use process::Process;
+use hookwell_lambda::ingest::Ingest;
+use hookwell_lambda::now::{clock, now};
+use hookwell_lambda::process::Process;
+use hookwell_local::storage::Storage;
 use serde_json::json;
-use support::{PATIENCE, World, machine};
+use support::{PATIENCE, SHIPPED, World, machine};
 
 /// A letter may be gone: after 14 days, or because an operator purged the queue. Its record must not outlive it as an answer.
 #[tokio::test(flavor = "multi_thread")]
@@ -124,8 +126,10 @@ impl Expired {
             let mut found = environment.iter().filter(|(other, _)| *other == name);
             found.next().map(|(_, value)| value.clone())
         }));
-        let ingest = Ingest::from_environment(environment).await.unwrap();
-        let answer = ingest.respond(&self.event, "1", None, ingest::now()).await;
+        let ingest = Ingest::from_environment(environment, SHIPPED)
+            .await
+            .unwrap();
+        let answer = ingest.respond(&self.event, "1", None, clock()).await;
         assert_eq!(answer.status_code, 200, "{}", answer.body);
         answer.body
     }
@@ -246,7 +250,7 @@ async fn a_handler_with_effects_is_called_after_the_record_of_an_earlier_life() 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_time_of_an_earlier_life_is_not_taken() {
     let expired = Expired::start().await;
-    let now = ingest::now();
+    let now = now();
     let event = Event {
         key: Key::new("s", &[b"evt"]),
         source: "s".into(),
@@ -255,6 +259,7 @@ async fn the_time_of_an_earlier_life_is_not_taken() {
         operation: Operation::Create,
         time: None,
         received_at: now,
+        place: 0,
         expires_at: now / 1000 + 1_000_000,
         retain_until: None,
         document_type: "thing".into(),
@@ -262,6 +267,7 @@ async fn the_time_of_an_earlier_life_is_not_taken() {
         document_at: Some("/data".into()),
         invalid: None,
         trace: None,
+        settled: None,
         body: Body(br#"{"data":{"id":"d"}}"#.to_vec()),
     };
     expired.end_long_ago(&event).await;

@@ -11,8 +11,10 @@ use hookwell::event::body::Body;
 use hookwell::event::identity::Key;
 use hookwell::event::{Event, Operation};
 use hookwell::ports::handler::{HandleError, Handler, Outcome};
-use hookwell_cli::local::{QueueSettings, Storage};
-use process::Process;
+use hookwell_aws::admin::QueueSettings;
+use hookwell_lambda::now::now;
+use hookwell_lambda::process::Process;
+use hookwell_local::storage::Storage;
 
 /// How much time Lambda gives.
 const TIME: Duration = Duration::from_secs(7);
@@ -44,7 +46,7 @@ fn silent() -> String {
 }
 
 fn record(id: &str, kind: &str) -> SqsMessage {
-    let now = ingest::now();
+    let now = now();
     let event = Event {
         key: Key::new("s", &[id.as_bytes()]),
         source: "s".into(),
@@ -53,6 +55,7 @@ fn record(id: &str, kind: &str) -> SqsMessage {
         operation: Operation::Other,
         time: Some(now),
         received_at: now,
+        place: 0,
         expires_at: now / 1000 + 1_000_000,
         retain_until: None,
         document_type: String::new(),
@@ -60,6 +63,7 @@ fn record(id: &str, kind: &str) -> SqsMessage {
         document_at: Some("/data".into()),
         invalid: None,
         trace: None,
+        settled: None,
         body: Body(br#"{"data":{}}"#.to_vec()),
     };
     let mut record = SqsMessage::default();

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use ingest::{Ingest, Response};
+use hookwell_lambda::ingest::{Ingest, Response};
+use hookwell_lambda::now::clock;
+
+const SOURCES: &str = include_str!("../../../functions/ingest/sources.toml");
 
 /// What `hookwell dev` makes up for `env:HOOKWELL_SECRET_RESOURCE`.
 const SECRET: &str = "local_701c2e110a3d9d5be4479772b90b75ec";
@@ -120,13 +123,15 @@ struct End {
 async fn deliver(answer: Answer) -> End {
     let services: &Services = Box::leak(Box::new(Services::start(answer)));
     let environment = Box::leak(Box::new(|name: &str| services.environment(name)));
-    let ingest = Ingest::from_environment(environment).await.unwrap();
+    let ingest = Ingest::from_environment(environment, SOURCES)
+        .await
+        .unwrap();
     let file = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../../events/ingest-function-url-valid.json"
     );
     let event = std::fs::read_to_string(file).unwrap();
-    let response = ingest.respond(&event, "1", None, ingest::now()).await;
+    let response = ingest.respond(&event, "1", None, clock()).await;
     let sent_before = services.sends.load(Ordering::SeqCst);
     drop(ingest);
     let started = Instant::now();

@@ -15,7 +15,7 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use futures_util::stream::{once, pending};
 use hookwell_lambda::ingest::Ingest;
-use hookwell_lambda::now::now;
+use hookwell_lambda::now::clock;
 use hookwell_lambda::process::Process;
 use serde_json::{Value, json};
 
@@ -154,7 +154,7 @@ async fn ingest_makes_two_calls_for_an_event_and_none_for_a_forged_one() {
         ("forged", 401, json!({})),
     ] {
         let event = sample(&format!("ingest-function-url-{file}.json")).to_string();
-        let answer = ingest.respond(&event, "1", None, now()).await;
+        let answer = ingest.respond(&event, "1", None, clock()).await;
         assert_eq!(answer.status_code, status);
         assert_eq!(services.calls(), calls, "{file}");
     }
@@ -233,7 +233,7 @@ async fn a_message_that_was_made_ready_leaves_after_the_table_has_answered_and_o
             .await
             .unwrap();
         let event = sample("ingest-function-url-valid.json").to_string();
-        let answer = ingest.respond(&event, "1", None, now()).await;
+        let answer = ingest.respond(&event, "1", None, clock()).await;
         assert_eq!(
             answer.body,
             json!({ "status": status }).to_string(),

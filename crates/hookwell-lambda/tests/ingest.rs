@@ -8,7 +8,7 @@ use hookwell::ingest::key_cache::Sources;
 use hookwell::keys::not_ready::SecretProblem;
 use hookwell::keys::reference::SecretRef;
 use hookwell::ports::ledger::{End, Ledger};
-use hookwell::ports::memory::{MemoryLedger, MemoryQueue};
+use hookwell::ports::memory::{MemoryLedger, MemoryQueue, StoppedClock};
 use hookwell::ports::queue::{Queue, QueueError};
 use hookwell::source::Source;
 use hookwell::source::handshake::HandshakeKind;
@@ -54,6 +54,16 @@ impl Ledger for Shared<MemoryLedger> {
     ) -> Result<hookwell::ports::ledger::Remembered, hookwell::ports::ledger::LedgerError> {
         self.0.remember(event, now).await
     }
+
+    async fn recall(
+        &self,
+        events: &[&Event],
+        now: Millis,
+    ) -> Result<Vec<Option<hookwell::ports::ledger::Record>>, hookwell::ports::ledger::LedgerError>
+    {
+        self.0.recall(events, now).await
+    }
+
     async fn keep(&self, event: &Event) -> Result<(), hookwell::ports::ledger::LedgerError> {
         self.0.keep(event).await
     }
@@ -128,7 +138,10 @@ impl Stage {
 
     fn send(&self, trigger: Trigger, request: &HttpRequest) -> Response {
         let event = trigger.event(request, "request-1", NOW).to_string();
-        block(self.ingest.respond(&event, "request-1", None, NOW))
+        block(
+            self.ingest
+                .respond(&event, "request-1", None, StoppedClock::at(NOW).clock()),
+        )
     }
 
     fn post(&self, body: &[u8]) -> Response {

@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use hookwell::config;
 use hookwell::ingest::key_cache::Sources;
 use hookwell::keys::not_ready::SecretProblem;
-use hookwell::ports::memory::{MemoryLedger, MemoryQueue};
+use hookwell::ports::memory::{MemoryLedger, MemoryQueue, StoppedClock};
 use hookwell_lambda::ingest::{Ingest, Response};
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ secrets = ["env:FORM"]
 "#;
 
 fn respond(event: &str) -> Response {
-    let sources = config::parse(&format!("{}{MORE}", SOURCES)).unwrap();
+    let sources = config::parse(&format!("{SOURCES}{MORE}")).unwrap();
     let sources = Sources::new(sources, |reference| match reference.to_string().as_str() {
         "env:HOOKWELL_SECRET_RESOURCE" => Ok(SECRET.to_owned()),
         "env:FORM" => Ok("a throw-away secret".to_owned()),
@@ -37,7 +37,12 @@ fn respond(event: &str) -> Response {
     });
     let ingest = Ingest::new(sources, MemoryLedger::default(), MemoryQueue::default());
     ingest
-        .respond(event, "request-1", None, 1_795_251_601_000)
+        .respond(
+            event,
+            "request-1",
+            None,
+            StoppedClock::at(1_795_251_601_000).clock(),
+        )
         .now_or_never()
         .unwrap()
 }

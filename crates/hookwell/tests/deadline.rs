@@ -3,12 +3,15 @@
 
 mod support;
 
+use futures_util::FutureExt as _;
+use futures_util::future::{Either, join_all, select};
 use hookwell::config;
 use hookwell::event::Event;
 use hookwell::event::delivery::Delivery;
 use hookwell::ingest::key_cache::Sources;
 use hookwell::ingest::receive;
 use hookwell::keys::not_ready::SecretProblem;
+use hookwell::ports::handler::Outcome;
 use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Record, Remembered};
 use hookwell::ports::memory::{MemoryLedger, MemoryQueue};
 use hookwell::ports::queue::{Queue, QueueError};
@@ -100,21 +103,30 @@ fn delivery(events: usize) -> Delivery {
     }
 }
 
-#[test]
-fn a_list_of_a_thousand_events_is_answered_in_time_by_a_slow_table() {
-    let sources = config::parse(SOURCES).unwrap();
-    let sources = Sources::new(sources, |_| Err(SecretProblem::NotSet));
-    let clock = Clock::new(NOW);
+/// A world whose puts and sends take so many milliseconds each.
+fn slow(clock: &Clock, put: i64, send: i64) -> (Slow<'_, MemoryLedger>, Slow<'_, MemoryQueue>) {
     let ledger = Slow {
         inner: MemoryLedger::default(),
-        clock: &clock,
-        takes: 250,
+        clock,
+        takes: put,
     };
     let queue = Slow {
         inner: MemoryQueue::default(),
-        clock: &clock,
-        takes: 20,
+        clock,
+        takes: send,
     };
+    (ledger, queue)
+}
+
+fn sources() -> Sources {
+    let sources = config::parse(SOURCES).unwrap();
+    Sources::new(sources, |_| Err(SecretProblem::NotSet))
+}
+
+#[test]
+fn a_list_of_a_thousand_events_is_answered_in_time_by_a_slow_table() {
+    let (sources, clock) = (sources(), Clock::new(NOW));
+    let (ledger, queue) = slow(&clock, 250, 20);
     let delivery = delivery(1000);
     let timers = clock.timers();
     let received = receive(&sources, &ledger, &queue, &delivery, timers.clock());
@@ -123,4 +135,89 @@ fn a_list_of_a_thousand_events_is_answered_in_time_by_a_slow_table() {
     assert_eq!(queue.inner.len(), 1000);
     let took = clock.now() - NOW;
     assert!(took <= PATIENCE, "the sender waited for {took} ms");
+}
+
+/// The puts of others: a hundred at a time, each hundred with a limit of its own.
+#[test]
+fn a_limit_for_each_chunk_is_caught() {
+    let clock = Clock::new(NOW);
+    let (ledger, _) = slow(&clock, 250, 20);
+    let sources = sources();
+    let (source, keys) = sources.get("lists").unwrap();
+    let delivery = delivery(1000);
+    let verified = source.verify((*keys).as_ref().unwrap(), &delivery, NOW);
+    let events = verified.unwrap().events(NOW).unwrap();
+    let chunks = async {
+        for chunk in events.chunks(100) {
+            let puts = chunk.iter().map(|event| ledger.remember(event, NOW));
+            let limit = std::pin::pin!(clock.sleep(400));
+            select(std::pin::pin!(join_all(puts)), limit).await;
+        }
+    };
+    clock.run(chunks);
+    assert!(clock.now() - NOW > PATIENCE);
+}
+
+/// What a sender sees that sends a list again until it is taken, while process works between its tries: the number of the
+/// try that was answered 200.
+fn tries(
+    send: i64,
+    receive: impl Fn(&Clock, &Slow<'_, MemoryLedger>, &Slow<'_, MemoryQueue>) -> bool,
+) -> Option<usize> {
+    let clock = Clock::new(NOW);
+    let (ledger, queue) = slow(&clock, 5, send);
+    for number in 1..=40 {
+        if receive(&clock, &ledger, &queue) {
+            return Some(number);
+        }
+        while let Some(body) = queue.inner.take() {
+            let event = Event::from_message(&body).unwrap();
+            let end = End {
+                outcome: Outcome::Ignored,
+                reason: None,
+                at: clock.now(),
+                owner: None,
+            };
+            ledger
+                .inner
+                .finish(&event, &end)
+                .now_or_never()
+                .unwrap()
+                .unwrap();
+        }
+    }
+    None
+}
+
+#[test]
+fn a_list_that_does_not_fit_the_time_gets_further_at_every_try() {
+    let (sources, delivery) = (sources(), delivery(1000));
+    // A round of sends takes 0.9 s, so each try has the time for one.
+    let ours = tries(900, |clock, ledger, queue| {
+        let timers = clock.timers();
+        let received = receive(&sources, ledger, queue, &delivery, timers.clock());
+        clock.run(received).reply.status == 200
+    });
+    assert_eq!(ours, Some(10), "a hundred events at every try");
+    // Others send in the order of the list, what is done again too.
+    let (source, keys) = sources.get("lists").unwrap();
+    let verified = source.verify((*keys).as_ref().unwrap(), &delivery, NOW);
+    let events = verified.unwrap().events(NOW).unwrap();
+    let rival = tries(900, |clock, _, queue| {
+        let sends = async {
+            for round in events.chunks(100) {
+                let calls = round
+                    .chunks(10)
+                    .map(|ten| async { queue.send_all(&ten.iter().collect::<Vec<_>>()).await });
+                join_all(calls).await;
+            }
+        };
+        let end = clock.now() + 1_150;
+        clock.run(async {
+            let deadline = std::pin::pin!(clock.sleep(end - clock.now()));
+            let sends = std::pin::pin!(sends);
+            matches!(select(sends, deadline).await, Either::Left(_))
+        })
+    });
+    assert_eq!(rival, None, "never done");
 }

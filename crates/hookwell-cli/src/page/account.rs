@@ -15,9 +15,9 @@ use crate::sender::{Secrets, Senders};
 
 /// A page over an account that is ready to be served.
 #[derive(Debug)]
-pub struct Account {
+pub(crate) struct Account {
     /// Where the page is.
-    pub url: String,
+    pub(crate) url: String,
     listener: TcpListener,
     stack: Stack,
 }
@@ -27,7 +27,7 @@ impl Account {
     ///
     /// # Errors
     /// When the port is taken.
-    pub async fn bind(port: u16, stack: Stack) -> Result<Self> {
+    pub(crate) async fn bind(port: u16, stack: Stack) -> Result<Self> {
         let listener = bind(port)
             .await
             .with_context(|| format!("port {port} is taken: choose another with --port"))?;
@@ -42,7 +42,7 @@ impl Account {
     ///
     /// # Errors
     /// When the port cannot be listened on any more.
-    pub async fn serve(self, end: impl Future<Output = ()> + Send + 'static) -> Result<()> {
+    pub(crate) async fn serve(self, end: impl Future<Output = ()> + Send + 'static) -> Result<()> {
         let (recorder, records) = Recorder::new();
         let senders = Senders {
             sources: Vec::new(),

@@ -25,7 +25,6 @@ mod send;
 mod shared;
 mod veil;
 
-pub use account::Account;
+pub(crate) use account::Account;
 pub(crate) use fill::fill;
-pub(crate) use shared::Page;
-pub use shared::Stack;
+pub(crate) use shared::{Page, Stack};

@@ -22,17 +22,17 @@ use crate::sender::Senders;
 
 /// The tables and the queue that a page is over.
 #[derive(Debug, Clone)]
-pub struct Stack {
+pub(crate) struct Stack {
     /// How to reach them.
-    pub connection: Connection,
+    pub(crate) connection: Connection,
     /// The table of events.
-    pub events_table: String,
+    pub(crate) events_table: String,
     /// The table of documents.
-    pub documents_table: String,
+    pub(crate) documents_table: String,
     /// The queue.
-    pub queue_url: String,
+    pub(crate) queue_url: String,
     /// The bucket for large events, where there is one.
-    pub bucket: Option<String>,
+    pub(crate) bucket: Option<String>,
 }
 
 /// What the views are made from.

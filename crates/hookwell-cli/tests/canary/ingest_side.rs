@@ -9,6 +9,7 @@ use hookwell::event::Operation;
 use hookwell::ingest::key_cache::Sources;
 use hookwell::ingest::key_cache::{Fetch, PAUSE, RENEW_AFTER};
 use hookwell::keys::not_ready::SecretProblem;
+use hookwell::ports::memory::StoppedClock;
 use hookwell::source::Source;
 use hookwell_aws::{Bucket, EventsTable, Limits, SqsQueue};
 use hookwell_lambda::ingest::Ingest;
@@ -170,7 +171,10 @@ impl<'w> Senders<'w> {
         let event = Trigger::FunctionUrl
             .event(request, "request-1", at)
             .to_string();
-        let answer = self.ingest.respond(&event, "request-1", None, at).await;
+        let answer = self
+            .ingest
+            .respond(&event, "request-1", None, StoppedClock::at(at).clock())
+            .await;
         answer.status_code
     }
 
@@ -217,7 +221,12 @@ impl<'w> Senders<'w> {
             json!({ "headers": { "x-signature": "canary-signature" }, "body": "canary-body" });
         let broken = self
             .ingest
-            .respond(&event.to_string(), "request-1", None, now)
+            .respond(
+                &event.to_string(),
+                "request-1",
+                None,
+                StoppedClock::at(now).clock(),
+            )
             .await;
         assert_eq!(broken.status_code, 400);
 

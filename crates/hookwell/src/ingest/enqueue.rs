@@ -4,7 +4,6 @@
 //! an event came first. The send decides: an event is acknowledged when the queue has it, or when its record says that an
 //! earlier delivery of it is done.
 
-use std::ops::Range;
 use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -65,18 +64,21 @@ pub(super) async fn enqueue<L: Ledger, Q: Queue>(
     let puts_end = (clock.now)().saturating_add(PUTS);
     let progress = &Progress::new(events);
     let mut steps = OfDelivery::default();
-    let put = |from: usize, to: usize| async move {
-        let puts = pin!(progress.put(ledger, from..to, now));
+    let puts = async {
+        let puts = pin!(progress.put(ledger, now));
         select(puts, (clock.until)(puts_end)).await;
     };
-    // A list that takes several rounds of sends waits for what the table says of its first events. Otherwise every try of
-    // its sender would begin with the same ones, and a list that does not fit the time would never be done.
-    let first = if events.len() > ROUND { ROUND } else { 0 };
+    let puts = clock.timed(&mut steps.remember, puts);
+    let sends = clock.timed(&mut steps.send, progress.send(queue));
     let work = async {
-        put(0, first).await;
-        let puts = clock.timed(&mut steps.remember, put(first, events.len()));
-        let sends = clock.timed(&mut steps.send, progress.send(queue));
-        join(puts, sends).await;
+        if events.len() <= ROUND {
+            join(puts, sends).await;
+        } else {
+            // A list that takes several rounds of sends waits for what the table says. Otherwise every try of its sender
+            // would begin with the same events, and a list that does not fit the time would never be done.
+            puts.await;
+            sends.await;
+        }
     };
     select(pin!(work), (clock.until)(answer_by)).await;
     let (receipt, reason) = progress.answer();
@@ -129,10 +131,10 @@ impl<'e> Progress<'e> {
         }
     }
 
-    /// Puts the records of some of the events, a round at a time.
-    async fn put<L: Ledger>(&self, ledger: &L, range: Range<usize>, now: Millis) {
-        let some: Vec<_> = range.collect();
-        for round in some.chunks(ROUND) {
+    /// Puts the records of all events, a round at a time.
+    async fn put<L: Ledger>(&self, ledger: &L, now: Millis) {
+        let all: Vec<_> = (0..self.events.len()).collect();
+        for round in all.chunks(ROUND) {
             join_all(round.iter().map(|index| self.put_one(ledger, *index, now))).await;
         }
     }
