@@ -167,7 +167,7 @@ def comes_back(stack, sender):
 def unread(stack, sender):
     """An event whose record could not be read is not applied without it, and is applied once when it comes back."""
     sent = event("created", new_document("refused"))
-    with Role(stack, "ProcessRole").without("RecallEvents", "dynamodb:BatchGetItem"):
+    with Role(stack, "ProcessRole").without("FinishEvents", "dynamodb:BatchGetItem"):
         expect(sender.post(sent), RECEIVED, "the event")
         tried = lambda: [line for line in stack.logs("process") if line.get("event.id") == sent["id"]]
         [line, *_] = eventually(f"{sent['id']} was tried", tried)

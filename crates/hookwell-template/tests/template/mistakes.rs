@@ -250,7 +250,7 @@ pub(crate) fn mistakes() -> Vec<(&'static str, &'static str, String)> {
         (
             "missing-action",
             "Resources.ProcessRole.Properties.Policies",
-            edited("Action: dynamodb:BatchGetItem", "Action: dynamodb:GetItem"),
+            edited("dynamodb:BatchGetItem", "dynamodb:GetItem"),
         ),
         (
             "missing-action",
