@@ -70,7 +70,7 @@ pub(super) fn url_permissions(deployment: &Deployment<'_>, report: &mut Report) 
     }
 }
 
-/// What the functions call, on what their environment names.
+/// Demands the calls that the functions make on the tables and queues of their environment.
 pub(super) fn missing_action(deployment: &Deployment<'_>, report: &mut Report) {
     for ingest in deployment.ingests() {
         if let Some(granted) = Granted::to(ingest, deployment) {
@@ -90,10 +90,10 @@ pub(super) fn missing_action(deployment: &Deployment<'_>, report: &mut Report) {
     }
 }
 
-/// What a function may do, where all of it is in the template.
+/// The rights of a function whose policies are all in the template.
 struct Granted<'d> {
     function: &'d Resource,
-    /// Where its policies are.
+    /// The place of its policies.
     policies: Place<'d>,
     /// The statements that allow something.
     statements: Vec<Place<'d>>,
@@ -160,7 +160,7 @@ impl<'d> Granted<'d> {
     }
 }
 
-/// Whether a statement allows the action on that resource, as far as the template tells.
+/// True for a statement that allows the action on that resource, as far as the template tells.
 fn may_allow(statement: &Place<'_>, action: &str, resource: &str) -> bool {
     let is_named = |text: &str| match text.split_once('*') {
         Some((start, _)) => action.starts_with(start),
