@@ -357,11 +357,11 @@ impl Queue for World {
             };
             self.put(stored, *self.now.lock().unwrap());
         };
-        let sent = self.call(send).await;
-        if sent.is_none() && self.design == Design::StatusIsEnough && self.random.per_mille(100) {
+        let answer = self.call(send).await;
+        if answer.is_none() && self.design == Design::StatusIsEnough && self.random.per_mille(100) {
             return Ok(());
         }
-        sent.ok_or_else(|| QueueError("lost".into()))
+        answer.ok_or_else(|| QueueError("lost".into()))
     }
 
     async fn bury(&self, event: &Event, _: &str) -> Result<(), QueueError> {
