@@ -164,6 +164,17 @@ def comes_back(stack, sender):
     finished(stack, sent)
 
 
+def unread(stack, sender):
+    """An event whose record could not be read is not applied without it, and is applied once when it comes back."""
+    sent = event("created", new_document("refused"))
+    with Role(stack, "ProcessRole").without("FinishEvents", "dynamodb:BatchGetItem"):
+        expect(sender.post(sent), RECEIVED, "the event")
+        tried = lambda: [line for line in stack.logs("process") if line.get("event.id") == sent["id"]]
+        [line, *_] = eventually(f"{sent['id']} was tried", tried)
+        expect((line["outcome"], document(stack, sent["data"]["object"]["id"])), ("retry", None), "what came of the try")
+    all_applied_once(stack, [sent])
+
+
 def table_away(stack, sender):
     """Ingest acknowledges also while the events table refuses it, says so in its log, and the event is applied."""
     sent = event("created", new_document("unremembered"))

@@ -80,6 +80,8 @@ def main(wanted):
         url = senders["function URL"]
         with steps.step("an event whose write was refused comes back in seconds"):
             flow.comes_back(stack, url)
+        with steps.step("process applies nothing while it cannot read the records"):
+            flow.unread(stack, url)
         with steps.step("ingest goes on without the events table"):
             flow.table_away(stack, url)
         with steps.step("200 posts, 20 at a time, over both"):

@@ -43,6 +43,7 @@ rules! {
     "ttl-attribute" tables::ttl_attribute, "DynamoDB never deletes a record or tombstone, and the tables only grow";
     "point-in-time-recovery" tables::point_in_time_recovery, "a wrong deletion or a bad release cannot be undone";
     "url-permissions" access::url_permissions, "the function URL answers 403 to everybody";
+    "missing-action" access::missing_action, "AWS refuses the call: events are not told from their copies, not queued, or never applied";
     "wildcard" access::wildcard, "whoever takes over the function can do more than the function does";
     "secret-variable" secrets::variable, "the source has no secret and answers 503";
     "plain-secret" secrets::plain, "the secret is in the repository, for everybody who can read it";

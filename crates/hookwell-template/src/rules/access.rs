@@ -3,6 +3,30 @@
 use crate::deployment::{Deployment, Door};
 use crate::place::Place;
 use crate::report::Report;
+use crate::resolve::Resource;
+
+/// The calls of ingest, by the variable that names the table or queue.
+const INGEST_CALLS: [(&str, &[&str]); 2] = [
+    ("HOOKWELL_EVENTS_TABLE", &["dynamodb:PutItem"]),
+    ("HOOKWELL_QUEUE_URL", &["sqs:SendMessage"]),
+];
+
+/// The calls of process. No event source mapping can be made without the others that it needs on its queue.
+const PROCESS_CALLS: [(&str, &[&str]); 3] = [
+    (
+        "HOOKWELL_EVENTS_TABLE",
+        &[
+            "dynamodb:BatchGetItem",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+        ],
+    ),
+    ("HOOKWELL_DOCUMENTS_TABLE", &["dynamodb:PutItem"]),
+    ("HOOKWELL_QUEUE_URL", &["sqs:ChangeMessageVisibility"]),
+];
+
+/// The calls of process on the dead-letter queue of its queue.
+const REJECTION_CALLS: &[&str] = &["sqs:GetQueueUrl", "sqs:SendMessage"];
 
 /// Actions that have no resource to name ("Actions, resources, and condition keys" of X-Ray and CloudWatch), so that
 /// `Resource: "*"` is the only thing one can write.
@@ -44,6 +68,111 @@ pub(super) fn url_permissions(deployment: &Deployment<'_>, report: &mut Report) 
             }
         }
     }
+}
+
+/// Demands the calls that the functions make on the tables and queues of their environment.
+pub(super) fn missing_action(deployment: &Deployment<'_>, report: &mut Report) {
+    for ingest in deployment.ingests() {
+        if let Some(granted) = Granted::to(ingest, deployment) {
+            granted.demand_named(&INGEST_CALLS, report);
+        }
+    }
+    for mapping in deployment.mappings() {
+        let Some(granted) = Granted::to(mapping.function, deployment) else {
+            continue;
+        };
+        granted.demand_named(&PROCESS_CALLS, report);
+        let mut variables = mapping.function.variables().into_iter();
+        let is_ours = variables.any(|(name, _)| name == "HOOKWELL_QUEUE_URL");
+        if let Some(letters) = deployment.dead_letters(mapping.queue).filter(|_| is_ours) {
+            granted.demand(&letters.id, REJECTION_CALLS, report);
+        }
+    }
+}
+
+/// The rights of a function whose policies are all in the template.
+struct Granted<'d> {
+    function: &'d Resource,
+    /// The place of its policies.
+    policies: Place<'d>,
+    /// The statements that allow something.
+    statements: Vec<Place<'d>>,
+}
+
+impl<'d> Granted<'d> {
+    /// The rights of a function; `None` when some of them are elsewhere: in a managed policy, one of SAM's own policy
+    /// templates, or a role of another stack.
+    fn to(function: &'d Resource, deployment: &'d Deployment<'_>) -> Option<Self> {
+        let role = function.properties().at("Role");
+        let (policies, attached) = if role.is_missing() {
+            (function.properties().at("Policies"), Vec::new())
+        } else {
+            let is_it = |one: &&Resource| Some(one.id.as_str()) == role.target();
+            let role = deployment.of(&["AWS::IAM::Role"]).find(is_it)?;
+            if !role.properties().at("ManagedPolicyArns").is_missing() {
+                return None;
+            }
+            let attached = deployment.of(&["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"]);
+            let attached = attached.map(Resource::properties).filter(|policy| {
+                let mut roles = policy.at("Roles").elements().into_iter();
+                roles.any(|one| one.target() == Some(&role.id))
+            });
+            (role.properties().at("Policies"), attached.collect())
+        };
+        let mut statements = Vec::new();
+        for policy in policies.elements().into_iter().chain(attached) {
+            let own = policy.at("Statement");
+            let inner = policy.at("PolicyDocument.Statement");
+            if own.is_missing() && inner.is_missing() {
+                return None;
+            }
+            let all = own.elements().into_iter().chain(inner.elements());
+            statements.extend(all.filter(|one| one.at("Effect").may_be("Allow")));
+        }
+        Some(Self {
+            function,
+            policies,
+            statements,
+        })
+    }
+
+    /// Demands the calls on the resources that the function's environment names.
+    fn demand_named(&self, calls: &[(&str, &[&str])], report: &mut Report) {
+        for (variable, value) in self.function.variables() {
+            let called = calls.iter().find(|(name, _)| *name == variable);
+            if let (Some((_, actions)), Some(resource)) = (called, value.target()) {
+                self.demand(resource, actions, report);
+            }
+        }
+    }
+
+    fn demand(&self, resource: &str, actions: &[&str], report: &mut Report) {
+        for action in actions {
+            let mut statements = self.statements.iter();
+            if !statements.any(|one| may_allow(one, action, resource)) {
+                let message = format!(
+                    "does not allow {action} on {resource}, which {} calls: add it",
+                    self.function.id
+                );
+                report.problem(&self.policies, message);
+            }
+        }
+    }
+}
+
+/// True for a statement that allows the action on that resource, as far as the template tells.
+fn may_allow(statement: &Place<'_>, action: &str, resource: &str) -> bool {
+    let is_named = |text: &str| match text.split_once('*') {
+        Some((start, _)) => action.starts_with(start),
+        None => text == action,
+    };
+    let actions = statement.at("Action");
+    let mut named = actions.elements().into_iter();
+    let mut resources = statement.at("Resource").elements().into_iter();
+    // What is allowed by an exception names nothing that could be compared.
+    (actions.is_missing() || named.any(|one| one.text().is_none_or(is_named)))
+        && (statement.at("Resource").is_missing()
+            || resources.any(|one| one.target().is_none_or(|id| id == resource)))
 }
 
 pub(super) fn wildcard(deployment: &Deployment<'_>, report: &mut Report) {

@@ -214,6 +214,7 @@ fn what_published_samples_do_is_caught() {
                 "alarm-server-errors",
                 "alarm-throttles",
                 "message-size",
+                "missing-action",
                 "no-echo",
                 "queue-encryption",
                 "redrive",

@@ -248,6 +248,27 @@ pub(crate) fn mistakes() -> Vec<(&'static str, &'static str, String)> {
             edited(PERMISSION, "      Principal: \"*\"\n"),
         ),
         (
+            "missing-action",
+            "Resources.ProcessRole.Properties.Policies",
+            edited("dynamodb:BatchGetItem", "dynamodb:GetItem"),
+        ),
+        (
+            "missing-action",
+            "Resources.ProcessRole.Properties.Policies",
+            edited(
+                "Action: [sqs:GetQueueUrl, sqs:SendMessage]",
+                "Action: sqs:SendMessage",
+            ),
+        ),
+        (
+            "missing-action",
+            "Resources.IngestRole.Properties.Policies",
+            edited(
+                "Resource: !GetAtt Queue.Arn",
+                "Resource: !GetAtt DeadLetterQueue.Arn",
+            ),
+        ),
+        (
             "secret-variable",
             "Resources.IngestFunction.Properties.Environment.Variables",
             edited(
