@@ -443,7 +443,7 @@ fn a_lease_that_ended_is_taken_over_and_its_old_holder_can_no_longer_finish() {
     };
     assert_eq!(
         (finish("old"), finish("new"), finish("new")),
-        (Finish::NotOwner, Finish::Recorded, Finish::Before)
+        (Finish::NotOwner, Finish::Recorded, Finish::Recorded)
     );
 }
 
