@@ -78,29 +78,21 @@ impl EventsTable {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 
-    /// An update of an event's record, which also writes what a person needs where there is no record, or an expired one.
-    fn upsert(&self, event: &Event, set: &str) -> UpdateItemFluentBuilder {
-        let mut update = self
-            .client
+    /// An update of an event's record, unless the event is done: it sets this, and the end of the record's life.
+    fn update(&self, event: &Event, set: &str) -> UpdateItemFluentBuilder {
+        self.client
             .update_item()
             .table_name(&self.table)
             .key("pk", text(event.key.as_str()))
+            .update_expression(format!("{set}, expires_at = :expires_at"))
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":done", text(Status::Done.name()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let mut all = set.to_owned();
-        for (name, value) in described(event) {
-            all = format!("{all}, #{name} = :{name}");
-            update = update
-                .expression_attribute_names(format!("#{name}"), name)
-                .expression_attribute_values(format!(":{name}"), value);
-        }
-        update.update_expression(all)
+            .expression_attribute_values(":expires_at", number(event.expires_at))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 }
 
-/// The attributes that say which event a record is of. All of them are the same for every copy of an event, once it is
-/// settled, but for the end of the record's life.
+/// The attributes that say which event a record is of, and when it may be forgotten.
 fn described(event: &Event) -> [(&'static str, AttributeValue); 9] {
     let document_id = event.document_id.as_deref().unwrap_or_default();
     [
@@ -146,8 +138,16 @@ fn record(item: &Item, event: &Event) -> Record {
         status: status.unwrap_or(Status::Pending),
         version: get("version").map_or_else(|| event.version(), Version::recorded),
         received_at: integer(item, "received_at").unwrap_or(event.received_at),
-        body_hash: get("body_hash").cloned().unwrap_or_default(),
+        // A record of before November 2026 may have none; nothing says that its body was another.
+        body_hash: get("body_hash")
+            .cloned()
+            .unwrap_or_else(|| event.body.hash()),
     }
+}
+
+/// Whether a record has not expired.
+fn is_live(item: &Item, now: Millis) -> bool {
+    integer(item, TTL_ATTRIBUTE).is_some_and(|end| end >= now / 1000)
 }
 
 fn integer(item: &Item, name: &str) -> Option<i64> {
@@ -213,8 +213,7 @@ impl Ledger for EventsTable {
         let items: HashMap<_, _> = items.into_iter().filter_map(named).collect();
         let live = |event: &&Event| {
             let item = items.get(event.key.as_str())?;
-            let is_live = integer(item, TTL_ATTRIBUTE).is_some_and(|end| end >= now / 1000);
-            is_live.then(|| record(item, event))
+            is_live(item, now).then(|| record(item, event))
         };
         Ok(events.iter().map(live).collect())
     }
@@ -223,7 +222,7 @@ impl Ledger for EventsTable {
         let free = "(attribute_not_exists(lease_expires_at) OR lease_expires_at < :moment OR lease_owner = :owner)";
         let set = "SET #status = :pending, lease_owner = :owner, lease_expires_at = :until, tries = if_not_exists(tries, :none) + :one";
         let update = self
-            .upsert(event, set)
+            .update(event, set)
             .condition_expression(format!("{PRESENT} AND #status <> :done AND {free}"))
             .expression_attribute_values(":pending", text(Status::Pending.name()))
             .expression_attribute_values(":now", number(lease.now / 1000))
@@ -236,9 +235,7 @@ impl Ledger for EventsTable {
             Changed::Yes => return Ok(Claim::Held),
             Changed::No(item) => item,
         };
-        let is_live =
-            |item: &Item| integer(item, TTL_ATTRIBUTE).is_some_and(|end| end >= lease.now / 1000);
-        let Some(item) = item.filter(is_live) else {
+        let Some(item) = item.filter(|item| is_live(item, lease.now)) else {
             return Err(LedgerError("there is no record".to_owned()));
         };
         if record(&item, event).status == Status::Done {
@@ -271,38 +268,56 @@ impl Ledger for EventsTable {
     }
 
     async fn finish(&self, event: &Event, end: &End) -> Result<Finish, LedgerError> {
+        if let Some(finish) = self.end(event, end).await? {
+            return Ok(finish);
+        }
+        // The record has expired since process asked for it. It is written whole, so that nothing of its first life stays.
+        self.remember(event, end.at).await?;
+        let finish = self.end(event, end).await?;
+        finish.ok_or_else(|| LedgerError("there is no record".to_owned()))
+    }
+}
+
+impl EventsTable {
+    /// Writes an end into the record of an event; `None` when there is no record and no lease is asked for.
+    async fn end(&self, event: &Event, end: &End) -> Result<Option<Finish>, LedgerError> {
         let status = match end.outcome {
             Outcome::Rejected => Status::Quarantined,
             Outcome::Applied | Outcome::Stale | Outcome::Ignored => Status::Done,
         };
-        let set = "SET #status = :status, outcome = :outcome, reason = :reason, finished_at = :finished_at, body_hash = if_not_exists(body_hash, :body_hash)";
-        // The owner's name stays, so that a second try of this very call finds itself.
-        let lease = match &end.owner {
-            Some(_) => ", lease_expires_at = :finished_at",
-            None => "",
-        };
-        let update = self
-            .upsert(event, &format!("{set}{lease}"))
+        let mut set = "SET #status = :status, outcome = :outcome, reason = :reason, finished_at = :finished_at".to_owned();
+        let mut condition = format!("{PRESENT} AND #status <> :done");
+        if end.owner.is_some() {
+            // The owner's name stays, so that a second try of this very call finds itself.
+            set.push_str(", lease_expires_at = :finished_at");
+            condition.push_str(" AND lease_owner = :owner");
+        }
+        let mut update = self
+            .update(event, &set)
+            .condition_expression(condition)
             .expression_attribute_values(":status", text(status.name()))
             .expression_attribute_values(":outcome", text(end.outcome.name()))
             .expression_attribute_values(":reason", text(end.reason.as_deref().unwrap_or_default()))
             .expression_attribute_values(":finished_at", number(end.at))
-            .expression_attribute_values(":body_hash", text(event.body.hash()));
-        let update = match &end.owner {
-            None => update
-                .condition_expression(format!("{ABSENT} OR #status <> :done"))
-                .expression_attribute_values(":now", number(end.at / 1000)),
-            Some(owner) => update
-                .condition_expression("#status <> :done AND lease_owner = :owner")
-                .expression_attribute_values(":owner", text(owner)),
-        };
-        match changed(update).await? {
-            Changed::Yes => Ok(Finish::Recorded),
-            Changed::No(Some(item)) if record(&item, event).status == Status::Done => {
-                Ok(Finish::Before)
-            }
-            Changed::No(_) => Ok(Finish::NotOwner),
+            .expression_attribute_values(":now", number(end.at / 1000));
+        if let Some(owner) = &end.owner {
+            update = update.expression_attribute_values(":owner", text(owner));
         }
+        let item = match changed(update).await? {
+            Changed::Yes => return Ok(Some(Finish::Recorded)),
+            Changed::No(item) => item.filter(|item| is_live(item, end.at)),
+        };
+        let Some(item) = item else {
+            return Ok(end.owner.as_ref().map(|_| Finish::NotOwner));
+        };
+        let holder = item.get("lease_owner").and_then(|owner| owner.as_s().ok());
+        let is_done = record(&item, event).status == Status::Done;
+        Ok(Some(match (&end.owner, is_done) {
+            // An earlier try of this very call, whose answer was lost.
+            (Some(owner), true) if holder == Some(owner) => Finish::Recorded,
+            (_, true) => Finish::Before,
+            (_, false) => Finish::NotOwner,
+        }))
     }
 }
 

@@ -48,14 +48,46 @@ fn end(outcome: Outcome) -> End {
     }
 }
 
-/// The record of an event that was first received at [`NOW`].
-fn known(first: &Event, status: Status) -> Remembered {
-    Remembered::Known(Record {
+/// What a record of the event says.
+fn record(event: &Event, status: Status) -> Record {
+    Record {
         status,
-        version: first.version(),
-        received_at: NOW,
-        body_hash: first.body.hash(),
-    })
+        version: event.version(),
+        received_at: event.received_at,
+        body_hash: event.body.hash(),
+    }
+}
+
+fn known(event: &Event, status: Status) -> Remembered {
+    Remembered::Known(record(event, status))
+}
+
+fn lease(owner: &str, now: i64, until: i64) -> Lease<'_> {
+    Lease {
+        owner,
+        now: NOW + now,
+        until: NOW + until,
+    }
+}
+
+fn end_of(owner: &str, outcome: Outcome) -> End {
+    End {
+        owner: Some(owner.to_owned()),
+        ..end(outcome)
+    }
+}
+
+/// The first moment at which a record of [`event`] counts as absent.
+const EXPIRED: i64 = NOW + (LIFE + 1) * 1000;
+
+/// A copy of an event that comes when its record has expired, as process has it: it lives as long again.
+fn come_again(event: &Event) -> Event {
+    Event {
+        received_at: EXPIRED,
+        expires_at: EXPIRED / 1000 + LIFE,
+        body: Body(b"{\"again\":1}".to_vec()),
+        ..event.clone()
+    }
 }
 
 fn bucket(storage: &Storage) -> Bucket {
@@ -63,35 +95,36 @@ fn bucket(storage: &Storage) -> Bucket {
     Bucket::new(connection, storage.endpoints.bucket.clone(), Limits::TOOL)
 }
 
+/// The record of one event.
+async fn recalled(ledger: &impl Ledger, event: &Event, now: i64) -> Option<Record> {
+    let mut records = ledger.recall(&[event], now).await.unwrap();
+    assert_eq!(records.len(), 1);
+    records.remove(0)
+}
+
 async fn a_ledger_remembers(ledger: &impl Ledger) {
     let first = event("first", Operation::Create, 1, "d");
     assert_eq!(ledger.remember(&first, NOW).await, Ok(Remembered::New));
     let later = Event {
         received_at: NOW + 5,
+        place: 7,
         ..first.clone()
     };
-    assert_eq!(
-        ledger.remember(&later, NOW + 5).await,
-        Ok(known(&first, Status::Pending))
-    );
     let changed = Event {
         body: Body(b"{}".to_vec()),
         ..first.clone()
     };
-    assert_eq!(
-        ledger.remember(&changed, NOW).await,
-        Ok(known(&first, Status::Pending)),
-        "the record has the hash of the body that came first"
-    );
+    for copy in [&first, &later, &changed] {
+        let pending = known(&first, Status::Pending);
+        assert_eq!(ledger.remember(copy, NOW + 5).await, Ok(pending));
+    }
 
     assert_eq!(
         ledger.finish(&first, &end(Outcome::Applied)).await,
         Ok(Finish::Recorded)
     );
-    assert_eq!(
-        ledger.remember(&first, NOW).await,
-        Ok(known(&first, Status::Done))
-    );
+    let done = known(&first, Status::Done);
+    assert_eq!(ledger.remember(&first, NOW).await, Ok(done.clone()));
     for outcome in [Outcome::Stale, Outcome::Rejected] {
         assert_eq!(
             ledger.finish(&first, &end(outcome)).await,
@@ -99,10 +132,7 @@ async fn a_ledger_remembers(ledger: &impl Ledger) {
             "done stays done"
         );
     }
-    assert_eq!(
-        ledger.remember(&first, NOW).await,
-        Ok(known(&first, Status::Done))
-    );
+    assert_eq!(ledger.remember(&first, NOW).await, Ok(done));
 }
 
 async fn a_ledger_forgets_on_time(ledger: &impl Ledger) {
@@ -112,25 +142,77 @@ async fn a_ledger_forgets_on_time(ledger: &impl Ledger) {
         ledger.finish(&event, &end(Outcome::Applied)).await,
         Ok(Finish::Recorded)
     );
-    let at = |seconds: i64| NOW + seconds * 1000;
     assert_eq!(
-        ledger.remember(&event, at(LIFE)).await,
+        ledger.remember(&event, EXPIRED - 1000).await,
         Ok(known(&event, Status::Done))
     );
-    let again = Event {
-        received_at: at(LIFE + 1),
-        expires_at: NOW / 1000 + 2 * LIFE,
-        ..event
+    let again = come_again(&event);
+    assert_eq!(ledger.remember(&again, EXPIRED).await, Ok(Remembered::New));
+    assert_eq!(
+        recalled(ledger, &event, EXPIRED).await,
+        Some(record(&again, Status::Pending))
+    );
+    let stale = End {
+        at: EXPIRED,
+        ..end(Outcome::Stale)
     };
     assert_eq!(
-        ledger.remember(&again, at(LIFE + 1)).await,
-        Ok(Remembered::New)
-    );
-    assert_eq!(
-        ledger.finish(&again, &end(Outcome::Stale)).await,
+        ledger.finish(&again, &stale).await,
         Ok(Finish::Recorded),
         "a new life"
     );
+}
+
+async fn a_ledger_recalls_in_the_order_asked(ledger: &impl Ledger) {
+    let numbered = |number: usize| event(&format!("number {number}"), Operation::Create, 1, "d");
+    let events: Vec<_> = (0..120).map(numbered).collect();
+    assert_eq!(ledger.recall(&[], NOW).await, Ok(vec![]));
+    let mut expected = Vec::new();
+    for (number, event) in events.iter().enumerate() {
+        // Of each three one has no record, one is pending, and one has ended.
+        if number % 3 > 0 {
+            assert_eq!(ledger.remember(event, NOW).await, Ok(Remembered::New));
+        }
+        if number % 3 > 1 {
+            let finished = ledger.finish(event, &end(Outcome::Applied)).await;
+            assert_eq!(finished, Ok(Finish::Recorded));
+        }
+        expected.push(match number % 3 {
+            0 => None,
+            1 => Some(record(event, Status::Pending)),
+            _ => Some(record(event, Status::Done)),
+        });
+    }
+    // More than one read of DynamoDB takes, in an order that is not that of the keys, and each event twice.
+    let copies: Vec<_> = events
+        .iter()
+        .map(|event| Event {
+            received_at: NOW + 9,
+            ..event.clone()
+        })
+        .collect();
+    let asked: Vec<_> = events.iter().rev().chain(&copies).collect();
+    let backwards = expected.iter().rev().cloned();
+    let all: Vec<_> = backwards.chain(expected.clone()).collect();
+    assert_eq!(ledger.recall(&asked, NOW).await, Ok(all));
+    let late = ledger.recall(&asked, EXPIRED).await;
+    assert_eq!(late, Ok(vec![None; 240]), "all of them have expired");
+}
+
+async fn a_ledger_lends_nothing_without_a_record(ledger: &impl Ledger) {
+    let event = event("unknown", Operation::Other, 1, "d");
+    assert!(ledger.claim(&event, &lease("a", 0, 10)).await.is_err());
+    assert_eq!(recalled(ledger, &event, NOW).await, None, "nor writes one");
+
+    assert_eq!(ledger.remember(&event, NOW).await, Ok(Remembered::New));
+    let late = LIFE * 1000 + 1000;
+    let claimed = ledger.claim(&event, &lease("a", late, late + 10)).await;
+    assert!(claimed.is_err(), "an expired one is none");
+    let finished = ledger.finish(&event, &end(Outcome::Applied)).await;
+    assert_eq!(finished, Ok(Finish::Recorded));
+    let claimed = ledger.claim(&event, &lease("a", late, late + 10)).await;
+    assert!(claimed.is_err(), "also one that was done: {claimed:?}");
+    assert_eq!(recalled(ledger, &event, EXPIRED).await, None);
 }
 
 async fn a_ledger_writes_what_ingest_could_not(ledger: &impl Ledger) {
@@ -145,17 +227,76 @@ async fn a_ledger_writes_what_ingest_could_not(ledger: &impl Ledger) {
     );
 }
 
+/// It expired while the event was at work.
+async fn a_ledger_writes_the_end_over_an_expired_record(ledger: &impl Ledger) {
+    for (id, first) in [("gone", Outcome::Applied), ("ill", Outcome::Rejected)] {
+        let event = event(id, Operation::Create, 1, "d");
+        assert_eq!(ledger.remember(&event, NOW).await, Ok(Remembered::New));
+        assert_eq!(
+            ledger.claim(&event, &lease("a", 0, 10)).await,
+            Ok(Claim::Held)
+        );
+        assert_eq!(
+            ledger.finish(&event, &end_of("a", first)).await,
+            Ok(Finish::Recorded)
+        );
+        let again = come_again(&event);
+        let at = |end| End { at: EXPIRED, ..end };
+        let finished = ledger
+            .finish(&again, &at(end_of("a", Outcome::Stale)))
+            .await;
+        assert_eq!(finished, Ok(Finish::NotOwner), "{id}: the lease is gone");
+        assert_eq!(recalled(ledger, &event, EXPIRED).await, None, "{id}");
+        let finished = ledger.finish(&again, &at(end(Outcome::Stale))).await;
+        assert_eq!(finished, Ok(Finish::Recorded), "{id}");
+        assert_eq!(
+            recalled(ledger, &event, EXPIRED).await,
+            Some(record(&again, Status::Done)),
+            "{id}: all of it is of the new life"
+        );
+        let finished = ledger
+            .finish(&again, &at(end_of("a", Outcome::Stale)))
+            .await;
+        assert_eq!(finished, Ok(Finish::Before), "{id}: nobody owns it");
+    }
+}
+
+/// Whichever copy of it is at work.
+async fn a_ledger_keeps_the_first_version(ledger: &impl Ledger) {
+    let first = event("copied", Operation::Create, 1, "d");
+    assert_eq!(ledger.remember(&first, NOW).await, Ok(Remembered::New));
+    let copy = Event {
+        received_at: NOW + 5,
+        place: 3,
+        ..first.clone()
+    };
+    assert!(copy.version() > first.version());
+    assert_eq!(
+        ledger.claim(&copy, &lease("a", 5, 10)).await,
+        Ok(Claim::Held)
+    );
+    let pending = Some(record(&first, Status::Pending));
+    assert_eq!(recalled(ledger, &copy, NOW).await, pending);
+    let finished = ledger.finish(&copy, &end_of("a", Outcome::Applied)).await;
+    assert_eq!(finished, Ok(Finish::Recorded));
+    let done = Some(record(&first, Status::Done));
+    assert_eq!(recalled(ledger, &copy, NOW).await, done);
+}
+
 async fn a_ledger_closes_what_was_quarantined(ledger: &impl Ledger) {
     let event = event("sick", Operation::Create, 1, "d");
     assert_eq!(ledger.remember(&event, NOW).await, Ok(Remembered::New));
-    assert_eq!(
-        ledger.finish(&event, &end(Outcome::Rejected)).await,
-        Ok(Finish::Recorded)
-    );
-    assert_eq!(
-        ledger.remember(&event, NOW).await,
-        Ok(known(&event, Status::Quarantined))
-    );
+    for _ in 0..2 {
+        assert_eq!(
+            ledger.finish(&event, &end(Outcome::Rejected)).await,
+            Ok(Finish::Recorded),
+            "it is judged as often as it comes"
+        );
+        assert_eq!(
+            ledger.remember(&event, NOW).await,
+            Ok(known(&event, Status::Quarantined))
+        );
+    }
     assert_eq!(
         ledger.finish(&event, &end(Outcome::Applied)).await,
         Ok(Finish::Recorded)
@@ -168,21 +309,14 @@ async fn a_ledger_closes_what_was_quarantined(ledger: &impl Ledger) {
 
 async fn a_ledger_lends_an_event_to_one_owner_at_a_time(ledger: &impl Ledger) {
     let event = event("lent", Operation::Other, 1, "d");
-    let lease = |owner, now, until| Lease {
-        owner,
-        now: NOW + now,
-        until: NOW + until,
-    };
-    let finish = |owner: &str| End {
-        owner: Some(owner.to_owned()),
-        ..end(Outcome::Applied)
-    };
-    let unknown = ledger.claim(&event, &lease("a", 0, 10)).await;
-    assert!(unknown.is_err(), "there is no record");
     assert_eq!(ledger.remember(&event, NOW).await, Ok(Remembered::New));
     assert_eq!(
         ledger.claim(&event, &lease("a", 0, 10)).await,
         Ok(Claim::Held)
+    );
+    assert_eq!(
+        ledger.remember(&event, NOW).await,
+        Ok(known(&event, Status::Pending))
     );
     assert_eq!(
         ledger.claim(&event, &lease("a", 1, 10)).await,
@@ -199,21 +333,65 @@ async fn a_ledger_lends_an_event_to_one_owner_at_a_time(ledger: &impl Ledger) {
         "it ended"
     );
     assert_eq!(
-        ledger.finish(&event, &finish("a")).await,
+        ledger.finish(&event, &end_of("a", Outcome::Applied)).await,
         Ok(Finish::NotOwner)
     );
+    // The answer to the first try may have been lost.
+    for outcome in [Outcome::Rejected, Outcome::Rejected] {
+        assert_eq!(
+            ledger.finish(&event, &end_of("b", outcome)).await,
+            Ok(Finish::Recorded)
+        );
+    }
     assert_eq!(
-        ledger.finish(&event, &finish("b")).await,
-        Ok(Finish::Recorded)
+        ledger.claim(&event, &lease("c", 21, 30)).await,
+        Ok(Claim::Held),
+        "a rejected one is judged again"
     );
+    for outcome in [Outcome::Applied, Outcome::Applied] {
+        assert_eq!(
+            ledger.finish(&event, &end_of("c", outcome)).await,
+            Ok(Finish::Recorded)
+        );
+    }
+    for other in [
+        end_of("b", Outcome::Rejected),
+        end_of("a", Outcome::Applied),
+        end(Outcome::Applied),
+    ] {
+        assert_eq!(ledger.finish(&event, &other).await, Ok(Finish::Before));
+    }
     assert_eq!(
-        ledger.finish(&event, &finish("b")).await,
-        Ok(Finish::Before)
-    );
-    assert_eq!(
-        ledger.claim(&event, &lease("c", 99, 100)).await,
+        ledger.claim(&event, &lease("d", 99, 100)).await,
         Ok(Claim::Finished)
     );
+}
+
+/// What holds for every ledger that one caller asks at a time.
+async fn a_ledger_keeps_the_contract(ledger: &impl Ledger) {
+    a_ledger_remembers(ledger).await;
+    a_ledger_forgets_on_time(ledger).await;
+    a_ledger_recalls_in_the_order_asked(ledger).await;
+    a_ledger_lends_nothing_without_a_record(ledger).await;
+    a_ledger_writes_what_ingest_could_not(ledger).await;
+    a_ledger_writes_the_end_over_an_expired_record(ledger).await;
+    a_ledger_keeps_the_first_version(ledger).await;
+    a_ledger_closes_what_was_quarantined(ledger).await;
+    a_ledger_lends_an_event_to_one_owner_at_a_time(ledger).await;
+}
+
+/// Each lease is a try; `tries` says how many the record counts.
+async fn a_ledger_counts_tries(ledger: &impl Ledger, event: &Event, tries: impl AsyncFn() -> i64) {
+    assert_eq!(ledger.remember(event, NOW).await, Ok(Remembered::New));
+    for (number, owner) in [(1, "a"), (2, "b"), (3, "c")] {
+        let from = number * 100;
+        let claimed = ledger.claim(event, &lease(owner, from, from + 10)).await;
+        assert_eq!(claimed, Ok(Claim::Held));
+        assert_eq!(tries().await, number);
+        let refused = ledger.claim(event, &lease("other", from, from + 10)).await;
+        assert!(matches!(refused, Ok(Claim::Busy { .. })), "{refused:?}");
+        assert_eq!(tries().await, number, "only what was given counts");
+    }
 }
 
 async fn a_ledger_lets_one_of_many_in(ledger: &(impl Ledger + Clone + 'static)) {
@@ -261,11 +439,10 @@ async fn documents_follow_their_newest_version(documents: &impl Handler) {
 #[tokio::test]
 async fn the_model_keeps_the_contract() {
     let ledger = MemoryLedger::default();
-    a_ledger_remembers(&ledger).await;
-    a_ledger_forgets_on_time(&ledger).await;
-    a_ledger_writes_what_ingest_could_not(&ledger).await;
-    a_ledger_closes_what_was_quarantined(&ledger).await;
-    a_ledger_lends_an_event_to_one_owner_at_a_time(&ledger).await;
+    a_ledger_keeps_the_contract(&ledger).await;
+    let event = event("tried", Operation::Other, 1, "d");
+    let tries = || ledger.stored(&event.key).unwrap().tries;
+    a_ledger_counts_tries(&ledger, &event, async || i64::from(tries())).await;
     documents_follow_their_newest_version(&MemoryDocuments::default()).await;
 }
 
@@ -306,6 +483,29 @@ async fn a_table_keeps_whole_events_until_their_time(storage: &Storage, ledger: 
     assert!(listed.iter().all(|item| item.contains_key("status")));
 }
 
+async fn a_table_counts_tries(storage: &Storage, ledger: &EventsTable) {
+    let admin = Admin::new(&storage.endpoints.connection().unwrap());
+    let (event, table) = (
+        &event("tried", Operation::Other, 1, "d"),
+        &storage.endpoints.events_table,
+    );
+    let stored = async || admin.get(table, event.key.as_str()).await.unwrap().unwrap();
+    let tries = async || stored().await["tries"].as_i64().unwrap();
+    a_ledger_counts_tries(ledger, event, tries).await;
+    // Nothing of a life that is over stays in the record.
+    let again = come_again(event);
+    let end = End {
+        at: EXPIRED,
+        ..end(Outcome::Applied)
+    };
+    assert_eq!(ledger.finish(&again, &end).await, Ok(Finish::Recorded));
+    let record = stored().await;
+    for name in ["tries", "lease_owner", "lease_expires_at"] {
+        assert!(!record.contains_key(name), "{name}: {record:?}");
+    }
+    assert_eq!(record["body_hash"], again.body.hash());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tables_keep_the_contract() {
     let storage = storage().await;
@@ -316,11 +516,8 @@ async fn the_tables_keep_the_contract() {
         .dynamodb(Limits::TOOL);
     let table = storage.endpoints.events_table.clone();
     let ledger = EventsTable::new(tables.clone(), table, Some(bucket(&storage)));
-    a_ledger_remembers(&ledger).await;
-    a_ledger_forgets_on_time(&ledger).await;
-    a_ledger_writes_what_ingest_could_not(&ledger).await;
-    a_ledger_closes_what_was_quarantined(&ledger).await;
-    a_ledger_lends_an_event_to_one_owner_at_a_time(&ledger).await;
+    a_ledger_keeps_the_contract(&ledger).await;
+    a_table_counts_tries(&storage, &ledger).await;
     a_ledger_lets_one_of_many_in(&ledger).await;
     a_table_keeps_whole_events_until_their_time(&storage, &ledger).await;
     let documents = DocumentsTable::new(tables, storage.endpoints.documents_table.clone());

@@ -9,9 +9,10 @@ use aws_smithy_types::Blob;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hookwell::event::body::Body;
+use hookwell::event::identity::Version;
 use hookwell::event::{Event, Operation};
 use hookwell::ports::handler::{Handler as _, Outcome};
-use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger as _, Remembered, Status};
+use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger as _, Record, Remembered, Status};
 use hookwell::ports::memory::StoppedClock;
 use hookwell::ports::queue::Queue as _;
 use hookwell::process::{Invocation, Message, process};
@@ -130,6 +131,10 @@ impl Stack {
         at.parse().unwrap()
     }
 
+    fn version(&self, name: &str) -> &str {
+        self.records[name]["version"]["S"].as_str().unwrap()
+    }
+
     async fn record(&self, name: &str) -> hookwell_aws::admin::Item {
         let key = self.records[name]["pk"]["S"].as_str().unwrap();
         let table = &self.storage.endpoints.events_table;
@@ -155,27 +160,18 @@ impl Stack {
                 id: name,
                 deadline: NOW + 30_000,
             };
-            let (ledger, queue, clock) = (&self.ledger, &self.queue, StoppedClock::at(NOW));
-            let batch = vec![message];
+            let clock = StoppedClock::at(NOW);
             let done = process(
-                ledger,
-                queue,
+                &self.ledger,
+                &self.queue,
                 &self.documents,
-                batch,
+                vec![message],
                 invocation,
                 clock.clock(),
             );
             fates.push(format!("{name} {}", done.await[0].fate.name()));
         }
         fates
-    }
-
-    /// What the record of an event that is sent again says: its status, its first reception and the body of that.
-    async fn known(&self, event: &Event) -> (Status, i64, String) {
-        match self.ledger.remember(event, NOW).await.unwrap() {
-            Remembered::Known(record) => (record.status, record.received_at, record.body_hash),
-            Remembered::New => panic!("there was no record"),
-        }
     }
 }
 
@@ -216,13 +212,22 @@ async fn an_event_that_is_sent_again_is_known_by_its_record() {
             received_at: NOW,
             ..stack.event(&name).await
         };
-        let known = (status, stack.received_at(&name), event.body.hash());
-        assert_eq!(stack.known(&event).await, known, "{name}");
+        let known = Record {
+            status,
+            version: Version::recorded(stack.version(&name)),
+            received_at: stack.received_at(&name),
+            body_hash: event.body.hash(),
+        };
         let changed = Event {
             body: Body(b"{}".to_vec()),
             ..event.clone()
         };
-        assert_eq!(stack.known(&changed).await, known, "{name}");
+        for copy in [&event, &changed] {
+            let remembered = stack.ledger.remember(copy, NOW).await;
+            assert_eq!(remembered, Ok(Remembered::Known(known.clone())), "{name}");
+            let recalled = stack.ledger.recall(&[copy], NOW).await;
+            assert_eq!(recalled, Ok(vec![Some(known.clone())]), "{name}");
+        }
         let record = stack.record(&name).await;
         assert_eq!(record["event_id"], event.id, "{name}");
         assert_eq!(record["status"], status.name(), "{name}");
@@ -233,6 +238,8 @@ async fn an_event_that_is_sent_again_is_known_by_its_record() {
             35 * DAY
         };
         let late = stack.received_at(&name) + life + MINUTE;
+        let recalled = stack.ledger.recall(&[&event], late).await;
+        assert_eq!(recalled, Ok(vec![None]), "{name}: it has expired");
         let remembered = stack.ledger.remember(&event, late).await;
         assert_eq!(remembered, Ok(Remembered::New), "{name}: it has expired");
     }
@@ -285,6 +292,7 @@ async fn an_end_is_recorded_where_there_is_none() {
         let record = stack.record(&name).await;
         assert_eq!(record["status"], "done", "{name}");
         assert_eq!(record["received_at"], stack.received_at(&name), "{name}");
+        assert_eq!(record["version"], stack.version(&name), "{name}");
         let is_reopened = name.starts_with("reopened");
         let by = record.get("reopened_by").and_then(Value::as_str);
         assert_eq!(by, is_reopened.then_some("ada"), "{name}");
@@ -302,18 +310,21 @@ async fn a_document_is_changed_by_what_is_newer_and_by_nothing_else() {
         "created_untimed",
         "deleted_untimed",
     ] {
-        let last = stack.event(name).await;
+        let mut last = stack.event(name).await;
+        let version = Version::recorded(stack.version(name));
+        last.settle(version, stack.received_at(name));
         let pk = last.document_key().unwrap().as_str().to_owned();
         let before = stack.document(&pk).await;
         let deleted = name.starts_with("deleted");
         assert_eq!(before["deleted"], deleted, "{name}");
-        // As the sender sends it again, which process takes for what it is by its record.
+        // As process has it when it comes again: with the version of its record.
         let handled = stack.documents.handle(&last).await;
         assert_eq!(handled, Ok(Outcome::Applied), "{name}: again");
         let at = |offset: i64, operation| Event {
             time: last.time.map(|time| time + offset),
             received_at: last.received_at + offset,
             operation,
+            settled: None,
             document_at: Some("/data".into()),
             body: Body(format!(r#"{{"data":{{"by":"{offset}"}}}}"#).into_bytes()),
             ..last.clone()

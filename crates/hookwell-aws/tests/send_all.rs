@@ -100,7 +100,7 @@ async fn send(
     events: usize,
     says: &[Says],
     slow: Option<Duration>,
-) -> (Result<(), QueueError>, Vec<Vec<String>>) {
+) -> (Vec<Result<(), QueueError>>, Vec<Vec<String>>) {
     let events: Vec<_> = (1..=events).map(event).collect();
     let last = events.last().unwrap().id.clone();
     let stub = Arc::new(Stub {
@@ -121,14 +121,11 @@ async fn send(
     let client = Connection::from_environment(&env).unwrap();
     let client = client.sqs(Limits::INGEST_SEND);
     let queue = SqsQueue::new(client, format!("{url}/000000000000/queue"), None);
-    let mut sent = queue.send_all(&events.iter().collect::<Vec<_>>()).await;
-    assert_eq!(sent.len(), events.len());
-    let last = sent.pop().unwrap();
-    let others = sent.into_iter().collect::<Result<(), _>>();
+    let sent = queue.send_all(&events.iter().collect::<Vec<_>>()).await;
     let mut asked = std::mem::take(&mut *stub.asked.lock().unwrap());
     // The batches of one delivery are sent beside each other.
     asked.sort_by_key(|ids| std::cmp::Reverse(ids.len()));
-    (others.and(last), asked)
+    (sent, asked)
 }
 
 fn ids(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
@@ -136,38 +133,41 @@ fn ids(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
     numbers.map(|number| format!("e-{number}")).collect()
 }
 
-fn refused(why: &str) -> Result<(), QueueError> {
-    Err(QueueError(why.to_owned()))
+/// What is said of so many events of which the last one is not sent.
+fn all_but_one(events: usize, why: &str) -> Vec<Result<(), QueueError>> {
+    let mut sent = vec![Ok(()); events - 1];
+    sent.push(Err(QueueError(why.to_owned())));
+    sent
 }
 
 #[tokio::test]
 async fn an_entry_that_fails_once_is_sent_again_and_no_other() {
     let (sent, asked) = send(12, &[Says::Failed], None).await;
-    assert_eq!(sent, Ok(()));
+    assert_eq!(sent, vec![Ok(()); 12]);
     assert_eq!(asked, [ids(1..=10), ids([11, 12]), ids([12])]);
 }
 
 #[tokio::test]
 async fn an_entry_that_fails_twice_is_not_sent() {
     let (sent, asked) = send(12, &[Says::Failed, Says::Failed], None).await;
-    assert_eq!(sent, refused("Refused"));
+    assert_eq!(sent, all_but_one(12, "Refused"));
     assert_eq!(asked, [ids(1..=10), ids([11, 12]), ids([12])]);
 }
 
 #[tokio::test]
 async fn an_entry_that_sqs_will_never_take_is_not_sent_again() {
     let (sent, asked) = send(12, &[Says::SenderFault], None).await;
-    assert_eq!(sent, refused("Refused"));
+    assert_eq!(sent, all_but_one(12, "Refused"));
     assert_eq!(asked, [ids(1..=10), ids([11, 12])]);
 }
 
 #[tokio::test]
 async fn an_entry_that_the_answer_leaves_out_is_not_sent() {
     let (sent, asked) = send(12, &[Says::Nothing, Says::Nothing], None).await;
-    assert_eq!(sent, refused("not confirmed"));
+    assert_eq!(sent, all_but_one(12, "not confirmed"));
     assert_eq!(asked[2], ids([12]));
     let (sent, _) = send(12, &[Says::Nothing], None).await;
-    assert_eq!(sent, Ok(()), "the second answer named it");
+    assert_eq!(sent, vec![Ok(()); 12], "the second answer named it");
 }
 
 /// Each request alone stays within its limits, and together they would take 1.2 s.
@@ -175,5 +175,5 @@ async fn an_entry_that_the_answer_leaves_out_is_not_sent() {
 async fn the_second_send_of_a_batch_ends_with_the_time_of_the_first() {
     let slow = Some(Duration::from_millis(260));
     let (sent, _) = send(2, &[Says::Failed; 4], slow).await;
-    assert_eq!(sent, refused("timed out"));
+    assert_eq!(sent, all_but_one(2, "timed out"));
 }

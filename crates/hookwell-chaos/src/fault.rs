@@ -12,10 +12,12 @@ use hookwell_sandbox::http::Message;
 /// A call that a function makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Site {
-    /// Ingest writes the record.
+    /// Ingest writes the record, or process where ingest could not.
     Remember,
     /// Ingest sends to the queue.
     Send,
+    /// Process asks for the records of a batch.
+    Recall,
     /// Process takes a lease.
     Claim,
     /// Process writes the document.
@@ -42,6 +44,7 @@ impl Site {
         match self {
             Self::Remember => "remember",
             Self::Send => "send",
+            Self::Recall => "recall",
             Self::Claim => "claim",
             Self::Document => "document",
             Self::Endpoint => "endpoint",

@@ -262,7 +262,8 @@ fn site(world: &World, caller: Caller, request: &Message, body: &Value) -> Site 
     };
     match (operation, caller.function) {
         ("PutItem", _) if is("TableName", &world.documents_table) => Site::Document,
-        ("PutItem", Function::Ingest) => Site::Remember,
+        ("PutItem", _) => Site::Remember,
+        ("BatchGetItem", _) => Site::Recall,
         ("UpdateItem", Function::Process) if is_end() => Site::Finish,
         ("UpdateItem", Function::Process) => Site::Claim,
         ("SendMessage", _) if is("QueueUrl", &world.dead_letter_queue_url) => Site::Bury,

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use hookwell::config;
 use hookwell_template::RULES;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn hookwell(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookwell"));
@@ -299,6 +299,30 @@ fn check_lists_every_mistake_and_exits_with_one() {
         assert!(line.starts_with(start), "{line}");
     }
     assert_eq!(output.lines().count(), expected.len());
+}
+
+/// A file of before November 2026 is as good as it was.
+#[test]
+fn check_accepts_the_setting_that_chose_when_to_send_and_says_that_it_is_ignored() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for send in ["with-put", "after-put"] {
+        let content = format!(
+            "[sources.shop]\npreset = \"plain\"\nallow_ips = [\"192.0.2.0/24\"]\nsend = \"{send}\"\n"
+        );
+        std::fs::write(file.path(), content).unwrap();
+        let path = file.path().to_str().unwrap();
+        let checked = hookwell(&["check", "--sources", path]);
+        assert_eq!(checked.status.code(), Some(0), "{checked:?}");
+        let printed = text(&checked.stdout);
+        assert!(
+            printed.contains("note: sources.shop.send: is ignored"),
+            "{printed}"
+        );
+        let checked = hookwell(&["check", "--sources", path, "--json"]);
+        let found: Value = serde_json::from_slice(&checked.stdout).unwrap();
+        assert_eq!(found["problems"], json!([]));
+        assert_eq!(found["notes"][0]["path"], "sources.shop.send");
+    }
 }
 
 #[test]

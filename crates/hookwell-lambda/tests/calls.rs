@@ -1,23 +1,20 @@
-//! How often the functions call AWS for an event: each further call is a round trip on somebody's bill and in
+//! How often the functions call AWS for an event, and when: each further call is a round trip on somebody's bill and in
 //! somebody's latency.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::IntoResponse;
+use axum::http::StatusCode;
 use axum::routing::{get, post};
-use futures_util::stream::{once, pending};
+use hookwell_aws::{EventsTable, SqsQueue};
 use hookwell_lambda::ingest::Ingest;
 use hookwell_lambda::now::clock;
 use hookwell_lambda::process::Process;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 const SOURCES: &str = include_str!("../../../functions/ingest/sources.toml");
 
@@ -30,75 +27,66 @@ struct Services {
     calls: Calls,
 }
 
-/// What was called, in this order: a put when it was answered, everything else when it came.
-type Calls = Arc<Mutex<Vec<String>>>;
+/// What was called, in the order in which it came.
+type Calls = watch::Sender<Vec<String>>;
 
-/// How the services answer what they do not simply take: after how long, with which status, and what.
-type Answer = (Duration, u16, &'static str);
-
-/// How they answer an operation, and the how many of it this is.
+/// How the services answer an operation: when it was called so often before, after which other operation has come, with
+/// which status, and what.
 type How = fn(&str, usize) -> Answer;
 
-/// What both services say where nothing else is asked for.
-const TAKEN: Answer = (Duration::ZERO, 200, r#"{"MessageId":"1"}"#);
-
-/// Who calls, in each call.
-const OUR_NAME: &[&str] = &[concat!("hookwell/", env!("CARGO_PKG_VERSION"))];
-
-/// What a call says of its caller: the SDK would have up to four headers for that.
-fn about_us(headers: &HeaderMap) -> Vec<&str> {
-    let names = [
-        "user-agent",
-        "x-amz-user-agent",
-        "amz-sdk-invocation-id",
-        "amz-sdk-request",
-    ];
-    let given = names.into_iter().filter_map(|name| headers.get(name));
-    given.map(|value| value.to_str().unwrap()).collect()
+struct Answer {
+    after: Option<&'static str>,
+    status: u16,
+    body: String,
 }
 
-/// A body that ends when the message has come.
-const UNTIL_SENT: &str = "until sent";
-
-/// A body that never ends.
-const ENDLESS: &str = "endless";
-
-async fn until_sent(calls: Calls) -> Result<&'static str, Infallible> {
-    while !calls.lock().unwrap().iter().any(|it| it == "SendMessage") {
-        tokio::time::sleep(Duration::from_millis(1)).await;
+impl Answer {
+    fn of(status: u16, body: impl Into<String>) -> Self {
+        Self {
+            after: None,
+            status,
+            body: body.into(),
+        }
     }
-    tokio::time::sleep(Duration::from_millis(20)).await;
-    Ok("{}")
+
+    /// What both services say where nothing else is asked for.
+    fn taken() -> Self {
+        Self::of(200, r#"{"MessageId":"1"}"#)
+    }
+
+    /// That, once the other operation has come.
+    fn taken_after(other: &'static str) -> Self {
+        Self {
+            after: Some(other),
+            ..Self::taken()
+        }
+    }
 }
 
 impl Services {
-    async fn start() -> Self {
-        Self::answering(|_, _| TAKEN).await
-    }
-
-    async fn answering(how: How) -> Self {
+    async fn start(how: How) -> Self {
         let calls = Calls::default();
         let noting = calls.clone();
         let answer = move |request: Request| {
             let target = request.headers()["x-amz-target"].to_str().unwrap();
             let operation = target.rsplit('.').next().unwrap().to_owned();
-            assert_eq!(about_us(request.headers()), OUR_NAME);
             let noting = noting.clone();
             async move {
-                let before = noting.lock().unwrap().clone();
+                let before = noting.borrow().clone();
                 let number = before.iter().filter(|other| **other == operation).count();
-                let (after, status, body) = how(&operation, number);
-                if operation == "PutItem" {
-                    tokio::time::sleep(after).await;
+                let Answer {
+                    after,
+                    status,
+                    body,
+                } = how(&operation, number);
+                noting.send_modify(|calls| calls.push(operation));
+                if let Some(other) = after {
+                    let mut coming = noting.subscribe();
+                    let has_come = |calls: &Vec<String>| calls.iter().any(|it| it == other);
+                    coming.wait_for(has_come).await.unwrap();
                 }
-                noting.lock().unwrap().push(operation);
                 let json = [("content-type", "application/x-amz-json-1.0")];
-                let body = match body {
-                    UNTIL_SENT => Body::from_stream(once(until_sent(noting))),
-                    ENDLESS => Body::from_stream(pending::<Result<&str, Infallible>>()),
-                    _ => Body::from(body),
-                };
-                (StatusCode::from_u16(status).unwrap(), json, body).into_response()
+                (StatusCode::from_u16(status).unwrap(), json, body)
             }
         };
         let router = Router::new().route("/", post(answer));
@@ -122,15 +110,10 @@ impl Services {
         Some(value.to_owned())
     }
 
-    /// What was called since the last time, in its order.
-    fn order(&self) -> Vec<String> {
-        std::mem::take(&mut *self.calls.lock().unwrap())
-    }
-
     /// How often each operation was called since the last time.
     fn calls(&self) -> Value {
         let mut counts = BTreeMap::<String, usize>::new();
-        for operation in self.order() {
+        for operation in self.calls.send_replace(Vec::new()) {
             *counts.entry(operation).or_default() += 1;
         }
         json!(counts)
@@ -142,13 +125,17 @@ fn sample(name: &str) -> Value {
     serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap()
 }
 
+/// The function over services that live as long as the test.
+async fn ingest(how: How) -> (&'static Services, Ingest<EventsTable, SqsQueue>) {
+    let services: &Services = Box::leak(Box::new(Services::start(how).await));
+    let environment = Box::leak(Box::new(|name: &str| services.environment(name)));
+    let ingest = Ingest::from_environment(environment, SOURCES).await;
+    (services, ingest.unwrap())
+}
+
 #[tokio::test]
 async fn ingest_makes_two_calls_for_an_event_and_none_for_a_forged_one() {
-    let services: &Services = Box::leak(Box::new(Services::start().await));
-    let environment = Box::leak(Box::new(|name: &str| services.environment(name)));
-    let ingest = Ingest::from_environment(environment, SOURCES)
-        .await
-        .unwrap();
+    let (services, ingest) = ingest(|_, _| Answer::taken()).await;
     for (file, status, calls) in [
         ("valid", 200, json!({ "PutItem": 1, "SendMessage": 1 })),
         ("forged", 401, json!({})),
@@ -160,94 +147,141 @@ async fn ingest_makes_two_calls_for_an_event_and_none_for_a_forged_one() {
     }
 }
 
-/// What the table says to the put of an event that is finished.
-const FINISHED: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","Item":{"status":{"S":"done"}}}"#;
+/// What the table says to the put of an event that is done.
+const DONE: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","Item":{"status":{"S":"done"}}}"#;
 
+/// What it says to the put of one whose record is there, but who knows whether its message was sent.
+const PENDING: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","Item":{"status":{"S":"pending"}}}"#;
+
+/// A put and a send of which one waits for the other would not end here: each is answered once the other has come.
 #[tokio::test]
-async fn a_message_that_was_made_ready_leaves_after_the_table_has_answered_and_only_when_it_is_needed()
- {
-    const ONCE: [&str; 2] = ["PutItem", "SendMessage"];
-    let cases: [(&str, How, &str, &[&str]); 7] = [
-        (
-            "taken, and the rest of the answer is late",
-            |operation, _| match operation {
-                "PutItem" => (Duration::ZERO, 200, UNTIL_SENT),
-                _ => TAKEN,
-            },
-            "received",
-            &ONCE,
-        ),
-        (
-            "soon",
-            |_, _| (Duration::from_millis(30), 200, TAKEN.2),
-            "received",
-            &ONCE,
-        ),
-        (
-            "so late that it is made again",
-            |_, _| (Duration::from_millis(200), 200, TAKEN.2),
-            "received",
-            &ONCE,
-        ),
-        (
-            "not needed",
-            |operation, _| match operation {
-                "PutItem" => (Duration::from_millis(30), 400, FINISHED),
-                _ => TAKEN,
-            },
-            "duplicate",
-            &["PutItem"],
-        ),
-        (
-            "needed because the table is away",
-            |operation, _| match operation {
-                "PutItem" => (Duration::from_millis(30), 500, "{}"),
-                _ => TAKEN,
-            },
-            "received",
-            &["PutItem", "PutItem", "SendMessage"],
-        ),
-        (
-            "in the queue by the status of its answer, whose rest never comes",
-            |operation, _| match operation {
-                "SendMessage" => (Duration::ZERO, 200, ENDLESS),
-                _ => TAKEN,
-            },
-            "received",
-            &ONCE,
-        ),
-        (
-            "refused once",
-            |operation, number| match (operation, number) {
-                ("SendMessage", 0) => (Duration::ZERO, 500, "{}"),
-                _ => (Duration::from_millis(30), 200, TAKEN.2),
-            },
-            "received",
-            &["PutItem", "SendMessage", "SendMessage"],
-        ),
+async fn an_event_is_put_and_sent_at_once() {
+    let hows: [How; 3] = [
+        |operation, _| match operation {
+            "PutItem" => Answer::taken_after("SendMessage"),
+            _ => Answer::taken(),
+        },
+        |operation, _| match operation {
+            "SendMessage" => Answer::taken_after("PutItem"),
+            _ => Answer::taken(),
+        },
+        |operation, _| match operation {
+            "PutItem" => Answer::taken_after("SendMessage"),
+            _ => Answer::taken_after("PutItem"),
+        },
     ];
-    for (what, how, status, order) in cases {
-        let services: &Services = Box::leak(Box::new(Services::answering(how).await));
-        let environment = Box::leak(Box::new(|name: &str| services.environment(name)));
-        let ingest = Ingest::from_environment(environment, SOURCES)
-            .await
-            .unwrap();
+    for how in hows {
+        let (services, ingest) = ingest(how).await;
         let event = sample("ingest-function-url-valid.json").to_string();
         let answer = ingest.respond(&event, "1", None, clock()).await;
-        assert_eq!(
-            answer.body,
-            json!({ "status": status }).to_string(),
-            "{what}"
-        );
-        // Whatever was made ready and not needed has had the time to come.
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        assert_eq!(services.order(), order, "{what}");
+        assert_eq!(answer.body, r#"{"status":"received"}"#);
+        assert_eq!(services.calls(), json!({ "PutItem": 1, "SendMessage": 1 }));
     }
 }
 
+/// By the record alone when it is done, else by the queue alone.
 #[tokio::test]
-async fn process_makes_two_calls_for_each_event_of_a_batch() {
-    let services = Services::start().await;
+async fn an_event_is_answered_by_what_is_done_or_else_by_what_is_queued() {
+    let cases: [(&str, How, u16, &str); 7] = [
+        (
+            "done, and sent all the same",
+            |operation, _| match operation {
+                "PutItem" => Answer::of(400, DONE),
+                _ => Answer::taken(),
+            },
+            200,
+            r#"{"status":"duplicate"}"#,
+        ),
+        (
+            "done, and the queue is away",
+            |operation, _| match operation {
+                "PutItem" => Answer::of(400, DONE),
+                _ => Answer::of(500, "{}"),
+            },
+            200,
+            r#"{"status":"duplicate"}"#,
+        ),
+        (
+            "known, and sent",
+            |operation, _| match operation {
+                "PutItem" => Answer::of(400, PENDING),
+                _ => Answer::taken(),
+            },
+            200,
+            r#"{"status":"received"}"#,
+        ),
+        (
+            "known, and the queue is away",
+            |operation, _| match operation {
+                "PutItem" => Answer::of(400, PENDING),
+                _ => Answer::of(500, "{}"),
+            },
+            503,
+            "",
+        ),
+        (
+            "new, and the queue is away",
+            |operation, _| match operation {
+                "PutItem" => Answer::taken(),
+                _ => Answer::of(500, "{}"),
+            },
+            503,
+            "",
+        ),
+        (
+            "the table is away",
+            |operation, _| match operation {
+                "PutItem" => Answer::of(500, "{}"),
+                _ => Answer::taken(),
+            },
+            200,
+            r#"{"status":"received"}"#,
+        ),
+        (
+            "the queue refuses once",
+            |operation, number| match (operation, number) {
+                ("SendMessage", 0) => Answer::of(500, "{}"),
+                _ => Answer::taken(),
+            },
+            200,
+            r#"{"status":"received"}"#,
+        ),
+    ];
+    for (what, how, status, body) in cases {
+        let (_, ingest) = ingest(how).await;
+        let event = sample("ingest-function-url-valid.json").to_string();
+        let answer = ingest.respond(&event, "1", None, clock()).await;
+        assert_eq!(answer.status_code, status, "{what}: {}", answer.body);
+        if status == 200 {
+            assert_eq!(answer.body, body, "{what}");
+        } else {
+            assert!(answer.headers.contains_key("retry-after"), "{what}");
+        }
+    }
+}
+
+/// What the table says of the events `resource#0` to `resource#9`: ingest wrote their records.
+fn records() -> String {
+    let record = |number| {
+        json!({
+            "pk": { "S": format!("resource#{number}") },
+            "status": { "S": "pending" },
+            "version": { "S": "001795251601000~3~~001795251602000.000000~0123456789abcdef" },
+            "received_at": { "N": "1795251602000" },
+            "expires_at": { "N": "4102444800" }, // in 2100
+        })
+    };
+    let records: Vec<_> = (0..10).map(record).collect();
+    json!({ "Responses": { "table": records } }).to_string()
+}
+
+#[tokio::test]
+async fn process_asks_once_for_a_batch_and_makes_two_calls_for_each_event() {
+    let services = Services::start(|operation, _| match operation {
+        "BatchGetItem" => Answer::of(200, records()),
+        _ => Answer::taken(),
+    })
+    .await;
     let environment = |name: &str| services.environment(name);
     let process = Process::from_environment(&environment, |documents| documents).unwrap();
     let record = &sample("process-create.json")["Records"][0];
@@ -266,5 +300,8 @@ async fn process_makes_two_calls_for_each_event_of_a_batch() {
     let deadline = SystemTime::now() + Duration::from_secs(30);
     let answer = process.respond(batch, "1", deadline).await.unwrap();
     assert!(answer.batch_item_failures.is_empty());
-    assert_eq!(services.calls(), json!({ "PutItem": 10, "UpdateItem": 10 }));
+    assert_eq!(
+        services.calls(),
+        json!({ "BatchGetItem": 1, "PutItem": 10, "UpdateItem": 10 })
+    );
 }

@@ -101,8 +101,8 @@ impl Ledger for World<'_> {
 impl Queue for World<'_> {
     async fn send(&self, event: &Event) -> Result<(), QueueError> {
         let send = || self.queue.send(event).now_or_never().unwrap().unwrap();
-        let sent = self.call(send).await;
-        sent.ok_or_else(|| QueueError("lost".into()))
+        let answer = self.call(send).await;
+        answer.ok_or_else(|| QueueError("lost".into()))
     }
 
     async fn bury(&self, event: &Event, reason: &str) -> Result<(), QueueError> {

@@ -25,6 +25,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::FutureExt as _;
 use hookwell::config;
 use hookwell::event::delivery::Delivery;
+use hookwell::event::identity::Key;
 use hookwell::event::{Event, LIFE_DAYS};
 use hookwell::format::time::DAY;
 use hookwell::ingest::key_cache::Sources;
@@ -133,6 +134,8 @@ impl Random {
 /// A message in the queue.
 struct Stored {
     body: String,
+    id: String,
+    key: Key,
     receives: u32,
     /// The reception that may hide or delete it.
     receipt: u64,
@@ -227,16 +230,16 @@ impl World {
     }
 
     /// Whether the record of an event is there and has not expired.
-    fn is_live(&self, event: &Event) -> bool {
+    fn is_live(&self, key: &Key) -> bool {
         let now = *self.now.lock().unwrap();
-        let stored = self.ledger.stored(&event.key);
+        let stored = self.ledger.stored(key);
         stored.is_some_and(|stored| stored.expires_at >= now / SECOND)
     }
 
     /// Notes that a message of the event is in the queue.
-    fn note_queued(&self, event: &Event) {
-        if self.is_live(event)
-            && let Some(lives) = self.lives.lock().unwrap().get_mut(&event.id)
+    fn note_queued(&self, key: &Key, id: &str) {
+        if self.is_live(key)
+            && let Some(lives) = self.lives.lock().unwrap().get_mut(id)
             && let Some(life) = lives.last_mut()
         {
             life.is_queued = true;
@@ -267,9 +270,9 @@ impl World {
 impl Ledger for World {
     async fn remember(&self, event: &Event, now: i64) -> Result<Remembered, LedgerError> {
         let remember = || {
-            let was_there = self.is_live(event);
+            let was_there = self.is_live(&event.key);
             let remembered = self.ledger.remember(event, self.seen(now)).now_or_never();
-            if !was_there && self.is_live(event) {
+            if !was_there && self.is_live(&event.key) {
                 let life = Life {
                     reception: event.received_at,
                     is_queued: false,
@@ -344,19 +347,21 @@ impl Ledger for World {
 impl Queue for World {
     async fn send(&self, event: &Event) -> Result<(), QueueError> {
         let send = || {
-            self.note_queued(event);
+            self.note_queued(&event.key, &event.id);
             let stored = Stored {
                 body: event.to_message(),
+                id: event.id.clone(),
+                key: event.key.clone(),
                 receives: 0,
                 receipt: 0,
             };
             self.put(stored, *self.now.lock().unwrap());
         };
-        let sent = self.call(send).await;
-        if sent.is_none() && self.design == Design::StatusIsEnough && self.random.per_mille(100) {
+        let answer = self.call(send).await;
+        if answer.is_none() && self.design == Design::StatusIsEnough && self.random.per_mille(100) {
             return Ok(());
         }
-        sent.ok_or_else(|| QueueError("lost".into()))
+        answer.ok_or_else(|| QueueError("lost".into()))
     }
 
     async fn bury(&self, event: &Event, _: &str) -> Result<(), QueueError> {
@@ -412,7 +417,7 @@ impl Handler for World {
 /// One invocation of process with what is visible, in any order, some of it twice.
 fn poll(world: &World) {
     let now = *world.now.lock().unwrap();
-    let mut batch = Vec::new();
+    let (mut batch, mut queued) = (Vec::new(), Vec::new());
     let size = 1 + world.random.below(10);
     let visible: Vec<_> = {
         let visible = world.visible.lock().unwrap();
@@ -440,6 +445,7 @@ fn poll(world: &World) {
         let stored = messages.get_mut(&number).unwrap();
         stored.receives += 1;
         stored.receipt += 1;
+        queued.push((stored.key.clone(), stored.id.clone()));
         batch.push(Message {
             id: number.to_string(),
             receipt: format!("{number}.{}", stored.receipt),
@@ -447,15 +453,16 @@ fn poll(world: &World) {
             body: stored.body.clone(),
         });
     }
-    for message in &batch {
-        world.note_queued(&Event::from_message(&message.body).unwrap());
-    }
+    let note_queued = || {
+        for (key, id) in &queued {
+            world.note_queued(key, id);
+        }
+    };
+    note_queued();
     *world.is_dead.lock().unwrap() = false;
-    let done = invoke(world, world, world, batch.clone(), now).now_or_never();
+    let done = invoke(world, world, world, batch, now).now_or_never();
     // Where there was no record, process has written one for the message it has.
-    for message in &batch {
-        world.note_queued(&Event::from_message(&message.body).unwrap());
-    }
+    note_queued();
     for done in done
         .into_iter()
         .flatten()

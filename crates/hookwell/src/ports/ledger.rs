@@ -158,7 +158,8 @@ pub trait Ledger: Send + Sync {
     ///
     /// MUST write the record when there is none, MUST NOT change one that is done, MUST close a quarantined one when the
     /// event was applied after all, and with an owner MUST change nothing unless that owner still holds the lease: one
-    /// that ended may be somebody else's by now.
+    /// that ended may be somebody else's by now. That owner MAY ask again, and is told the same: its first answer may have
+    /// been lost.
     ///
     /// # Errors
     /// When the answer is not known.

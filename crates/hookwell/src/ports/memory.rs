@@ -170,17 +170,27 @@ impl Ledger for MemoryLedger {
 
     async fn finish(&self, event: &Event, end: &End) -> Result<Finish, LedgerError> {
         let mut records = locked(&self.records);
+        let live = records.get(&event.key);
+        if !live.is_some_and(|stored| stored.is_live(end.at)) {
+            if end.owner.is_some() {
+                return Ok(Finish::NotOwner);
+            }
+            records.insert(event.key.clone(), Stored::pending(event));
+        }
         let stored = records
             .entry(event.key.clone())
             .or_insert_with(|| Stored::pending(event));
-        if !stored.is_live(end.at) && end.owner.is_none() {
-            *stored = Stored::pending(event);
-        }
-        if stored.record.status == Status::Done {
-            return Ok(Finish::Before);
-        }
         let holder = stored.lease.as_ref().map(|(owner, _)| owner);
-        if end.owner.is_some() && holder != end.owner.as_ref() {
+        let is_holder = end.owner.is_some() && holder == end.owner.as_ref();
+        if stored.record.status == Status::Done {
+            // The holder asks again when the answer to its first try was lost.
+            return Ok(if is_holder {
+                Finish::Recorded
+            } else {
+                Finish::Before
+            });
+        }
+        if end.owner.is_some() && !is_holder {
             return Ok(Finish::NotOwner);
         }
         stored.record.status = match end.outcome {
