@@ -7,8 +7,8 @@ use hookwell::event::Event;
 use hookwell::ports::document::{PutResult, change, outcome};
 use hookwell::ports::handler::{HandleError, Handler, Outcome};
 
-use crate::connection::reason;
-use crate::ledger::{TTL_ATTRIBUTE, number, text};
+use crate::client::connection::reason;
+use crate::client::item::{TTL_ATTRIBUTE, number, text};
 
 /// The documents table.
 #[derive(Debug, Clone)]

@@ -19,12 +19,9 @@ use hookwell::ports::ledger::{
     Claim, End, Finish, Lease, Ledger, LedgerError, Record, Remembered, Status,
 };
 
-use crate::bucket::{Bucket, compress};
-use crate::connection::reason;
-
-/// The attribute of both tables that says when DynamoDB may delete an item, in seconds since 1970. The template has to
-/// name the same one, and `hookwell check --template` compares.
-pub const TTL_ATTRIBUTE: &str = "expires_at";
+use crate::client::connection::reason;
+use crate::client::item::{Item, TTL_ATTRIBUTE, integer, number, text};
+use crate::http::bucket::{Bucket, compress};
 
 /// The attribute of a whole event: itself, compressed, or the name of an object in the bucket. It is an item of its own,
 /// so that it can go before its record does, and costs nothing when the record is written again.
@@ -117,16 +114,6 @@ const ABSENT: &str = "(attribute_not_exists(pk) OR expires_at < :now)";
 /// The opposite condition.
 const PRESENT: &str = "(attribute_exists(pk) AND expires_at >= :now)";
 
-/// A text attribute.
-pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
-    AttributeValue::S(value.into())
-}
-
-/// A number attribute.
-pub(crate) fn number(value: i64) -> AttributeValue {
-    AttributeValue::N(value.to_string())
-}
-
 /// Reads a record. A status that this version does not know is not finished: doing an event again is always safe.
 fn record(item: &Item, event: &Event) -> Record {
     let get = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
@@ -148,10 +135,6 @@ fn record(item: &Item, event: &Event) -> Record {
 /// Whether a record has not expired.
 fn is_live(item: &Item, now: Millis) -> bool {
     integer(item, TTL_ATTRIBUTE).is_some_and(|end| end >= now / 1000)
-}
-
-fn integer(item: &Item, name: &str) -> Option<i64> {
-    item.get(name)?.as_n().ok()?.parse().ok()
 }
 
 impl EventsTable {
@@ -320,8 +303,6 @@ impl EventsTable {
         }))
     }
 }
-
-type Item = HashMap<String, AttributeValue>;
 
 /// What became of a conditional update.
 enum Changed {

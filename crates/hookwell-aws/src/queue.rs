@@ -11,8 +11,8 @@ use hookwell::event::body::REFUSED;
 use hookwell::ports::queue::{Queue, QueueError};
 use tokio::sync::OnceCell;
 
-use crate::bucket::{Bucket, pointed_at, pointer};
-use crate::connection::reason;
+use crate::client::connection::reason;
+use crate::http::bucket::{Bucket, pointed_at, pointer};
 
 /// The message attribute of a dead letter that says why it was rejected.
 pub(crate) const REASON: &str = "reason";

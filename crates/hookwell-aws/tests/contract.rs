@@ -9,7 +9,7 @@ use hookwell::ports::handler::{HandleError, Handler, Outcome};
 use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger, Record, Remembered, Status};
 use hookwell::ports::memory::{MemoryDocuments, MemoryLedger};
 use hookwell::ports::queue::Queue as _;
-use hookwell_aws::admin::{Admin, QueueSettings};
+use hookwell_aws::tools::admin::{Admin, QueueSettings};
 use hookwell_aws::{Bucket, DocumentsTable, EventsTable, Limits, SqsQueue};
 use hookwell_local::storage::Storage;
 

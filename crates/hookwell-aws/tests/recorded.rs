@@ -16,7 +16,7 @@ use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger as _, Record, Re
 use hookwell::ports::memory::StoppedClock;
 use hookwell::ports::queue::Queue as _;
 use hookwell::process::{Invocation, Message, process};
-use hookwell_aws::admin::{Admin, QueueSettings};
+use hookwell_aws::tools::admin::{Admin, QueueSettings};
 use hookwell_aws::{Bucket, DocumentsTable, EventsTable, Limits, SqsQueue};
 use hookwell_local::storage::Storage;
 use serde_json::Value;
@@ -135,13 +135,13 @@ impl Stack {
         self.records[name]["version"]["S"].as_str().unwrap()
     }
 
-    async fn record(&self, name: &str) -> hookwell_aws::admin::Item {
+    async fn record(&self, name: &str) -> hookwell_aws::tools::admin::Item {
         let key = self.records[name]["pk"]["S"].as_str().unwrap();
         let table = &self.storage.endpoints.events_table;
         self.admin.get(table, key).await.unwrap().unwrap()
     }
 
-    async fn document(&self, pk: &str) -> hookwell_aws::admin::Item {
+    async fn document(&self, pk: &str) -> hookwell_aws::tools::admin::Item {
         let table = &self.storage.endpoints.documents_table;
         self.admin.get(table, pk).await.unwrap().unwrap()
     }

@@ -6,7 +6,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use hookwell::event::Event;
 use hookwell::event::identity::Key;
 use hookwell::ports::ledger::{Ledger as _, Remembered};
-use hookwell_aws::admin::QueueSettings;
+use hookwell_aws::tools::admin::QueueSettings;
 use hookwell_aws::{EventsTable, Limits};
 use hookwell_local::storage::Storage;
 use tokio::runtime::Runtime;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hookwell_aws::mapping::{EventSourceMapping, Received};
+use hookwell_aws::tools::mapping::{EventSourceMapping, Received};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use hookwell_aws::admin::{Admin, QueueSettings};
-use hookwell_aws::mapping::EventSourceMapping;
+use hookwell_aws::tools::admin::{Admin, QueueSettings};
+use hookwell_aws::tools::mapping::EventSourceMapping;
 use hookwell_aws::{Connection, Limits};
 use hookwell_local::storage::{Endpoints, Storage};
 use tokio::runtime::Runtime;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hookwell::format::time::Millis;
 use hookwell::ingest::Received;
 use hookwell::process::Processed;
-use hookwell_aws::admin::Item;
+use hookwell_aws::tools::admin::Item;
 use hookwell_sandbox::trigger::HttpRequest;
 use tokio::sync::{mpsc, oneshot};
 

@@ -5,8 +5,8 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use hookwell_aws::admin::QueueSettings;
-use hookwell_aws::dead_letters::DeadLetters;
+use hookwell_aws::tools::admin::QueueSettings;
+use hookwell_aws::tools::dead_letters::DeadLetters;
 use hookwell_cli::machine::Functions;
 use hookwell_local::gate::Gate;
 use hookwell_local::storage::{Endpoints, Storage};

@@ -5,7 +5,7 @@ mod support;
 
 use std::process::Command;
 
-use hookwell_aws::admin::QueueSettings;
+use hookwell_aws::tools::admin::QueueSettings;
 use hookwell_cli::machine::{Functions, Options, start};
 use hookwell_local::gate::Gate;
 use hookwell_local::storage::{Endpoints, Storage};
@@ -37,7 +37,7 @@ async fn hookwell(world: &World, arguments: &[&str]) -> Result<String, String> {
     }
 }
 
-async fn record(world: &World, id: &str) -> hookwell_aws::admin::Item {
+async fn record(world: &World, id: &str) -> hookwell_aws::tools::admin::Item {
     let mut found = world.events().await;
     found.retain(|record| record["event_id"] == id);
     found.pop().unwrap()

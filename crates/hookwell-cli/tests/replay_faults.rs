@@ -15,7 +15,7 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use hookwell_aws::admin::Item;
+use hookwell_aws::tools::admin::Item;
 use serde_json::{Value, json};
 use support::browser::{get as look_at, press, shows};
 use support::{World, machine};

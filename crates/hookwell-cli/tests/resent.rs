@@ -12,8 +12,8 @@ use hookwell::event::identity::Key;
 use hookwell::event::{Event, Operation};
 use hookwell::ports::handler::{HandleError, Handler, Outcome};
 use hookwell::ports::ledger::{End, Finish, Ledger as _};
-use hookwell_aws::admin::QueueSettings;
-use hookwell_aws::mapping::EventSourceMapping;
+use hookwell_aws::tools::admin::QueueSettings;
+use hookwell_aws::tools::mapping::EventSourceMapping;
 use hookwell_aws::{DocumentsTable, EventsTable, Limits, SqsQueue};
 use hookwell_lambda::ingest::Ingest;
 use hookwell_lambda::now::{clock, now};
@@ -221,7 +221,8 @@ async fn an_expired_record_is_no_end(reaches_outside: bool) {
     let done = process.process(batch, "1", deadline).await.unwrap();
     let fates: Vec<_> = done.iter().map(|done| done.fate.name()).collect();
     assert_eq!(fates, ["applied"]);
-    let admin = hookwell_aws::admin::Admin::new(&expired.storage.endpoints.connection().unwrap());
+    let admin =
+        hookwell_aws::tools::admin::Admin::new(&expired.storage.endpoints.connection().unwrap());
     let table = &expired.storage.endpoints.events_table;
     let record = admin.get(table, event.key.as_str()).await.unwrap().unwrap();
     assert_eq!(
@@ -282,7 +283,7 @@ async fn the_time_of_an_earlier_life_is_not_taken() {
     let done = process.process(batch, "1", deadline).await.unwrap();
     assert_eq!(done[0].fate.name(), "applied");
     let endpoints = &expired.storage.endpoints;
-    let admin = hookwell_aws::admin::Admin::new(&endpoints.connection().unwrap());
+    let admin = hookwell_aws::tools::admin::Admin::new(&endpoints.connection().unwrap());
     let document = admin
         .get(&endpoints.documents_table, "s#thing#d")
         .await

@@ -11,7 +11,7 @@ use hookwell::event::body::Body;
 use hookwell::event::identity::Key;
 use hookwell::event::{Event, Operation};
 use hookwell::ports::handler::{HandleError, Handler, Outcome};
-use hookwell_aws::admin::QueueSettings;
+use hookwell_aws::tools::admin::QueueSettings;
 use hookwell_lambda::now::now;
 use hookwell_lambda::process::Process;
 use hookwell_local::storage::Storage;

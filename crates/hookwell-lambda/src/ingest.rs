@@ -26,7 +26,7 @@ use crate::now::now;
 pub enum StartError {
     /// A variable is missing, or the certificates cannot be read.
     #[error(transparent)]
-    Connection(#[from] hookwell_aws::connection::ConnectionError),
+    Connection(#[from] hookwell_aws::ConnectionError),
     /// A variable is missing.
     #[error(transparent)]
     NotSet(#[from] hookwell_aws::settings::NotSet),

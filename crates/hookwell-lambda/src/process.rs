@@ -25,7 +25,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 pub enum StartError {
     /// A variable is missing, or the certificates cannot be read.
     #[error(transparent)]
-    Connection(#[from] hookwell_aws::connection::ConnectionError),
+    Connection(#[from] hookwell_aws::ConnectionError),
     /// A variable is missing.
     #[error(transparent)]
     NotSet(#[from] NotSet),

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
-use hookwell_aws::mapping::{EventSourceMapping, Received};
+use hookwell_aws::tools::mapping::{EventSourceMapping, Received};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 

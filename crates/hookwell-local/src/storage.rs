@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
 use hookwell_aws::Connection;
-use hookwell_aws::admin::{Admin, QueueSettings};
+use hookwell_aws::tools::admin::{Admin, QueueSettings};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::task::JoinSet;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail, ensure};
 use clap::{Args, Subcommand};
 use hookwell::format::time::to_rfc3339;
-use hookwell_aws::dead_letters::DeadLetter;
+use hookwell_aws::tools::dead_letters::DeadLetter;
 use serde_json::{Value, json};
 
 use super::confirm::confirm;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use hookwell_aws::admin::{Item, readable};
+use hookwell_aws::tools::admin::{Item, readable};
 use serde_json::Value;
 
 use super::items::{self, Column, Show, Table};

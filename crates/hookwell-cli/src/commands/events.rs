@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use hookwell_aws::admin::{Item, readable};
+use hookwell_aws::tools::admin::{Item, readable};
 use serde_json::{Value, json};
 
 use super::filter::{COLUMNS, Filter, became, received_at};

@@ -4,7 +4,7 @@ use clap::Args;
 use hookwell::format::pattern::Pattern;
 use hookwell::format::time::Millis;
 use hookwell::ports::handler::Outcome;
-use hookwell_aws::admin::{Item, readable};
+use hookwell_aws::tools::admin::{Item, readable};
 use hookwell_lambda::now::now;
 use jiff::{Span, SpanRelativeTo, Timestamp};
 use serde_json::Value;

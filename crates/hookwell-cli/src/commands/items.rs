@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use hookwell_aws::admin::{Item, readable};
+use hookwell_aws::tools::admin::{Item, readable};
 
 use super::print::table;
 use super::target::{Opened, Target};

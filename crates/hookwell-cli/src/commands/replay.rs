@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail, ensure};
 use clap::Args;
-use hookwell_aws::admin::{AdminError, Item, readable};
+use hookwell_aws::tools::admin::{AdminError, Item, readable};
 use serde_json::json;
 
 use super::confirm::confirm;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use clap::Args;
 use hookwell::format::time::Millis;
-use hookwell_aws::admin::{CHANGES, Item, readable};
+use hookwell_aws::tools::admin::{CHANGES, Item, readable};
 use hookwell_lambda::now::now;
 use serde_json::Value;
 

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use aws_lambda_events::event::sqs::SqsEvent;
 use hookwell::ingest::key_cache::Sources;
 use hookwell::ports::handler::Handler;
-use hookwell_aws::mapping::EventSourceMapping;
+use hookwell_aws::tools::mapping::EventSourceMapping;
 use hookwell_aws::{Bucket, Connection, DocumentsTable, EventsTable, Limits, SqsQueue};
 use hookwell_lambda::ingest::Ingest;
 use hookwell_lambda::now::now;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use hookwell::ports::handler::Handler;
 use hookwell_aws::DocumentsTable;
-use hookwell_aws::admin::QueueSettings;
+use hookwell_aws::tools::admin::QueueSettings;
 use hookwell_local::storage::Storage;
 
 use super::functions::{Functions, Machine};

@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use hookwell::event::delivery::Delivery;
 use hookwell::source::reply::Receipt;
-use hookwell_aws::admin::Item;
+use hookwell_aws::tools::admin::Item;
 use http::{Method, StatusCode};
 use maud::{Markup, html};
 

@@ -3,7 +3,7 @@
 use hookwell::format::time::Millis;
 use hookwell::ports::handler::Outcome;
 use hookwell::process::{Fate, Processed};
-use hookwell_aws::admin::Item;
+use hookwell_aws::tools::admin::Item;
 use serde_json::Value;
 
 use super::clip::clip;

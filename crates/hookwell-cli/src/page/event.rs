@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Form, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use hookwell_aws::admin::{AdminError, Item, readable};
+use hookwell_aws::tools::admin::{AdminError, Item, readable};
 use hookwell_lambda::now::now;
 use http::StatusCode;
 use maud::{Markup, html};

@@ -9,7 +9,7 @@ use hookwell::event::Event;
 use hookwell::format::time::Millis;
 use hookwell::ports::document::change;
 use hookwell::process::Processed;
-use hookwell_aws::admin::Item;
+use hookwell_aws::tools::admin::Item;
 use serde_json::Value;
 
 use super::clip::clip;

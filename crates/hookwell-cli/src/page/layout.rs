@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hookwell::format::time::{Millis, to_rfc3339};
-use hookwell_aws::admin::{Item, readable};
+use hookwell_aws::tools::admin::{Item, readable};
 use hookwell_lambda::now::now;
 use maud::{DOCTYPE, Markup, html};
 

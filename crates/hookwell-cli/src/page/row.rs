@@ -6,7 +6,7 @@ use hookwell::event::Event;
 use hookwell::event::delivery::Delivery;
 use hookwell::format::time::Millis;
 use hookwell::source::reply::Receipt;
-use hookwell_aws::admin::Item;
+use hookwell_aws::tools::admin::Item;
 use serde_json::Value;
 
 use super::clip::clip;

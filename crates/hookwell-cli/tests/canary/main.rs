@@ -13,7 +13,7 @@ mod process_side;
 
 use std::collections::BTreeSet;
 
-use hookwell_aws::admin::QueueSettings;
+use hookwell_aws::tools::admin::QueueSettings;
 use hookwell_local::gate::Gate;
 use hookwell_local::storage::{Endpoints, Storage};
 use ingest_side::Senders;

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use hmac::{Hmac, KeyInit, Mac};
 use hookwell::config;
-use hookwell_aws::admin::QueueSettings;
-use hookwell_aws::admin::{Admin, Item};
+use hookwell_aws::tools::admin::QueueSettings;
+use hookwell_aws::tools::admin::{Admin, Item};
 use hookwell_cli::machine::{Options, Running, start};
 use hookwell_cli::sender::{Secrets, Senders};
 use hookwell_local::storage::Endpoints;

@@ -1,6 +1,6 @@
 //! The tables that the functions are told about. DynamoDB encrypts every table, so there is no rule for that.
 
-use hookwell_aws::ledger::TTL_ATTRIBUTE;
+use hookwell_aws::TTL_ATTRIBUTE;
 
 use crate::deployment::Deployment;
 use crate::report::Report;

@@ -14,7 +14,8 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use tokio::time::{sleep, timeout};
 
-use crate::connection::{Connection, FIRST_PAUSE, Limits};
+use crate::client::connection::Connection;
+use crate::client::limits::{FIRST_PAUSE, Limits};
 
 /// A request before it is signed.
 pub(crate) struct Request<'a> {

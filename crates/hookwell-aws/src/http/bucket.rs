@@ -8,9 +8,10 @@ use flate2::write::DeflateEncoder;
 use hookwell::event::Event;
 use serde::{Deserialize, Serialize};
 
-use crate::connection::{Connection, Limits};
-use crate::settings::Environment;
-use crate::signed::{Answer, Request};
+use crate::client::connection::Connection;
+use crate::client::limits::Limits;
+use crate::client::settings::Environment;
+use crate::http::signed::{Answer, Request};
 
 /// The most that anything expands to, in bytes: what Lambda takes, in base64, with room for the rest of the event.
 const MAX_EXPANDED: u64 = 16 * 1024 * 1024;

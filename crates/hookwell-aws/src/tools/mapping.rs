@@ -7,7 +7,7 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, MessageSystemAttributeName};
 use hookwell::ports::queue::QueueError;
 
-use crate::connection::reason;
+use crate::client::connection::reason;
 
 /// The most messages of one batch (`ReceiveMessage`).
 pub const MAX_BATCH: i32 = 10;

@@ -11,11 +11,12 @@ use hookwell::format::time::Millis;
 use hookwell::ports::ledger::Status;
 use hookwell::ports::queue::{Queue as _, QueueError};
 
-use crate::admin::{Admin, AdminError, failed};
-use crate::bucket::Bucket;
-use crate::connection::{Connection, Limits, reason};
-use crate::mapping::MAX_BATCH;
+use crate::client::connection::{Connection, reason};
+use crate::client::limits::Limits;
+use crate::http::bucket::Bucket;
 use crate::queue::{REASON, SqsQueue, stored};
+use crate::tools::admin::{Admin, AdminError, failed};
+use crate::tools::mapping::MAX_BATCH;
 
 /// How long a message that is being looked at stays hidden from others, in seconds: long enough to ask a person.
 const HOLD: i32 = 120;

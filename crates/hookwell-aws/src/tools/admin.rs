@@ -15,9 +15,11 @@ use hookwell::ports::ledger::Status;
 use hookwell::ports::queue::Queue as _;
 use serde_json::{Number, Value};
 
-use crate::bucket::{Bucket, expand};
-use crate::connection::{Connection, Limits, reason};
-use crate::ledger::{KEPT, TTL_ATTRIBUTE, kept_key, number, text};
+use crate::client::connection::{Connection, reason};
+use crate::client::item::{TTL_ATTRIBUTE, number, text};
+use crate::client::limits::Limits;
+use crate::http::bucket::{Bucket, expand};
+use crate::ledger::{KEPT, kept_key};
 use crate::queue::SqsQueue;
 
 /// A call failed.

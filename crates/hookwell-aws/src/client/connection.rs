@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{
     BehaviorVersion, Credentials, Region, SharedCredentialsProvider, StalledStreamProtectionConfig,
 };
@@ -20,7 +18,9 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::byte_stream::ByteStream;
 use tokio::time::timeout;
 
-use crate::settings::{Environment, NotSet, required};
+use super::endpoints::Endpoints;
+use super::limits::Limits;
+use super::settings::{Environment, NotSet, required};
 
 /// Who computes for TLS.
 #[cfg(feature = "fips")]
@@ -33,58 +33,6 @@ const CRYPTO: CryptoMode = CryptoMode::Ring;
 /// How long opening a connection may take.
 const CONNECT: Duration = Duration::from_secs(1);
 
-/// The pause before the second try of a call.
-pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(25);
-
-/// How long one call may take. The SDK itself waits for an answer without end.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// One try.
-    pub attempt: Duration,
-    /// All tries and the pauses between them.
-    pub operation: Duration,
-    /// How many tries.
-    pub attempts: u32,
-}
-
-impl Limits {
-    /// One put of ingest. A table that does not answer in time is passed over.
-    pub const INGEST_PUT: Self = Self::millis(300, 400, 2);
-    /// One send of ingest, which runs beside the puts. `hookwell::ingest` has the limit for all of a delivery.
-    pub const INGEST_SEND: Self = Self::millis(300, 750, 3);
-    /// Ingest's put into the bucket, which comes before the send and only for messages too large for the queue: their
-    /// senders have their answer within 2.2 seconds.
-    pub const INGEST_STORE: Self = Self::millis(700, 1000, 2);
-    /// One fetch of a key, which comes before the send.
-    pub const KEYS: Self = Self::millis(300, 400, 2);
-    /// Process has a queue behind it and can wait longer.
-    pub const PROCESS: Self = Self::millis(1000, 2500, 3);
-    /// The command-line tool, and the long poll of the local event source mapping.
-    pub const TOOL: Self = Self::millis(30_000, 60_000, 3);
-
-    const fn millis(attempt: u64, operation: u64, attempts: u32) -> Self {
-        Self {
-            attempt: Duration::from_millis(attempt),
-            operation: Duration::from_millis(operation),
-            attempts,
-        }
-    }
-
-    fn timeouts(self) -> TimeoutConfig {
-        TimeoutConfig::builder()
-            .operation_attempt_timeout(self.attempt)
-            .operation_timeout(self.operation)
-            .build()
-    }
-
-    fn retries(self) -> RetryConfig {
-        RetryConfig::standard()
-            .with_max_attempts(self.attempts)
-            .with_initial_backoff(FIRST_PAUSE)
-            .with_max_backoff(Duration::from_millis(500))
-    }
-}
-
 /// Where AWS is and who we are there.
 #[derive(Debug, Clone)]
 pub struct Connection {
@@ -92,29 +40,6 @@ pub struct Connection {
     credentials: SharedCredentialsProvider,
     region: Region,
     endpoints: Endpoints,
-}
-
-/// Where each service is, when it is not at its usual address.
-#[derive(Debug, Clone)]
-struct Endpoints {
-    dynamodb: Option<String>,
-    s3: Option<String>,
-    secretsmanager: Option<String>,
-    sqs: Option<String>,
-    ssm: Option<String>,
-}
-
-impl Endpoints {
-    fn from_environment(env: Environment<'_>) -> Self {
-        let of = |service: &str| env(service).or_else(|| env("AWS_ENDPOINT_URL"));
-        Self {
-            dynamodb: of("AWS_ENDPOINT_URL_DYNAMODB"),
-            s3: of("AWS_ENDPOINT_URL_S3"),
-            secretsmanager: of("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
-            sqs: of("AWS_ENDPOINT_URL_SQS"),
-            ssm: of("AWS_ENDPOINT_URL_SSM"),
-        }
-    }
 }
 
 /// A client of one service. Every SDK has types of its own for the same settings.

@@ -10,9 +10,10 @@ use hookwell::keys::reference::SecretRef;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::connection::{Connection, Limits};
-use crate::settings::Environment;
-use crate::signed::Request;
+use crate::client::connection::Connection;
+use crate::client::limits::Limits;
+use crate::client::settings::Environment;
+use crate::http::signed::Request;
 
 /// The largest page taken for a certificate, in bytes. Chains have a few thousand.
 const MAX_PAGE: usize = 64 * 1024;

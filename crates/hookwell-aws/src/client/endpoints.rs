@@ -1,0 +1,26 @@
+//! Where each service is.
+
+use super::settings::Environment;
+
+/// Where each service is, when it is not at its usual address.
+#[derive(Debug, Clone)]
+pub(super) struct Endpoints {
+    pub(super) dynamodb: Option<String>,
+    pub(super) s3: Option<String>,
+    pub(super) secretsmanager: Option<String>,
+    pub(super) sqs: Option<String>,
+    pub(super) ssm: Option<String>,
+}
+
+impl Endpoints {
+    pub(super) fn from_environment(env: Environment<'_>) -> Self {
+        let of = |service: &str| env(service).or_else(|| env("AWS_ENDPOINT_URL"));
+        Self {
+            dynamodb: of("AWS_ENDPOINT_URL_DYNAMODB"),
+            s3: of("AWS_ENDPOINT_URL_S3"),
+            secretsmanager: of("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+            sqs: of("AWS_ENDPOINT_URL_SQS"),
+            ssm: of("AWS_ENDPOINT_URL_SSM"),
+        }
+    }
+}

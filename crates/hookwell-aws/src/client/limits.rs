@@ -1,0 +1,58 @@
+//! How long calls may take, and how often they are tried.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+
+/// The pause before the second try of a call.
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(25);
+
+/// How long one call may take. The SDK itself waits for an answer without end.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// One try.
+    pub attempt: Duration,
+    /// All tries and the pauses between them.
+    pub operation: Duration,
+    /// How many tries.
+    pub attempts: u32,
+}
+
+impl Limits {
+    /// One put of ingest. A table that does not answer in time is passed over.
+    pub const INGEST_PUT: Self = Self::millis(300, 400, 2);
+    /// One send of ingest, which runs beside the puts. `hookwell::ingest` has the limit for all of a delivery.
+    pub const INGEST_SEND: Self = Self::millis(300, 750, 3);
+    /// Ingest's put into the bucket, which comes before the send and only for messages too large for the queue: their
+    /// senders have their answer within 2.2 seconds.
+    pub const INGEST_STORE: Self = Self::millis(700, 1000, 2);
+    /// One fetch of a key, which comes before the send.
+    pub const KEYS: Self = Self::millis(300, 400, 2);
+    /// Process has a queue behind it and can wait longer.
+    pub const PROCESS: Self = Self::millis(1000, 2500, 3);
+    /// The command-line tool, and the long poll of the local event source mapping.
+    pub const TOOL: Self = Self::millis(30_000, 60_000, 3);
+
+    const fn millis(attempt: u64, operation: u64, attempts: u32) -> Self {
+        Self {
+            attempt: Duration::from_millis(attempt),
+            operation: Duration::from_millis(operation),
+            attempts,
+        }
+    }
+
+    pub(super) fn timeouts(self) -> TimeoutConfig {
+        TimeoutConfig::builder()
+            .operation_attempt_timeout(self.attempt)
+            .operation_timeout(self.operation)
+            .build()
+    }
+
+    pub(super) fn retries(self) -> RetryConfig {
+        RetryConfig::standard()
+            .with_max_attempts(self.attempts)
+            .with_initial_backoff(FIRST_PAUSE)
+            .with_max_backoff(Duration::from_millis(500))
+    }
+}

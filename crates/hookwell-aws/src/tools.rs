@@ -1,0 +1,5 @@
+//! What only the command-line tool and the tests need: looking into tables and queues, and playing the event source mapping.
+
+pub mod admin;
+pub mod dead_letters;
+pub mod mapping;
