@@ -5,9 +5,9 @@ use crate::machine::Machine;
 use crate::page::Stack;
 use anyhow::{Context as _, Result};
 use clap::Args;
-use hookwell_aws::admin::Admin;
-use hookwell_aws::dead_letters::DeadLetters;
 use hookwell_aws::settings::process_environment;
+use hookwell_aws::tools::admin::Admin;
+use hookwell_aws::tools::dead_letters::DeadLetters;
 use hookwell_aws::{Bucket, Connection, Limits, SqsQueue};
 use hookwell_local::storage::Endpoints;
 
