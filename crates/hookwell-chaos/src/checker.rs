@@ -44,6 +44,14 @@ pub(crate) struct Evidence<'a> {
     pub(crate) dead_letters: &'a [String],
 }
 
+impl Evidence<'_> {
+    /// When the record of an event expired, or its letter was taken away.
+    fn forgotten(&self, sent: &Sent) -> Option<u64> {
+        let expired = self.expired.get(&sent.key);
+        expired.or(self.taken.get(&sent.id)).copied()
+    }
+}
+
 /// The decision.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
@@ -120,14 +128,12 @@ impl Sent {
     }
 }
 
-/// What an event has to show for itself: whether it was acknowledged or queued, of all its time and of the time since
-/// its record expired or its letter was taken away.
-#[derive(Debug, Clone, Copy, Default)]
+/// What an event has to show for itself since a moment.
+#[derive(Debug, Clone, Copy)]
 struct Due {
     acknowledged: bool,
+    /// Acknowledged or queued.
     must_end: bool,
-    acknowledged_again: bool,
-    must_end_again: bool,
 }
 
 fn hash(text: &str) -> String {
@@ -184,23 +190,13 @@ impl<'a> Trail<'a> {
         self.writes.get(id).cloned().unwrap_or_default()
     }
 
-    fn due(&self, evidence: &Evidence<'_>, index: usize, sent: &Sent) -> Due {
-        let again = evidence.expired.get(&sent.key);
-        let again = again.or(evidence.taken.get(&sent.id)).copied();
-        let again = again.unwrap_or(u64::MAX);
-        let acknowledged = |since: u64| {
-            let mut tries = self.tries(index).iter();
-            tries.any(|one| one.status == 200 && one.started >= since)
-        };
-        let queued = |since: u64| {
-            let mut sent = self.sent.get(sent.id.as_str()).into_iter().flatten();
-            sent.any(|message| message.at >= since)
-        };
+    fn due(&self, index: usize, sent: &Sent, since: u64) -> Due {
+        let mut tries = self.tries(index).iter();
+        let acknowledged = tries.any(|one| one.status == 200 && one.started >= since);
+        let mut messages = self.sent.get(sent.id.as_str()).into_iter().flatten();
         Due {
-            acknowledged: acknowledged(0),
-            must_end: acknowledged(0) || queued(0),
-            acknowledged_again: acknowledged(again),
-            must_end_again: acknowledged(again) || queued(again),
+            acknowledged,
+            must_end: acknowledged || messages.any(|message| message.at >= since),
         }
     }
 }
@@ -245,7 +241,8 @@ impl Verdict {
             };
             let is_stale = commits == 0 && !writes.is_empty();
             let is_buried = buried.contains(&sent.id);
-            let due = trail.due(evidence, index, &sent);
+            let due = trail.due(index, &sent, 0);
+            let again = trail.due(index, &sent, evidence.forgotten(&sent).unwrap_or(u64::MAX));
             if planned.nature == Nature::Forged {
                 let left_something = commits > 0 || is_stale || is_buried || record.is_some();
                 if due.must_end || left_something || !firsts.is_empty() {
@@ -265,7 +262,7 @@ impl Verdict {
                 verdict.doubled += u64::from(is_repeated);
             }
             // A letter that was taken away has to be there again only if its event came again.
-            let was_buried = evidence.taken.contains_key(&sent.id) && !due.must_end_again;
+            let was_buried = evidence.taken.contains_key(&sent.id) && !again.must_end;
             let is_poison = planned.nature == Nature::Poison;
             let has_end = if is_poison {
                 is_buried || was_buried
@@ -282,10 +279,10 @@ impl Verdict {
             }
             verdict.lives(&sent, &firsts, evidence, trail.tries(index));
             if due.must_end && has_end {
-                verdict.record(&sent, record, &firsts, is_poison, evidence, due);
+                verdict.record(&sent, record, &firsts, is_poison, evidence, again);
             }
             if evidence.calls.is_none() {
-                let versions = verdict.effects(&sent, &firsts, &writes, planned.nature, due);
+                let versions = verdict.effects(&sent, &firsts, &writes, planned.nature, due, again);
                 let (Some(version), Some(document)) = (versions, sent.document.clone()) else {
                     continue;
                 };
@@ -346,7 +343,7 @@ impl Verdict {
         firsts: &[&FirstRecord],
         is_poison: bool,
         evidence: &Evidence<'_>,
-        due: Due,
+        again: Due,
     ) {
         let text = |name: &str| record.and_then(|record| record.get(name)?.as_str());
         let number = |name: &str| record.and_then(|record| record.get(name)?.as_u64());
@@ -367,17 +364,16 @@ impl Verdict {
                 "{id} has {version:?} in its record, not {settled:?}"
             ));
         }
-        let expired = evidence.expired.get(&sent.key);
-        let again = expired.or(evidence.taken.get(&sent.id));
-        let again = again.copied().filter(|_| due.must_end_again).unwrap_or(0);
+        let is_expired = evidence.expired.contains_key(&sent.key);
+        let forgotten = evidence.forgotten(sent).filter(|_| again.must_end);
         let finished_at = number("finished_at").unwrap_or(0);
-        let is_new = expired.is_none() || !due.must_end_again || firsts.len() > 1;
-        if finished_at < again || !is_new {
+        let is_old = is_expired && again.must_end && firsts.len() < 2;
+        if is_old || forgotten.is_some_and(|since| finished_at < since) {
             self.wrong(format!("{} came again and was not judged again", sent.id));
         }
         let end = (finished_at / 1000).saturating_add(LIFE);
         let ends = end.saturating_sub(PROCESS)..=end.saturating_add(1);
-        let is_gone = expired.is_some() && !due.must_end_again;
+        let is_gone = is_expired && !again.must_end;
         let expires_at = number("expires_at").unwrap_or(0);
         if !is_gone && !ends.contains(&expires_at) {
             self.wrong(format!("the record of {} ends at {expires_at}", sent.id));
@@ -393,6 +389,7 @@ impl Verdict {
         writes: &[&DocumentWrite],
         nature: Nature,
         due: Due,
+        again: Due,
     ) -> Option<String> {
         let versions: Vec<_> = firsts
             .iter()
@@ -406,8 +403,8 @@ impl Verdict {
         }
         let is_put = |version: &&String| writes.iter().any(|write| write.version == **version);
         let last = versions.last();
-        if nature == Nature::Good && due.must_end_again && last.is_some_and(|last| !is_put(&last)) {
-            if due.acknowledged_again {
+        if nature == Nature::Good && again.must_end && last.is_some_and(|last| !is_put(&last)) {
+            if again.acknowledged {
                 self.lost += 1;
             } else {
                 self.wrong(format!("{} was queued again and never ended", sent.id));
