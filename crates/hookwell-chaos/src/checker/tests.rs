@@ -298,11 +298,23 @@ fn an_event_whose_record_expired_is_judged_again_once() {
     fine.expired.insert(sent.key.clone(), AGAIN);
     fine.records[place].insert("expires_at".to_owned(), json!(AGAIN / 1000 - 60));
     assert!(fine.verdict().is_kept(), "it did not come again");
+    let second = first(&sent, AGAIN + 3);
+    let old = std::mem::replace(&mut fine.records[place], record(&second, "pending", AGAIN));
+    fine.firsts.push(second.clone());
+    fine.tries.push(Try {
+        event,
+        status: 503,
+        is_duplicate: false,
+        started: AGAIN + 1,
+        ended: AGAIN + 5,
+    });
+    assert!(fine.verdict().is_kept(), "it came again and was not queued");
+    fine.firsts.pop();
+    fine.records[place] = old;
     fine.acknowledge_again(event);
     let verdict = fine.verdict();
     assert!(!verdict.is_kept(), "it came again, and nothing was done");
 
-    let second = first(&sent, AGAIN + 3);
     fine.apply(&sent, &second.version);
     fine.records[place] = record(&second, "done", AGAIN + 9);
     fine.firsts.push(second);
