@@ -10,7 +10,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::endpoint::Calls;
-use crate::journal::DocumentWrite;
+use crate::journal::{DocumentWrite, FirstRecord, Message};
 use crate::plan::{Nature, Planned};
 use crate::senders::Try;
 
@@ -25,7 +25,13 @@ pub(crate) struct Evidence<'a> {
     /// What the senders saw.
     pub(crate) tries: &'a [Try],
     /// What the queue took.
-    pub(crate) sent: &'a [String],
+    pub(crate) sent: &'a [Message],
+    /// The first records that the events table took.
+    pub(crate) firsts: &'a [FirstRecord],
+    /// When the done records of these keys expired, while nothing else happened.
+    pub(crate) expired: &'a BTreeMap<String, u64>,
+    /// When the letters of these events were taken away, while nothing else happened.
+    pub(crate) taken: &'a BTreeMap<String, u64>,
     /// The calls of the example handler by record key, when it was the handler.
     pub(crate) calls: Option<&'a BTreeMap<String, Calls>>,
     /// What the documents table decided.
@@ -34,8 +40,16 @@ pub(crate) struct Evidence<'a> {
     pub(crate) records: &'a [Item],
     /// The documents table in the end.
     pub(crate) documents: &'a [Item],
-    /// The messages of the dead-letter queue.
+    /// The messages of the dead-letter queue, but for those of `taken`.
     pub(crate) dead_letters: &'a [String],
+}
+
+impl Evidence<'_> {
+    /// When the record of an event expired, or its letter was taken away.
+    fn forgotten(&self, sent: &Sent) -> Option<u64> {
+        let expired = self.expired.get(&sent.key);
+        expired.or(self.taken.get(&sent.id)).copied()
+    }
 }
 
 /// The decision.
@@ -55,7 +69,7 @@ pub(crate) struct Verdict {
     pub(crate) dead_lettered: u64,
     /// Acknowledged, and without any trace of an effect.
     pub(crate) lost: u64,
-    /// Applied more than once.
+    /// Applied more than once for one life of their record.
     pub(crate) doubled: u64,
     /// Taken more than once by the endpoint of the example handler, which nobody can prevent.
     pub(crate) repeated: u64,
@@ -67,11 +81,22 @@ pub(crate) struct Verdict {
     pub(crate) wrong: Vec<String>,
 }
 
+/// How long a record lives, in seconds, counted from the last write of it.
+const LIFE: u64 = 35 * 24 * 3600;
+
+/// The time that process may have between its first look at a message and its write of the record, in seconds.
+const PROCESS: u64 = 31;
+
+/// How long after its sender lost patience a delivery may still be received, in milliseconds: it waits for a sandbox as
+/// long as an invocation may take.
+const LATE: u64 = 10_000;
+
 /// One event, read from the bytes that were sent.
 struct Sent {
     id: String,
+    key: String,
     document: Option<String>,
-    version: String,
+    time: Option<u64>,
     state: Option<Value>,
 }
 
@@ -81,21 +106,34 @@ impl Sent {
         let text = |pointer: &str| body.pointer(pointer)?.as_str();
         let id = text("/id")?.to_owned();
         let state = body.pointer("/data/object")?.clone();
-        let (rank, is_delete) = match text("/type")?.rsplit_once('.')?.1 {
-            "created" => (0, false),
-            "updated" => (1, false),
-            "deleted" => (2, true),
-            _ => (3, false),
+        let is_delete = text("/type")?.ends_with(".deleted");
+        let time = match text("/created_at") {
+            Some(time) => Some(millis(time)?),
+            None => None,
         };
-        let millis = millis(text("/created_at")?)?;
-        let tie = hash(&record_key(&id));
         Some(Self {
-            version: format!("{millis:015}~{rank}~{}", tie.get(..16)?),
+            key: record_key(&id),
             document: state.get("id").and_then(Value::as_str).map(str::to_owned),
+            time,
             state: (!is_delete).then_some(state),
             id,
         })
     }
+
+    /// The version of an event that was first received at that time, alone in its delivery.
+    fn version(&self, received_at: u64) -> String {
+        let time = self.time.unwrap_or(received_at);
+        let hash: String = hash(&self.key).chars().take(16).collect();
+        format!("{time:015}~3~~{received_at:015}.000000~{hash}")
+    }
+}
+
+/// What an event has to show for itself since a moment.
+#[derive(Debug, Clone, Copy)]
+struct Due {
+    acknowledged: bool,
+    /// Acknowledged or queued.
+    must_end: bool,
 }
 
 fn hash(text: &str) -> String {
@@ -103,7 +141,7 @@ fn hash(text: &str) -> String {
 }
 
 /// `pk` of the events table.
-fn record_key(id: &str) -> String {
+pub(crate) fn record_key(id: &str) -> String {
     format!("resource#{}", hash(id))
 }
 
@@ -117,6 +155,67 @@ fn millis(time: &str) -> Option<u64> {
     Some(first_of_november + seconds * 1000 + number(20, 23)?)
 }
 
+/// The evidence by event.
+struct Trail<'a> {
+    tries: HashMap<usize, Vec<&'a Try>>,
+    sent: HashMap<&'a str, Vec<&'a Message>>,
+    firsts: HashMap<&'a str, Vec<&'a FirstRecord>>,
+    writes: HashMap<&'a str, Vec<&'a DocumentWrite>>,
+    records: HashMap<&'a str, &'a Item>,
+}
+
+impl<'a> Trail<'a> {
+    fn of(evidence: &Evidence<'a>) -> Self {
+        let records = evidence.records.iter();
+        Self {
+            tries: by(evidence.tries, |one| one.event),
+            sent: by(evidence.sent, |message| message.event.as_str()),
+            firsts: by(evidence.firsts, |first| first.pk.as_str()),
+            writes: by(evidence.writes, |write| write.event.as_str()),
+            records: records
+                .filter_map(|item| Some((item.get("pk")?.as_str()?, item)))
+                .collect(),
+        }
+    }
+
+    fn tries(&self, index: usize) -> &[&'a Try] {
+        self.tries.get(&index).map_or(&[], Vec::as_slice)
+    }
+
+    fn firsts(&self, key: &str) -> Vec<&'a FirstRecord> {
+        self.firsts.get(key).cloned().unwrap_or_default()
+    }
+
+    fn writes(&self, id: &str) -> Vec<&'a DocumentWrite> {
+        self.writes.get(id).cloned().unwrap_or_default()
+    }
+
+    fn due(&self, index: usize, sent: &Sent, since: u64) -> Due {
+        let mut tries = self.tries(index).iter();
+        let acknowledged = tries.any(|one| one.status == 200 && one.started >= since);
+        let mut messages = self.sent.get(sent.id.as_str()).into_iter().flatten();
+        Due {
+            acknowledged,
+            must_end: acknowledged || messages.any(|message| message.at >= since),
+        }
+    }
+}
+
+fn by<'a, T, K: Eq + std::hash::Hash>(
+    all: &'a [T],
+    name: impl Fn(&'a T) -> K,
+) -> HashMap<K, Vec<&'a T>> {
+    let mut grouped: HashMap<K, Vec<&T>> = HashMap::new();
+    for one in all {
+        grouped.entry(name(one)).or_default().push(one);
+    }
+    grouped
+}
+
+fn count<T>(all: impl IntoIterator<Item = T>) -> u64 {
+    u64::try_from(all.into_iter().count()).unwrap_or(u64::MAX)
+}
+
 /// How many problems of a kind are spelled out.
 const EXAMPLES: usize = 5;
 
@@ -124,89 +223,74 @@ impl Verdict {
     /// Reads the evidence.
     pub(crate) fn of(evidence: &Evidence<'_>) -> Self {
         let mut verdict = Self::default();
-        let mut acknowledged = HashSet::new();
-        for one in evidence.tries {
-            if one.status == 200 {
-                acknowledged.insert(one.event);
-            }
-            verdict.duplicates += u64::from(one.is_duplicate);
-        }
-        let queued: HashSet<&str> = evidence.sent.iter().map(String::as_str).collect();
-        let mut committed: HashMap<&str, u64> = HashMap::new();
-        let mut refused: HashSet<&str> = HashSet::new();
-        for write in evidence.writes {
-            if write.committed {
-                *committed.entry(&write.event).or_default() += 1;
-            } else {
-                refused.insert(&write.event);
-            }
-        }
+        let trail = Trail::of(evidence);
+        verdict.duplicates = count(evidence.tries.iter().filter(|one| one.is_duplicate));
         let buried = verdict.dead_letters(evidence.dead_letters);
-        let records: HashMap<&str, &Item> = evidence
-            .records
-            .iter()
-            .filter_map(|item| Some((item.get("pk")?.as_str()?, item)))
-            .collect();
-        let mut newest: HashMap<String, Sent> = HashMap::new();
+        let mut newest: HashMap<String, (String, Sent)> = HashMap::new();
         for (index, planned) in evidence.events.iter().enumerate() {
             let Some(sent) = Sent::read(&planned.body) else {
                 verdict.wrong(format!("event {index} cannot be read"));
                 continue;
             };
-            let is_acknowledged = acknowledged.contains(&index);
-            let key = record_key(&sent.id);
+            let writes = trail.writes(&sent.id);
+            let firsts = trail.firsts(&sent.key);
+            let record = trail.records.get(sent.key.as_str()).copied();
             let commits = match evidence.calls {
-                None => committed.get(sent.id.as_str()).copied().unwrap_or(0),
-                Some(calls) => calls.get(&key).map_or(0, |calls| calls.effects),
+                None => count(writes.iter().filter(|write| write.committed)),
+                Some(calls) => calls.get(&sent.key).map_or(0, |calls| calls.effects),
             };
-            let is_stale = commits == 0 && refused.contains(sent.id.as_str());
+            let is_stale = commits == 0 && !writes.is_empty();
             let is_buried = buried.contains(&sent.id);
-            let record = records.get(key.as_str());
+            let due = trail.due(index, &sent, 0);
+            let again = trail.due(index, &sent, evidence.forgotten(&sent).unwrap_or(u64::MAX));
             if planned.nature == Nature::Forged {
                 let left_something = commits > 0 || is_stale || is_buried || record.is_some();
-                if is_acknowledged || left_something || queued.contains(sent.id.as_str()) {
+                if due.must_end || left_something || !firsts.is_empty() {
                     verdict.wrong(format!("the forged event {} left something", sent.id));
                 }
                 continue;
             }
-            verdict.acknowledged += u64::from(is_acknowledged);
-            verdict.refused_by_sender_rules += u64::from(!is_acknowledged);
+            verdict.acknowledged += u64::from(due.acknowledged);
+            verdict.refused_by_sender_rules += u64::from(!due.acknowledged);
             verdict.applied += u64::from(commits > 0);
             verdict.stale += u64::from(is_stale);
             verdict.dead_lettered += u64::from(is_buried);
+            let is_repeated = commits > count(&firsts).max(1);
             if evidence.calls.is_some() {
-                verdict.repeated += u64::from(commits > 1);
+                verdict.repeated += u64::from(is_repeated);
             } else {
-                verdict.doubled += u64::from(commits > 1);
+                verdict.doubled += u64::from(is_repeated);
             }
-            let has_end = match planned.nature {
-                Nature::Poison => is_buried,
-                _ => commits > 0 || is_stale || is_buried,
+            // A letter that was taken away has to be there again only if its event came again.
+            let was_buried = evidence.taken.contains_key(&sent.id) && !again.must_end;
+            let is_poison = planned.nature == Nature::Poison;
+            let has_end = if is_poison {
+                is_buried || was_buried
+            } else {
+                commits > 0 || is_stale || is_buried
             };
-            let must_end = is_acknowledged || queued.contains(sent.id.as_str());
-            if is_acknowledged && !has_end {
+            if due.acknowledged && !has_end {
                 verdict.lost += 1;
-            } else if must_end && !has_end {
+            } else if due.must_end && !has_end {
                 verdict.wrong(format!("{} was queued and never ended", sent.id));
             }
-            if (planned.nature == Nature::Poison) != is_buried && must_end {
+            if due.must_end && is_poison != (is_buried || was_buried) {
                 verdict.wrong(format!("{} is in the wrong place", sent.id));
             }
-            let status = record.and_then(|record| record.get("status")?.as_str());
-            let expected = if is_buried { "quarantined" } else { "done" };
-            if must_end && has_end && status != Some(expected) {
-                verdict.wrong(format!("the record of {} says {status:?}", sent.id));
+            verdict.lives(&sent, &firsts, evidence, trail.tries(index));
+            if due.must_end && has_end {
+                verdict.record(&sent, record, &firsts, is_poison, evidence, again);
             }
-            if (must_end || commits > 0)
-                && planned.nature == Nature::Good
-                && evidence.calls.is_none()
-                && let Some(document) = sent.document.clone()
-            {
+            if evidence.calls.is_none() {
+                let versions = verdict.effects(&sent, &firsts, &writes, planned.nature, due, again);
+                let (Some(version), Some(document)) = (versions, sent.document.clone()) else {
+                    continue;
+                };
                 let older = newest
                     .get(&document)
-                    .is_none_or(|other| other.version < sent.version);
-                if older {
-                    newest.insert(document, sent);
+                    .is_none_or(|(other, _)| *other < version);
+                if older && !is_poison {
+                    newest.insert(document, (version, sent));
                 }
             }
         }
@@ -217,6 +301,118 @@ impl Verdict {
         verdict.versions(evidence.writes);
         verdict.documents(evidence.documents, &newest);
         verdict
+    }
+
+    /// A record is written as new once, and once more after it expired. What it settles is a reception of the event.
+    fn lives(
+        &mut self,
+        sent: &Sent,
+        firsts: &[&FirstRecord],
+        evidence: &Evidence<'_>,
+        tries: &[&Try],
+    ) {
+        let lives = 1_usize.saturating_add(usize::from(evidence.expired.contains_key(&sent.key)));
+        if firsts.len() > lives {
+            let often = firsts.len();
+            self.wrong(format!("the record of {} was new {often} times", sent.id));
+        }
+        for first in firsts {
+            let received_at = first.received_at;
+            let expected = sent.version(received_at);
+            if first.version != expected {
+                let version = &first.version;
+                self.wrong(format!("{} settled {version}, not {expected}", sent.id));
+            }
+            let is_within = tries.iter().any(|one| {
+                let late = if one.status == 0 { LATE } else { 0 };
+                (one.started..=one.ended.saturating_add(late)).contains(&received_at)
+            });
+            if !is_within || received_at > first.at {
+                let why = "when nobody sent it";
+                self.wrong(format!("{} was received at {received_at}, {why}", sent.id));
+            }
+        }
+    }
+
+    /// The record of an event that has ended: it says so, since the event came again if it did, it will live as long as
+    /// records do, and its version is the one that was settled when it was new.
+    fn record(
+        &mut self,
+        sent: &Sent,
+        record: Option<&Item>,
+        firsts: &[&FirstRecord],
+        is_poison: bool,
+        evidence: &Evidence<'_>,
+        again: Due,
+    ) {
+        let text = |name: &str| record.and_then(|record| record.get(name)?.as_str());
+        let number = |name: &str| record.and_then(|record| record.get(name)?.as_u64());
+        let status = text("status");
+        let expected = if is_poison { "quarantined" } else { "done" };
+        let is_expired = evidence.expired.contains_key(&sent.key);
+        // An event that comes again has a new record although its send may have failed for good.
+        let is_gone = is_expired && !again.must_end;
+        if status != Some(expected) && !(is_gone && status == Some("pending")) {
+            self.wrong(format!("the record of {} says {status:?}", sent.id));
+        }
+        let settled = firsts.last().map(|first| sent.version(first.received_at));
+        let received_at = firsts.last().map(|first| first.received_at);
+        let version = text("version");
+        if settled.is_none()
+            || version != settled.as_deref()
+            || number("received_at") != received_at
+        {
+            let id = &sent.id;
+            self.wrong(format!(
+                "{id} has {version:?} in its record, not {settled:?}"
+            ));
+        }
+        let forgotten = evidence.forgotten(sent).filter(|_| again.must_end);
+        let finished_at = number("finished_at").unwrap_or(0);
+        let is_old = is_expired && again.must_end && firsts.len() < 2;
+        if is_old || forgotten.is_some_and(|since| finished_at < since) {
+            self.wrong(format!("{} came again and was not judged again", sent.id));
+        }
+        let end = (finished_at / 1000).saturating_add(LIFE);
+        let ends = end.saturating_sub(PROCESS)..=end.saturating_add(1);
+        let expires_at = number("expires_at").unwrap_or(0);
+        if !is_gone && !ends.contains(&expires_at) {
+            self.wrong(format!("the record of {} ends at {expires_at}", sent.id));
+        }
+    }
+
+    /// The puts of documents by one event: all of them have a version that its record had, and each life of the record
+    /// that had to end has one. Gives the newest version that the document must have seen.
+    fn effects(
+        &mut self,
+        sent: &Sent,
+        firsts: &[&FirstRecord],
+        writes: &[&DocumentWrite],
+        nature: Nature,
+        due: Due,
+        again: Due,
+    ) -> Option<String> {
+        let versions: Vec<_> = firsts
+            .iter()
+            .map(|first| sent.version(first.received_at))
+            .collect();
+        for write in writes {
+            if !versions.contains(&write.version) {
+                let (id, version) = (&sent.id, &write.version);
+                self.wrong(format!("{id} was put as {version}, which it never was"));
+            }
+        }
+        let is_put = |version: &&String| writes.iter().any(|write| write.version == **version);
+        let last = versions.last();
+        if nature == Nature::Good && again.must_end && last.is_some_and(|last| !is_put(&last)) {
+            if again.acknowledged {
+                self.lost += 1;
+            } else {
+                self.wrong(format!("{} was queued again and never ended", sent.id));
+            }
+        }
+        let newest = versions.iter().filter(is_put).max();
+        newest.or(last.filter(|_| due.must_end)).cloned()
     }
 
     fn wrong(&mut self, what: String) {
@@ -247,28 +443,25 @@ impl Verdict {
     }
 
     /// The table holds exactly the newest event of every document.
-    fn documents(&mut self, items: &[Item], newest: &HashMap<String, Sent>) {
+    fn documents(&mut self, items: &[Item], newest: &HashMap<String, (String, Sent)>) {
         let mut found = HashSet::new();
         for item in items {
             let text = |name: &str| item.get(name).and_then(Value::as_str);
             let id = text("document_id").unwrap_or_default();
-            let Some(expected) = newest.get(id) else {
+            let Some((version, expected)) = newest.get(id) else {
                 self.wrong(format!("nobody sent the document {id:?}"));
                 continue;
             };
             found.insert(id);
             let state = text("document").and_then(|text| serde_json::from_str(text).ok());
             let is_deleted = item.get("deleted").and_then(Value::as_bool) == Some(true);
-            if text("version") != Some(&expected.version)
+            if text("version") != Some(version)
                 || text("event_id") != Some(&expected.id)
                 || state != expected.state
                 || is_deleted != expected.state.is_none()
             {
-                self.wrong(format!(
-                    "{id} is {:?}, not {}",
-                    text("version"),
-                    expected.version
-                ));
+                let found = text("version");
+                self.wrong(format!("{id} is {found:?}, not {version}"));
             }
         }
         let missing = newest.len().saturating_sub(found.len());

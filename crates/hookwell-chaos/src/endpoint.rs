@@ -54,6 +54,11 @@ impl Endpoint {
         self.note(key, |calls| calls.is_finished = true);
     }
 
+    /// Notes that there is no record of an event any more.
+    pub(crate) fn forgotten(&self, key: &str) {
+        self.note(key, |calls| calls.is_finished = false);
+    }
+
     fn note(&self, key: &str, change: impl FnOnce(&mut Calls)) {
         change(lock(&self.0).entry(key.to_owned()).or_default());
     }

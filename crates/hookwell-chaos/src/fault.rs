@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::rng::Rng;
 use hookwell_sandbox::http::Message;
@@ -16,8 +16,10 @@ pub(crate) enum Site {
     Remember,
     /// Ingest sends to the queue.
     Send,
-    /// Process asks for the records of a batch.
+    /// Process reads the records of a batch.
     Recall,
+    /// Process writes a record that is missing.
+    Settle,
     /// Process takes a lease.
     Claim,
     /// Process writes the document.
@@ -45,6 +47,7 @@ impl Site {
             Self::Remember => "remember",
             Self::Send => "send",
             Self::Recall => "recall",
+            Self::Settle => "settle",
             Self::Claim => "claim",
             Self::Document => "document",
             Self::Endpoint => "endpoint",
@@ -101,6 +104,12 @@ pub(crate) enum Kind {
     Truncate,
     /// 200 with a body that is no JSON.
     Garbage,
+    /// 200 with a page, as a proxy on the way may answer.
+    Page,
+    /// 200 with an error in JSON.
+    ErrorIn200,
+    /// 200, and some of what was asked for is left out.
+    Unprocessed,
 }
 
 impl Kind {
@@ -115,24 +124,44 @@ impl Kind {
             Self::Slow => "slow",
             Self::Truncate => "truncate",
             Self::Garbage => "garbage",
+            Self::Page => "page",
+            Self::ErrorIn200 => "error in 200",
+            Self::Unprocessed => "unprocessed",
+        }
+    }
+
+    /// Whether a call can end like this. A 200 to a put into a table needs nothing in its body, so
+    /// of the calls that write only a send can be answered with 200 and not be done, and its client can tell.
+    fn fits(self, when: When, site: Site) -> bool {
+        match self {
+            Self::Unprocessed => site == Site::Recall,
+            Self::Garbage | Self::Page | Self::ErrorIn200 if when == When::Before => {
+                matches!(site, Site::Send | Site::Bury | Site::Recall)
+            }
+            _ => true,
         }
     }
 }
 
 /// Every fault, as often as it should be drawn: those that cost time are rarer.
-const URN: [(When, Kind, u64); 14] = [
+const URN: [(When, Kind, u64); 19] = [
     (When::Before, Kind::Throttle, 4),
     (When::Before, Kind::Internal, 2),
     (When::Before, Kind::Unavailable, 2),
     (When::Before, Kind::Reset, 2),
     (When::Before, Kind::Close, 1),
     (When::Before, Kind::Silence, 1),
+    (When::Before, Kind::Garbage, 2),
+    (When::Before, Kind::Page, 2),
+    (When::Before, Kind::ErrorIn200, 3),
+    (When::Before, Kind::Unprocessed, 4),
     (When::After, Kind::Internal, 2),
     (When::After, Kind::Unavailable, 2),
     (When::After, Kind::Reset, 3),
     (When::After, Kind::Close, 3),
     (When::After, Kind::Truncate, 3),
     (When::After, Kind::Garbage, 2),
+    (When::After, Kind::Unprocessed, 4),
     (When::After, Kind::Slow, 2),
     (When::After, Kind::Silence, 1),
 ];
@@ -159,6 +188,11 @@ impl Faults {
         }
     }
 
+    /// From now on calls go wrong.
+    pub(crate) fn begin(&self) {
+        self.open.store(true, Ordering::Relaxed);
+    }
+
     /// From now on nothing goes wrong.
     pub(crate) fn end(&self) {
         self.open.store(false, Ordering::Relaxed);
@@ -174,9 +208,13 @@ impl Faults {
         if !rng.chance(self.rate) {
             return None;
         }
-        let mut left = rng.below(URN.iter().map(|(_, _, weight)| weight).sum());
+        let urn = || {
+            let fits = |(when, kind, _): &&(When, Kind, u64)| kind.fits(*when, site);
+            URN.iter().filter(fits)
+        };
+        let mut left = rng.below(urn().map(|(_, _, weight)| weight).sum());
         drop(rng);
-        let drawn = URN.iter().find(|(_, _, weight)| {
+        let drawn = urn().find(|(_, _, weight)| {
             let is_it = left < *weight;
             left = left.saturating_sub(*weight);
             is_it
@@ -254,8 +292,49 @@ pub(crate) fn answer(kind: Kind, service: Service, dice: u64) -> Option<Message>
         Kind::Internal => Some(error("500 Internal Server Error", "InternalServerError")),
         Kind::Unavailable => Some(Message::answer("503 Service Unavailable", "chaos")),
         Kind::Garbage => Some(Message::answer("200 OK", "\u{0}<garbage}")),
-        Kind::Reset | Kind::Close | Kind::Silence | Kind::Slow | Kind::Truncate => None,
+        Kind::Page => Some(Message::answer(
+            "200 OK",
+            "<!doctype html><title>Please sign in</title>",
+        )),
+        Kind::ErrorIn200 => Some(error("200 OK", "ServiceUnavailable")),
+        // Unprocessed keys are made from the request and the true answer.
+        Kind::Unprocessed
+        | Kind::Reset
+        | Kind::Close
+        | Kind::Silence
+        | Kind::Slow
+        | Kind::Truncate => None,
     }
+}
+
+/// The answer of a `BatchGetItem` that had capacity for half of its keys: what it says of them, and the other keys again.
+/// Without a true answer it had capacity for none.
+pub(crate) fn unprocessed(request: &Value, true_answer: Option<&Message>) -> Message {
+    let read = true_answer.and_then(|answer| serde_json::from_slice(&answer.body).ok());
+    let mut answer: Value = read.unwrap_or_else(|| json!({ "Responses": {} }));
+    let mut open = Map::new();
+    let tables = request.get("RequestItems").and_then(Value::as_object);
+    for (table, asked) in tables.into_iter().flatten() {
+        let keys = asked.get("Keys").and_then(Value::as_array);
+        let keys = keys.map(Vec::as_slice).unwrap_or_default();
+        let done = true_answer.map_or(0, |_| keys.len() / 2);
+        let left = keys.get(done..).unwrap_or_default();
+        let mut again = asked.clone();
+        if let Some(kept) = again.get_mut("Keys") {
+            *kept = json!(left);
+        }
+        open.insert(table.clone(), again);
+        let is_left = |item: &Value| left.iter().any(|key| key.get("pk") == item.get("pk"));
+        let items = answer.pointer_mut("/Responses");
+        let items = items.and_then(|tables| tables.get_mut(table)?.as_array_mut());
+        if let Some(items) = items {
+            items.retain(|item| !is_left(item));
+        }
+    }
+    if let Some(answer) = answer.as_object_mut() {
+        answer.insert("UnprocessedKeys".to_owned(), Value::Object(open));
+    }
+    Message::answer("200 OK", answer.to_string())
 }
 
 /// A lock that a panic elsewhere does not break.

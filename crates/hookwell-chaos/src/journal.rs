@@ -1,10 +1,41 @@
 //! What the storage really did, as the proxy saw it: the evidence that no function writes.
 
 use std::sync::Mutex;
+use std::time::SystemTime;
 
 use serde_json::Value;
 
 use crate::fault::{Site, lock};
+
+/// Milliseconds since 1970, by this machine's clock, which is the functions' as well.
+pub(crate) fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
+}
+
+/// A first record of an event that the storage took.
+#[derive(Debug, Clone)]
+pub(crate) struct FirstRecord {
+    /// Its key.
+    pub(crate) pk: String,
+    /// When the event was received, as the record says.
+    pub(crate) received_at: u64,
+    /// The version that it settles.
+    pub(crate) version: String,
+    /// When the proxy had the storage's answer.
+    pub(crate) at: u64,
+}
+
+/// A message that the queue took.
+#[derive(Debug, Clone)]
+pub(crate) struct Message {
+    /// The id of its event.
+    pub(crate) event: String,
+    /// When the proxy had the queue's answer.
+    pub(crate) at: u64,
+}
 
 /// A write of a document that the storage decided on.
 #[derive(Debug, Clone)]
@@ -22,8 +53,9 @@ pub(crate) struct DocumentWrite {
 /// Everything that was committed, in the order in which the storage answered.
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
+    records: Mutex<Vec<FirstRecord>>,
     documents: Mutex<Vec<DocumentWrite>>,
-    sent: Mutex<Vec<String>>,
+    sent: Mutex<Vec<Message>>,
 }
 
 impl Journal {
@@ -47,14 +79,30 @@ impl Journal {
                     });
                 }
             }
+            Site::Remember | Site::Settle if status == 200 => {
+                lock(&self.records).push(FirstRecord {
+                    pk: text("/Item/pk/S"),
+                    received_at: text("/Item/received_at/N").parse().unwrap_or(0),
+                    version: text("/Item/version/S"),
+                    at: now(),
+                });
+            }
             Site::Send if status == 200 => {
                 let message: Value =
                     serde_json::from_str(&text("/MessageBody")).unwrap_or_default();
                 let id = message.get("id").and_then(Value::as_str);
-                lock(&self.sent).push(id.unwrap_or_default().to_owned());
+                lock(&self.sent).push(Message {
+                    event: id.unwrap_or_default().to_owned(),
+                    at: now(),
+                });
             }
             _ => {}
         }
+    }
+
+    /// The first records, one for each life of a record.
+    pub(crate) fn records(&self) -> Vec<FirstRecord> {
+        lock(&self.records).clone()
     }
 
     /// The writes of documents.
@@ -62,8 +110,8 @@ impl Journal {
         lock(&self.documents).clone()
     }
 
-    /// The ids of the events that the queue took, once for each message.
-    pub(crate) fn sent(&self) -> Vec<String> {
+    /// The messages that the queue took.
+    pub(crate) fn sent(&self) -> Vec<Message> {
         lock(&self.sent).clone()
     }
 }

@@ -17,11 +17,17 @@ pub(crate) enum Kill {
 }
 
 /// The named points.
-const POINTS: [(Site, When); 10] = [
+const POINTS: [(Site, When); 16] = [
     (Site::Remember, When::Before),
     (Site::Remember, When::After),
     (Site::Send, When::Before),
     (Site::Send, When::After),
+    (Site::Recall, When::Before),
+    (Site::Recall, When::After),
+    (Site::Settle, When::Before),
+    (Site::Settle, When::After),
+    (Site::Claim, When::Before), // of a handler that reaches outside
+    (Site::Claim, When::After),
     (Site::Document, When::Before), // or what else the handler calls
     (Site::Document, When::After),
     (Site::Finish, When::Before),
@@ -42,7 +48,12 @@ impl Kills {
     /// Plans `count` kills over a run of `events`, every second one at a named point.
     pub(crate) fn plan(count: u64, events: u64, seed: u64, handler: Handler) -> Self {
         let mut rng = Rng::new(seed, 3);
-        let mut points = POINTS.iter().cycle();
+        let mut points: Vec<_> = POINTS
+            .into_iter()
+            .filter(|(site, _)| handler == Handler::Http || *site != Site::Claim)
+            .collect();
+        rng.shuffle(&mut points);
+        let mut points = points.iter().cycle();
         let effect = |site| match (site, handler) {
             (Site::Document, Handler::Http) => Site::Endpoint,
             (site, _) => site,

@@ -9,6 +9,7 @@ mod http;
 mod journal;
 mod kills;
 mod mapping;
+mod operator;
 mod plan;
 mod proxy;
 mod report;

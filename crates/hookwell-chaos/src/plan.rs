@@ -1,4 +1,4 @@
-//! What the senders will send: histories of documents, shuffled, with copies, poison and forgeries.
+//! What the senders will send: histories of documents, shuffled, some without times, with copies, poison and forgeries.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
@@ -23,6 +23,8 @@ pub(crate) enum Nature {
 /// One event.
 #[derive(Debug)]
 pub(crate) struct Planned {
+    /// Its id.
+    pub(crate) id: String,
     /// What is special about it.
     pub(crate) nature: Nature,
     /// What is sent.
@@ -39,6 +41,9 @@ pub(crate) struct Plan {
     /// Indices into `events` in the order of sending. A sixteenth of the events are sent twice, by a sender that
     /// does not know better.
     pub(crate) sendings: Vec<usize>,
+    /// The events that are sent again after all that: the records of the good ones have expired by then, and the letters
+    /// of the poison have been taken away.
+    pub(crate) returns: Vec<usize>,
 }
 
 impl Plan {
@@ -87,14 +92,29 @@ impl Plan {
                 std::iter::repeat_n(*index, copies)
             })
             .collect();
+        let mut returns = Vec::new();
+        for (index, planned) in events.iter().enumerate() {
+            let comes_again = match planned.nature {
+                Nature::Good => rng.below(20) == 0,
+                Nature::Poison => rng.below(2) == 0,
+                Nature::Forged => false,
+            };
+            if comes_again {
+                returns.push(index);
+            }
+        }
+        rng.shuffle(&mut returns);
         Self {
             events,
             sendings: twice,
+            returns,
         }
     }
 }
 
 fn planned(nature: Nature, body: &Value) -> Planned {
+    let id = body.get("id").and_then(Value::as_str);
+    let id = id.unwrap_or_default().to_owned();
     let body = body.to_string();
     let secret = match nature {
         Nature::Forged => "chaos_but_not_the_right_one",
@@ -106,6 +126,7 @@ fn planned(nature: Nature, body: &Value) -> Planned {
         |mac| hex::encode(mac.chain_update(&body).finalize().into_bytes()),
     );
     Planned {
+        id,
         nature,
         body,
         signature,
@@ -118,13 +139,20 @@ fn event(rng: &mut Rng, number: usize, operation: &str, millis: u64, state: &Val
     let (minutes, second) = (seconds / 60, seconds % 60);
     let (hour, minute) = ((minutes / 60) % 24, minutes % 60);
     let day = (minutes / 60 / 24 % 28).saturating_add(1);
-    json!({
+    let mut body = json!({
         "id": id,
         "type": format!("resource.{operation}d"),
         "created_at": format!("2026-11-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z"),
         "data": { "object": state },
         "previous_data": null,
-    })
+    });
+    // Of some events nobody says when they happened: their order is that of their first receptions.
+    if rng.below(10) == 0
+        && let Some(body) = body.as_object_mut()
+    {
+        body.remove("created_at");
+    }
+    body
 }
 
 fn without_document(rng: &mut Rng, number: usize) -> Value {

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::endpoint::Endpoint;
-use crate::fault::{Faults, Kind, Service, Site, When, answer};
+use crate::fault::{Faults, Kind, Service, Site, When, answer, unprocessed};
 use crate::http::Stream;
 use crate::journal::Journal;
 use crate::kills::Kills;
@@ -211,6 +211,11 @@ async fn called(
         Some(done)
     };
     let kind = fault.map(|(_, kind)| kind);
+    if kind == Some(Kind::Unprocessed) {
+        let part = unprocessed(&body, true_answer.as_ref());
+        stream.write(&part.bytes()).await?;
+        return Ok(Then::Keep);
+    }
     harm(world, kind, true_answer, caller.service, stream).await
 }
 
@@ -262,8 +267,9 @@ fn site(world: &World, caller: Caller, request: &Message, body: &Value) -> Site 
     };
     match (operation, caller.function) {
         ("PutItem", _) if is("TableName", &world.documents_table) => Site::Document,
-        ("PutItem", _) => Site::Remember,
-        ("BatchGetItem", _) => Site::Recall,
+        ("PutItem", Function::Ingest) => Site::Remember,
+        ("PutItem", Function::Process) => Site::Settle,
+        ("BatchGetItem", Function::Process) => Site::Recall,
         ("UpdateItem", Function::Process) if is_end() => Site::Finish,
         ("UpdateItem", Function::Process) => Site::Claim,
         ("SendMessage", _) if is("QueueUrl", &world.dead_letter_queue_url) => Site::Bury,
@@ -275,7 +281,8 @@ fn site(world: &World, caller: Caller, request: &Message, body: &Value) -> Site 
     }
 }
 
-async fn forward(
+/// Sends a request to the storage, over the connection of the one before.
+pub(crate) async fn forward(
     address: &str,
     upstream: &mut Option<Stream>,
     mut request: Message,

@@ -49,6 +49,10 @@ pub(crate) struct Run<'a> {
     pub(crate) took: Duration,
     /// How late the machine was, in milliseconds, sorted.
     pub(crate) late: &'a [u64],
+    /// How many done records expired.
+    pub(crate) expired: usize,
+    /// How many events lost their letter.
+    pub(crate) taken: usize,
     /// The slowest answer that a sender waited for.
     pub(crate) max_sender_ms: u64,
 }
@@ -71,6 +75,8 @@ pub(crate) fn object(run: &Run<'_>, verdict: &Verdict) -> Value {
         "duplicates": verdict.duplicates,
         "stale": verdict.stale,
         "dead_lettered": verdict.dead_lettered,
+        "expired": run.expired,
+        "letters_taken": run.taken,
         "lost": verdict.lost,
         "doubled": verdict.doubled,
         "repeated": verdict.repeated,

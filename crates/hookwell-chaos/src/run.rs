@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use hookwell_aws::Limits;
 use hookwell_aws::tools::admin::{Admin, QueueSettings};
 use hookwell_aws::tools::mapping::EventSourceMapping;
-use hookwell_aws::{Connection, Limits};
 use hookwell_local::storage::{Endpoints, Storage};
 use tokio::runtime::Runtime;
 
@@ -19,6 +19,7 @@ use crate::fault::{Faults, lock};
 use crate::journal::Journal;
 use crate::kills::Kills;
 use crate::mapping::Mapping;
+use crate::operator::Operator;
 use crate::plan::{Plan, SECRET};
 use crate::proxy::{self, World};
 use crate::report::{self, Run};
@@ -70,7 +71,8 @@ async fn under_chaos(
     let plan = Arc::new(Plan::new(arguments.events, seed));
     let listener = proxy::bind().await?;
     let address = listener.local_addr()?.to_string();
-    let sendings = u64::try_from(plan.sendings.len())?;
+    let sendings = plan.sendings.len().saturating_add(plan.returns.len());
+    let sendings = u64::try_from(sendings)?;
     let world = Arc::new(world(arguments, binaries, endpoints, &address, sendings)?);
     let server = tokio::spawn(proxy::serve(listener, world.clone()));
     let connection = endpoints.connection()?;
@@ -94,8 +96,17 @@ async fn under_chaos(
         memory: Mutex::default(),
     });
     let watching = tokio::spawn(watch.clone().run(seed));
-    senders.run().await;
-    let drained = watch.drained().await?;
+    senders.run(&plan.sendings).await;
+    let mut drained = watch.drained().await?;
+    let mut operator = Operator::new(&admin, &connection, endpoints);
+    if drained {
+        watch.idle().await;
+        operator.take_letters(&plan).await?;
+        operator.expire_records(&plan, &world).await?;
+        world.faults.begin();
+        senders.run(&plan.returns).await;
+        drained = watch.drained().await?;
+    }
     let took = started.elapsed();
     ended.store(true, Ordering::Relaxed);
     watching.abort();
@@ -105,21 +116,22 @@ async fn under_chaos(
     world.process.stop();
     report::progress_ended();
 
-    let (tries, writes, sent) = (
-        senders.log(),
-        world.journal.documents(),
-        world.journal.sent(),
-    );
+    let (tries, writes) = (senders.log(), world.journal.documents());
+    let (sent, firsts) = (world.journal.sent(), world.journal.records());
+    let dead_letters = operator.all_letters().await?.to_vec();
     let calls = world.endpoint.calls();
     let verdict = Verdict::of(&Evidence {
         calls: (arguments.handler == Handler::Http).then_some(&calls),
         events: &plan.events,
         tries: &tries,
         sent: &sent,
+        firsts: &firsts,
+        expired: &operator.expired,
+        taken: &operator.taken,
         writes: &writes,
         records: &admin.scan(&endpoints.events_table, None).await?,
         documents: &admin.scan(&endpoints.documents_table, None).await?,
-        dead_letters: &dead_letters(&admin, &connection, endpoints).await?,
+        dead_letters: &dead_letters,
     });
     let memory = lock(&watch.memory).clone();
     let object = report::object(
@@ -132,7 +144,13 @@ async fn under_chaos(
             memory: &memory,
             took,
             late: &late.join().unwrap_or_default(),
-            max_sender_ms: tries.iter().map(|one| one.millis).max().unwrap_or(0),
+            expired: operator.expired.len(),
+            taken: operator.taken.len(),
+            max_sender_ms: tries
+                .iter()
+                .map(|one| one.ended.saturating_sub(one.started))
+                .max()
+                .unwrap_or(0),
         },
         &verdict,
     );
@@ -250,6 +268,16 @@ impl Watch {
         }
     }
 
+    /// Waits until both functions have been without work for half a second.
+    async fn idle(&self) {
+        let mut quiet = 0;
+        while quiet < 5 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let is_idle = self.world.ingest.is_idle() && self.world.process.is_idle();
+            quiet = if is_idle { quiet + 1 } else { 0 };
+        }
+    }
+
     /// Waits, once everything is sent, until the queue is empty: with faults until the last kill is done or the queue
     /// is, then without. False when it does not become empty.
     async fn drained(&self) -> Result<bool> {
@@ -272,21 +300,4 @@ impl Watch {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
-}
-
-async fn dead_letters(
-    admin: &Admin,
-    connection: &Connection,
-    endpoints: &Endpoints,
-) -> Result<Vec<String>> {
-    let url = &endpoints.dead_letter_queue_url;
-    let queue = EventSourceMapping::new(connection.sqs(Limits::TOOL), url.clone());
-    let mut bodies = Vec::new();
-    while admin.queue_depth(url).await?.0 > 0 {
-        let batch = queue.receive().await.context("the dead-letter queue")?;
-        bodies.extend(batch.iter().map(|message| message.body.clone()));
-        let receipts = batch.into_iter().map(|message| message.receipt).collect();
-        queue.delete(receipts).await?;
-    }
-    Ok(bodies)
 }

@@ -203,6 +203,12 @@ impl Pool {
         }
     }
 
+    /// Whether no sandbox has an invocation.
+    pub(crate) fn is_idle(&self) -> bool {
+        let mut slots = self.slots.iter();
+        slots.all(|slot| lock(&slot.state).running.is_none())
+    }
+
     /// How many sandboxes there are.
     pub(crate) fn size(&self) -> usize {
         self.slots.len()

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hookwell_sandbox::trigger::{HttpRequest, Trigger};
 use http::{HeaderMap, HeaderValue};
@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::fault::lock;
+use crate::journal::now;
 use crate::plan::{Plan, Planned};
 use crate::proxy::World;
 
@@ -50,8 +51,10 @@ pub(crate) struct Try {
     pub(crate) status: u16,
     /// Whether it was told that this is a duplicate.
     pub(crate) is_duplicate: bool,
-    /// How long it waited, in milliseconds, queueing for a sandbox not included.
-    pub(crate) millis: u64,
+    /// When it was sent, in milliseconds since 1970, queueing for a sandbox not included.
+    pub(crate) started: u64,
+    /// When its sender had an answer or lost patience.
+    pub(crate) ended: u64,
 }
 
 /// What all senders share.
@@ -87,10 +90,10 @@ impl Senders {
         lock(&self.log).clone()
     }
 
-    /// Sends everything.
-    pub(crate) async fn run(self: &Arc<Self>) {
+    /// Sends some events.
+    pub(crate) async fn run(self: &Arc<Self>, events: &[usize]) {
         let mut sendings = JoinSet::new();
-        for (number, event) in self.plan.sendings.iter().copied().enumerate() {
+        for (number, event) in events.iter().copied().enumerate() {
             while sendings.len() >= UNDER_WAY {
                 sendings.join_next().await;
             }
@@ -127,7 +130,7 @@ impl Senders {
 
     async fn try_once(&self, event: usize, planned: &Planned) -> Try {
         let _sandbox = self.sandboxes.acquire().await;
-        let started = Instant::now();
+        let started = now();
         let payload = Trigger::FunctionUrl.event(&request(planned), "chaos", 1_795_251_600_000);
         let answer = self.world.ingest.invoke(payload.to_string().into_bytes());
         let (status, is_duplicate) = match tokio::time::timeout(PATIENCE, answer).await {
@@ -135,12 +138,12 @@ impl Senders {
             Ok(None) => (502, false),
             Err(_) => (0, false),
         };
-        let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         Try {
             event,
             status,
             is_duplicate,
-            millis,
+            started,
+            ended: now(),
         }
     }
 }

@@ -5,11 +5,17 @@ use serde_json::json;
 use super::*;
 use crate::plan::Plan;
 
+/// When the run begins.
+const NOW: u64 = 1_795_700_000_000;
+
 /// A run in which everything went well.
 struct Fine {
     plan: Plan,
     tries: Vec<Try>,
-    sent: Vec<String>,
+    sent: Vec<Message>,
+    firsts: Vec<FirstRecord>,
+    expired: BTreeMap<String, u64>,
+    taken: BTreeMap<String, u64>,
     writes: Vec<DocumentWrite>,
     records: Vec<Item>,
     documents: Vec<Item>,
@@ -22,6 +28,9 @@ impl Fine {
         let mut fine = Self {
             tries: Vec::new(),
             sent: Vec::new(),
+            firsts: Vec::new(),
+            expired: BTreeMap::new(),
+            taken: BTreeMap::new(),
             writes: Vec::new(),
             records: Vec::new(),
             documents: Vec::new(),
@@ -36,35 +45,41 @@ impl Fine {
                 event,
                 status: if nature == Nature::Forged { 401 } else { 200 },
                 is_duplicate: false,
-                millis: 1,
+                started: received(event) - 1,
+                ended: received(event) + 1,
             });
             let status = match nature {
                 Nature::Forged => continue,
                 Nature::Poison => "quarantined",
                 Nature::Good => "done",
             };
+            let first = first(&sent, received(event));
             if nature == Nature::Good {
-                fine.apply(&sent);
+                fine.apply(&sent, &first.version);
             } else {
                 let letter = json!({ "id": sent.id });
                 fine.dead_letters.push(letter.to_string());
             }
-            let record = json!({ "pk": record_key(&sent.id), "status": status });
-            fine.records.push(item(&record));
-            fine.sent.push(sent.id);
+            let record = record(&first, status, received(event) + 2_000);
+            fine.records.push(record);
+            fine.sent.push(Message {
+                event: sent.id,
+                at: first.at,
+            });
+            fine.firsts.push(first);
         }
         fine
     }
 
-    fn apply(&mut self, sent: &Sent) {
+    fn apply(&mut self, sent: &Sent, version: &str) {
         let document = sent.document.as_deref().unwrap();
         self.writes.push(DocumentWrite {
             pk: document.to_owned(),
-            version: sent.version.clone(),
+            version: version.to_owned(),
             event: sent.id.clone(),
             committed: true,
         });
-        let version = Some(sent.version.as_str());
+        let version = Some(version);
         let is_it = |item: &Item| item["document_id"] == document;
         let mut documents = self.documents.iter();
         if documents.any(|item| is_it(item) && item["version"].as_str() > version) {
@@ -83,6 +98,9 @@ impl Fine {
             events: &self.plan.events,
             tries: &self.tries,
             sent: &self.sent,
+            firsts: &self.firsts,
+            expired: &self.expired,
+            taken: &self.taken,
             writes: &self.writes,
             records: &self.records,
             documents: &self.documents,
@@ -111,6 +129,28 @@ impl Fine {
     }
 }
 
+/// When an event is received.
+fn received(event: usize) -> u64 {
+    NOW + 10 * u64::try_from(event).unwrap()
+}
+
+fn first(sent: &Sent, received_at: u64) -> FirstRecord {
+    FirstRecord {
+        pk: sent.key.clone(),
+        received_at,
+        version: sent.version(received_at),
+        at: received_at + 1,
+    }
+}
+
+fn record(first: &FirstRecord, status: &str, finished_at: u64) -> Item {
+    item(&json!({
+        "pk": first.pk, "status": status, "version": first.version,
+        "received_at": first.received_at, "finished_at": finished_at,
+        "expires_at": finished_at / 1000 + LIFE,
+    }))
+}
+
 fn item(value: &Value) -> Item {
     serde_json::from_value(value.clone()).unwrap()
 }
@@ -128,7 +168,7 @@ fn an_acknowledged_event_without_an_effect_is_lost() {
     let mut fine = Fine::new();
     let gone = fine.writes.remove(3).event;
     assert_eq!(fine.verdict().lost, 1, "whether it was sent or not");
-    fine.sent.retain(|id| *id != gone);
+    fine.sent.retain(|message| message.event != gone);
     assert_eq!(fine.verdict().lost, 1);
 }
 
@@ -210,14 +250,153 @@ fn a_record_that_is_still_pending_is_wrong() {
     assert!(!fine.verdict().is_kept());
 }
 
+/// After everything else an event comes again.
+const AGAIN: u64 = NOW + 1_000_000;
+
+impl Fine {
+    /// The place of a good event's record, and its event.
+    fn good(&self) -> (usize, usize, Sent) {
+        let id = self.writes[3].event.clone();
+        let mut events = self.plan.events.iter();
+        let event = events.position(|planned| planned.id == id).unwrap();
+        let sent = Sent::read(&self.plan.events[event].body).unwrap();
+        let mut records = self.records.iter();
+        let place = records
+            .position(|record| record["pk"] == *sent.key)
+            .unwrap();
+        (place, event, sent)
+    }
+
+    /// The same for the poison.
+    fn poison(&self) -> (usize, usize, Sent) {
+        let mut events = self.plan.events.iter();
+        let is_poison = |planned: &Planned| planned.nature == Nature::Poison;
+        let event = events.position(is_poison).unwrap();
+        let sent = Sent::read(&self.plan.events[event].body).unwrap();
+        let mut records = self.records.iter();
+        let place = records
+            .position(|record| record["pk"] == *sent.key)
+            .unwrap();
+        (place, event, sent)
+    }
+
+    fn acknowledge_again(&mut self, event: usize) {
+        self.tries.push(Try {
+            event,
+            status: 200,
+            is_duplicate: false,
+            started: AGAIN + 1,
+            ended: AGAIN + 5,
+        });
+    }
+}
+
+#[test]
+fn an_event_whose_record_expired_is_judged_again_once() {
+    let mut fine = Fine::new();
+    let (place, event, sent) = fine.good();
+    fine.expired.insert(sent.key.clone(), AGAIN);
+    fine.records[place].insert("expires_at".to_owned(), json!(AGAIN / 1000 - 60));
+    assert!(fine.verdict().is_kept(), "it did not come again");
+    let second = first(&sent, AGAIN + 3);
+    let old = std::mem::replace(&mut fine.records[place], record(&second, "pending", AGAIN));
+    fine.firsts.push(second.clone());
+    fine.tries.push(Try {
+        event,
+        status: 503,
+        is_duplicate: false,
+        started: AGAIN + 1,
+        ended: AGAIN + 5,
+    });
+    assert!(fine.verdict().is_kept(), "it came again and was not queued");
+    fine.firsts.pop();
+    fine.records[place] = old;
+    fine.acknowledge_again(event);
+    let verdict = fine.verdict();
+    assert!(!verdict.is_kept(), "it came again, and nothing was done");
+
+    fine.apply(&sent, &second.version);
+    fine.records[place] = record(&second, "done", AGAIN + 9);
+    fine.firsts.push(second);
+    let verdict = fine.verdict();
+    assert!(verdict.is_kept(), "{:?}", verdict.wrong);
+    let mut lost = fine.verdict().lost;
+    fine.writes.pop();
+    lost = fine.verdict().lost - lost;
+    assert_eq!(lost, 1, "not put again");
+}
+
+#[test]
+fn a_letter_that_was_taken_away_is_there_again_when_its_event_came_again() {
+    let mut fine = Fine::new();
+    let (place, event, sent) = fine.poison();
+    fine.taken.insert(sent.id.clone(), AGAIN);
+    let letters = std::mem::take(&mut fine.dead_letters);
+    assert!(fine.verdict().is_kept(), "it did not come again");
+    fine.acknowledge_again(event);
+    assert_eq!(fine.verdict().lost, 1);
+    fine.dead_letters = letters;
+    assert!(!fine.verdict().is_kept(), "the record is the old one");
+    fine.records[place] = record(&first(&sent, received(event)), "quarantined", AGAIN + 9);
+    let verdict = fine.verdict();
+    assert!(verdict.is_kept(), "{:?}", verdict.wrong);
+}
+
+#[test]
+fn a_version_that_is_not_of_the_first_reception_is_wrong() {
+    let (place, event, sent) = Fine::new().good();
+    let of_a_copy = sent.version(received(event) + 1);
+    let mut recorded = Fine::new();
+    recorded.records[place].insert("version".to_owned(), json!(of_a_copy));
+    let mut settled = Fine::new();
+    let mut firsts = settled.firsts.iter_mut();
+    let first = firsts.find(|first| first.pk == sent.key).unwrap();
+    first.version.clone_from(&of_a_copy);
+    let mut put = Fine::new();
+    put.writes[3].version = of_a_copy;
+    for broken in [recorded, settled, put] {
+        assert!(!broken.verdict().is_kept());
+    }
+}
+
+#[test]
+fn a_reception_when_nobody_sent_the_event_is_wrong() {
+    let (_, event, _) = Fine::new().good();
+    let mut early = Fine::new();
+    early.tries[event].started = received(event) + 1;
+    let mut late = Fine::new();
+    late.tries[event].ended = received(event) - 1;
+    for broken in [early, late] {
+        assert!(!broken.verdict().is_kept());
+    }
+}
+
+#[test]
+fn a_record_that_was_new_twice_is_wrong() {
+    let mut fine = Fine::new();
+    fine.firsts.push(fine.firsts[3].clone());
+    assert!(!fine.verdict().is_kept());
+}
+
+#[test]
+fn a_record_that_does_not_live_35_days_is_wrong() {
+    for days in [34, 36] {
+        let mut fine = Fine::new();
+        let end = NOW / 1000 + days * 24 * 3600;
+        fine.records[5].insert("expires_at".to_owned(), json!(end));
+        assert!(!fine.verdict().is_kept(), "{days}");
+    }
+}
+
 #[test]
 fn the_version_is_the_one_that_the_design_describes() {
     let body = r#"{"id":"evt_1","type":"resource.deleted","created_at":"2026-11-21T09:00:01.250Z","data":{"object":{"id":"d"}}}"#;
-    let sent = Sent::read(body).unwrap();
-    assert!(
-        sent.version.starts_with("001795251601250~2~"),
-        "{}",
-        sent.version
-    );
-    assert_eq!(sent.version.len(), "001795251601250~2~".len() + 16);
+    let version = Sent::read(body).unwrap().version(NOW);
+    let start = "001795251601250~3~~001795700000000.000000~";
+    assert!(version.starts_with(start), "{version}");
+    assert_eq!(version.len(), start.len() + 16);
+    let timeless = body.replace(r#""created_at":"2026-11-21T09:00:01.250Z","#, "");
+    let version = Sent::read(&timeless).unwrap().version(NOW);
+    let start = "001795700000000~3~~001795700000000.000000~";
+    assert!(version.starts_with(start), "{version}");
 }

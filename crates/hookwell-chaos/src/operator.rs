@@ -1,0 +1,139 @@
+//! What an operator and time do between the two halves of a run: letters are taken out of the dead-letter queue, and
+//! records expire. All of it goes to the storage itself, not through the proxy.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result, bail};
+use hookwell_aws::tools::admin::Admin;
+use hookwell_aws::tools::mapping::EventSourceMapping;
+use hookwell_aws::{Connection, Limits};
+use hookwell_local::storage::Endpoints;
+use hookwell_sandbox::http::Message;
+use serde_json::{Value, json};
+
+use crate::checker::record_key;
+use crate::http::Stream;
+use crate::journal::now;
+use crate::plan::{Nature, Plan};
+use crate::proxy::{World, forward};
+
+/// How long ago records expired, in seconds.
+const AGO: u64 = 60;
+
+/// A signature that the embedded tables do not look at, but ask for.
+const UNSIGNED: &str = "AWS4-HMAC-SHA256 Credential=local/20261126/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0";
+
+/// The operator, and what was done.
+#[derive(Debug)]
+pub(crate) struct Operator<'a> {
+    admin: &'a Admin,
+    endpoints: &'a Endpoints,
+    queue: EventSourceMapping,
+    /// The letters that were read and not thrown away.
+    letters: Vec<String>,
+    /// The events whose letters were thrown away, and when.
+    pub(crate) taken: BTreeMap<String, u64>,
+    /// The keys of the done records that expired, and when.
+    pub(crate) expired: BTreeMap<String, u64>,
+}
+
+impl<'a> Operator<'a> {
+    /// An operator of the storage at these endpoints.
+    pub(crate) fn new(admin: &'a Admin, connection: &Connection, endpoints: &'a Endpoints) -> Self {
+        let url = endpoints.dead_letter_queue_url.clone();
+        Self {
+            admin,
+            endpoints,
+            queue: EventSourceMapping::new(connection.sqs(Limits::TOOL), url),
+            letters: Vec::new(),
+            taken: BTreeMap::new(),
+            expired: BTreeMap::new(),
+        }
+    }
+
+    /// Throws away the letters of the poison that will be sent again.
+    pub(crate) async fn take_letters(&mut self, plan: &Plan) -> Result<()> {
+        let returns = plan
+            .returns
+            .iter()
+            .filter_map(|index| plan.events.get(*index));
+        let returns: BTreeSet<_> = returns.map(|planned| planned.id.as_str()).collect();
+        for letter in self.receive().await? {
+            let message: Value = serde_json::from_str(&letter).unwrap_or_default();
+            match message.get("id").and_then(Value::as_str) {
+                Some(id) if returns.contains(id) => drop(self.taken.insert(id.to_owned(), now())),
+                _ => self.letters.push(letter),
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the records of the good events expire that will be sent again, where they are done.
+    pub(crate) async fn expire_records(&mut self, plan: &Plan, world: &World) -> Result<()> {
+        let mut upstream = None;
+        let returns = plan
+            .returns
+            .iter()
+            .filter_map(|index| plan.events.get(*index));
+        for planned in returns.filter(|planned| planned.nature == Nature::Good) {
+            let key = record_key(&planned.id);
+            if self.expire(&key, world, &mut upstream).await? {
+                world.endpoint.forgotten(&key);
+                self.expired.insert(key, now());
+            }
+        }
+        Ok(())
+    }
+
+    async fn expire(
+        &self,
+        key: &str,
+        world: &World,
+        upstream: &mut Option<Stream>,
+    ) -> Result<bool> {
+        let past = (now() / 1000).saturating_sub(AGO).to_string();
+        let body = json!({
+            "TableName": self.endpoints.events_table,
+            "Key": { "pk": { "S": key } },
+            "UpdateExpression": "SET expires_at = :past",
+            "ConditionExpression": "#status = :done",
+            "ExpressionAttributeNames": { "#status": "status" },
+            "ExpressionAttributeValues": { ":past": { "N": past }, ":done": { "S": "done" } },
+        });
+        let request = Message::answer("", body.to_string())
+            .with("x-amz-target", "DynamoDB_20120810.UpdateItem")
+            .with("x-amz-date", "20261126T000000Z")
+            .with("authorization", UNSIGNED);
+        let answer = forward(&world.dynamodb, upstream, request).await?;
+        let said = String::from_utf8_lossy(&answer.body);
+        match answer.status() {
+            200 => Ok(true),
+            400 if said.contains("ConditionalCheckFailed") => Ok(false),
+            status => bail!("the events table answered {status}: {said}"),
+        }
+    }
+
+    /// The letters that are there, with those that were read before and not thrown away.
+    pub(crate) async fn all_letters(&mut self) -> Result<&[String]> {
+        let letters = self.receive().await?;
+        self.letters.extend(letters);
+        Ok(&self.letters)
+    }
+
+    /// Takes every letter out of the queue.
+    async fn receive(&self) -> Result<Vec<String>> {
+        let url = &self.endpoints.dead_letter_queue_url;
+        let mut bodies = Vec::new();
+        while self.admin.queue_depth(url).await?.0 > 0 {
+            let batch = self
+                .queue
+                .receive()
+                .await
+                .context("the dead-letter queue")?;
+            bodies.extend(batch.iter().map(|message| message.body.clone()));
+            let receipts = batch.into_iter().map(|message| message.receipt).collect();
+            self.queue.delete(receipts).await?;
+        }
+        Ok(bodies)
+    }
+}
