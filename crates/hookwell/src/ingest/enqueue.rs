@@ -1,6 +1,6 @@
 //! Put and send: each event's record into the table and its message into the queue, at once.
 //!
-//! The put never decides whether an event is sent, so nothing waits for it: it tells duplicates, and settles which copy of
+//! The put never decides whether an event is sent, so no event waits for it: it tells duplicates, and settles which copy of
 //! an event came first. The send decides: an event is acknowledged when the queue has it, or when its record says that an
 //! earlier delivery of it is done.
 
@@ -71,13 +71,14 @@ pub(super) async fn enqueue<L: Ledger, Q: Queue>(
     let puts = clock.timed(&mut steps.remember, puts);
     let sends = clock.timed(&mut steps.send, progress.send(queue));
     let work = async {
-        if events.len() <= ROUND {
-            join(puts, sends).await;
-        } else {
-            // A list that takes several rounds of sends waits for what the table says. Otherwise every try of its sender
-            // would begin with the same events, and a list that does not fit the time would never be done.
+        // A list that takes several rounds of sends waits for what the table says. Otherwise every try of its sender would
+        // begin with the same events, and a list that does not fit the time would never be done. A large body waits, too:
+        // to compress it for the bucket takes the only thread longer than a put may take.
+        if events.len() > ROUND || is_large {
             puts.await;
             sends.await;
+        } else {
+            join(puts, sends).await;
         }
     };
     select(pin!(work), (clock.until)(answer_by)).await;
