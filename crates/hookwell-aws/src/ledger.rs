@@ -132,7 +132,7 @@ fn record(item: &Item, event: &Event) -> Record {
     }
 }
 
-/// Whether a record has not expired.
+/// Tells whether a record has not expired.
 fn is_live(item: &Item, now: Millis) -> bool {
     integer(item, TTL_ATTRIBUTE).is_some_and(|end| end >= now / 1000)
 }
@@ -304,10 +304,10 @@ impl EventsTable {
     }
 }
 
-/// What became of a conditional update.
+/// Result of a conditional update.
 enum Changed {
     Yes,
-    /// It was refused by this item, or by the absence of one.
+    /// Refused by this item, or by the absence of one.
     No(Option<Item>),
 }
 

@@ -15,7 +15,7 @@ use crate::format::json::{Json, Pointer};
 use crate::format::time::Millis;
 use crate::format::trace::Trace;
 
-/// How long a record and a tombstone live, in days: longer than any sender's retries (Adyen: 30 days) and than a
+/// Life of a record, in days: longer than any sender's retries (Adyen: 30 days) and than a
 /// message can wait in the queue, be moved to the dead-letter queue and be redriven (14 days and more).
 pub const LIFE_DAYS: i64 = 35;
 

@@ -1,8 +1,8 @@
-//! Where each service is.
+//! Addresses of the services.
 
 use super::settings::Environment;
 
-/// Where each service is, when it is not at its usual address.
+/// Addresses of the services that are not at their usual ones.
 #[derive(Debug, Clone)]
 pub(super) struct Endpoints {
     pub(super) dynamodb: Option<String>,

@@ -1,4 +1,4 @@
-//! How long calls may take, and how often they are tried.
+//! Limits of calls: their time and their tries.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 /// The pause before the second try of a call.
 pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(25);
 
-/// How long one call may take. The SDK itself waits for an answer without end.
+/// Limits of one call. The SDK itself waits for an answer without end.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// One try.
     pub attempt: Duration,
     /// All tries and the pauses between them.
     pub operation: Duration,
-    /// How many tries.
+    /// The number of tries.
     pub attempts: u32,
 }
 
