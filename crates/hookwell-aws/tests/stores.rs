@@ -252,7 +252,7 @@ async fn a_store_that_does_not_answer_costs_an_answer_no_more_than_table_and_que
 async fn a_store_that_is_away_at_the_start_stops_its_sources_only_and_until_it_is_back() {
     let world = World::start().await;
     world.stub.put("/hookwell/shop", OLD);
-    world.gate.close();
+    world.gate.close().await;
     let ingest = world.ingest(FILE).await;
     assert_eq!(post(&ingest, "near", OLD, NOW).await, 200);
     assert_eq!(post(&ingest, "ssm", OLD, NOW).await, 503);
@@ -264,7 +264,7 @@ async fn a_store_that_is_away_at_the_start_stops_its_sources_only_and_until_it_i
         503,
         "there is no such secret"
     );
-    world.gate.close();
+    world.gate.close().await;
     assert_eq!(post(&ingest, "ssm", OLD, NOW + 9 * RENEW_AFTER).await, 200);
 }
 
@@ -318,7 +318,7 @@ async fn what_a_store_answers_is_told_apart() {
     ] {
         assert_eq!(world.find(reference).await, expected, "{reference}");
     }
-    world.gate.close();
+    world.gate.close().await;
     for reference in ["ssm:/denied", "secretsmanager:denied", "page:/certificate"] {
         let found = world.find(reference).await;
         assert_eq!(found, "cannot be fetched: no connection", "{reference}");
@@ -334,7 +334,7 @@ async fn no_secret_is_ever_logged() {
     post(&ingest, "ssm", NEW, NOW).await;
     world.stub.put("/hookwell/shop", "canary");
     post(&ingest, "ssm", NEW, NOW + PAUSE).await;
-    world.gate.close();
+    world.gate.close().await;
     post(&ingest, "ssm", NEW, NOW + 2 * PAUSE).await;
     let log = String::from_utf8(LOG.0.lock().unwrap().clone()).unwrap();
     assert!(

@@ -109,7 +109,7 @@ impl Gated {
 async fn with_the_table_unreachable_an_event_is_acknowledged_and_applied_later() {
     let gated = Gated::start(8).await;
     let world = &gated.world;
-    gated.tables.close();
+    gated.tables.close().await;
     let (body, state) = body("resource", 1, "create", "d1", "one");
     assert_eq!(world.post("resource", &body).await.status, 200);
     assert_eq!(world.events().await, [], "nothing could be remembered");
@@ -130,7 +130,7 @@ async fn with_the_table_unreachable_an_event_is_acknowledged_and_applied_later()
 async fn with_the_queue_unreachable_the_sender_comes_back_and_its_retry_is_applied_once() {
     let gated = Gated::start(8).await;
     let world = &gated.world;
-    gated.queues.close();
+    gated.queues.close().await;
     let (body, state) = body("resource", 1, "create", "d1", "one");
     let refused = world.post("resource", &body).await;
     assert_eq!(
@@ -166,7 +166,7 @@ async fn with_the_queue_unreachable_the_sender_comes_back_and_its_retry_is_appli
 async fn an_event_that_ran_out_of_tries_is_applied_once_it_is_put_back() {
     let gated = Gated::start(2).await;
     let world = &gated.world;
-    gated.tables.close();
+    gated.tables.close().await;
     let (body, state) = body("resource", 1, "create", "d1", "one");
     assert_eq!(world.post("resource", &body).await.status, 200);
     let started = Instant::now();

@@ -170,7 +170,7 @@ async fn with_the_bucket_away_large_events_are_the_senders_to_repeat() {
         .await
         .unwrap();
     let world = World::new(&functions.machine.url, &storage.endpoints);
-    bucket.close();
+    bucket.close().await;
     let large = event("large", 2, "large", 2 * MIB);
     assert_eq!(world.post("generic", &large).await.status, 503);
     assert_eq!(

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tokio::io::copy_bidirectional;
 use tokio::net::TcpStream;
@@ -14,7 +15,7 @@ use crate::port::{bind, url};
 pub struct Gate {
     /// Where to knock.
     pub url: String,
-    open: watch::Sender<bool>,
+    open: Arc<watch::Sender<bool>>,
 }
 
 impl Gate {
@@ -27,18 +28,20 @@ impl Gate {
         let server: SocketAddr = server.parse().map_err(io::Error::other)?;
         let listener = bind(0).await?;
         let url = url(&listener)?;
-        let (open, is_open) = watch::channel(true);
+        let open = Arc::new(watch::Sender::new(true));
+        let door = Arc::clone(&open);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(pass(client, server, is_open.clone()));
+                tokio::spawn(pass(door.subscribe(), client, server));
             }
         });
         Ok(Self { url, open })
     }
 
-    /// Breaks what goes through it and lets nobody in.
-    pub fn close(&self) {
+    /// Breaks what goes through it and lets nobody in. No connection is left when this ends.
+    pub async fn close(&self) {
         self.open.send_replace(false);
+        self.open.closed().await;
     }
 
     /// Lets everybody in again.
@@ -47,8 +50,9 @@ impl Gate {
     }
 }
 
-/// Carries one connection to the server for as long as the door is open.
-async fn pass(mut client: TcpStream, server: SocketAddr, mut is_open: watch::Receiver<bool>) {
+/// Carries one connection to the server for as long as the door is open. The receiver comes first because it must be
+/// dropped last: [`Gate::close`] waits for that.
+async fn pass(mut is_open: watch::Receiver<bool>, mut client: TcpStream, server: SocketAddr) {
     if !*is_open.borrow() {
         return;
     }

@@ -283,14 +283,14 @@ impl<'w> Senders<'w> {
 
     async fn something_is_away(&self) {
         let World { tables, queues, .. } = self.world;
-        tables.close();
+        tables.close().await;
         assert_eq!(
             self.post("shop", body("evt_7", "order.created", "d7"))
                 .await,
             200
         );
         tables.open();
-        queues.close();
+        queues.close().await;
         assert_eq!(
             self.post("shop", body("evt_8", "order.created", "d8"))
                 .await,

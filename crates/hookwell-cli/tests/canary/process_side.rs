@@ -147,8 +147,8 @@ async fn every_fate(world: &World, process: &Tested) {
     let late = vec![typed("8", "order.created")];
     assert_eq!(respond(process, "1", Duration::from_secs(4), late).await, 1);
 
-    world.tables.close();
-    world.queues.close();
+    world.tables.close().await;
+    world.queues.close().await;
     let away = vec![typed("9", "order.created")];
     assert_eq!(respond(process, "1", long, away).await, 1);
     world.tables.open();
@@ -164,7 +164,7 @@ async fn dead_letters_that_cannot_be_released(world: &World) {
         .unwrap();
     let letters = queue.receive().await.unwrap();
     assert!(!letters.is_empty(), "the rejected one");
-    world.queues.close();
+    world.queues.close().await;
     queue.release(&letters).await;
     world.queues.open();
 }
