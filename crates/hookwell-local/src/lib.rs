@@ -2,14 +2,18 @@
 //!
 //! * `storage`: DynamoDB, SQS and S3 with the tables, queues and bucket that the template makes
 //! * `port`: where they listen
+//! * `guard`: keeps web pages away from these ports
+//! * `tables`: DynamoDB's JSON protocol over dynoxide
 //! * `sqs`: SQS's JSON protocol over SQLite
 //! * `s3`: objects in a folder
 //! * `mapping`: the event source mapping between a queue and a function
 //! * `gate`: a door before a server, for tests that take the server away
 
 pub mod gate;
+pub mod guard;
 pub mod mapping;
 pub mod port;
 mod s3;
 pub mod sqs;
 pub mod storage;
+mod tables;

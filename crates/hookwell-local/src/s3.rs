@@ -9,11 +9,14 @@ use anyhow::{Context as _, Result};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use http::{StatusCode, Uri};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+
+use crate::guard;
 
 /// The largest object taken, in bytes: more than anything that ingest stores.
 const MAX_OBJECT: usize = 16 * 1024 * 1024;
@@ -47,7 +50,7 @@ impl Objects {
         })
     }
 
-    /// Answers `PUT` and `GET` of `/BUCKET/NAME`, by anybody, until `stop` resolves.
+    /// Answers `PUT` and `GET` of `/BUCKET/NAME` by the programs of this machine, signed or not, until `stop` resolves.
     ///
     /// # Errors
     /// When the listener fails.
@@ -58,7 +61,8 @@ impl Objects {
     ) -> io::Result<()> {
         let router = Router::new()
             .fallback_service(get(read).put(write).with_state(Arc::new(self)))
-            .layer(DefaultBodyLimit::max(MAX_OBJECT));
+            .layer(DefaultBodyLimit::max(MAX_OBJECT))
+            .layer(from_fn(guard::local_only));
         axum::serve(listener, router)
             .with_graceful_shutdown(stop)
             .await

@@ -14,6 +14,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -25,6 +26,7 @@ use self::call::Call;
 use self::fault::{Outcome, fault};
 use self::message::MAX_BYTES;
 use self::request::text;
+use crate::guard;
 
 mod attribute;
 mod call;
@@ -82,7 +84,7 @@ impl Sqs {
         })
     }
 
-    /// Serves the SQS JSON protocol on `listener` until `shutdown` resolves; receives that still
+    /// Serves the SQS JSON protocol on `listener` to the programs of this machine until `shutdown` resolves; receives that still
     /// wait for a message are then answered without one.
     ///
     /// # Errors
@@ -98,6 +100,7 @@ impl Sqs {
         let app = Router::new()
             .fallback(answer)
             .layer(limit)
+            .layer(from_fn(guard::local_only))
             .with_state(self.clone());
         let closed = async move {
             shutdown.await;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use hookwell_aws::Connection;
 use hookwell_aws::tools::admin::{Admin, QueueSettings};
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use crate::port::{near, url};
 use crate::s3::Objects;
 use crate::sqs::Sqs;
+use crate::tables::Tables;
 
 /// Where tables and queues are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,16 +92,11 @@ impl Storage {
 
         let listener = near(port, 1).await?;
         let dynamodb_endpoint = url(&listener)?;
-        let tables = match file("tables.sqlite") {
-            Some(path) => dynoxide::Database::new(path.to_string_lossy().as_ref()),
-            None => dynoxide::Database::memory(),
-        };
-        let tables = tables.map_err(|error| anyhow!("the tables cannot be opened: {error}"))?;
-        let until = when_true(stopped.clone());
+        let tables = Tables::open(file("tables.sqlite").as_deref())?;
+        let until = stopped.clone();
         servers.spawn(async move {
-            let served = dynoxide::server::serve_with_shutdown(listener, tables, until).await;
-            if let Err(reason) = served {
-                tracing::error!(reason, "the tables stopped");
+            if let Err(reason) = tables.serve(listener, when_true(until)).await {
+                tracing::error!(%reason, "the tables stopped");
             }
         });
 
