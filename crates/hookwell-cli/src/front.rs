@@ -1,5 +1,6 @@
 //! The HTTP side of the local machine: what API Gateway or a function URL does between a request and ingest.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +19,7 @@ use hookwell_lambda::now::now;
 use hookwell_sandbox::trigger::{HttpRequest, Trigger};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
+use tokio::sync::watch;
 
 use crate::news::{Arrived, Recorder};
 
@@ -33,6 +35,14 @@ pub(crate) struct Front {
     ingest: Ingest<EventsTable, SqsQueue>,
     requests: AtomicU64,
     recorder: Recorder,
+    /// Each delivery that is at work listens to it.
+    at_work: watch::Sender<()>,
+}
+
+impl fmt::Debug for Front {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Front").finish_non_exhaustive()
+    }
 }
 
 /// The routes of the front, beside those of the page.
@@ -84,13 +94,34 @@ impl Front {
             ingest,
             requests: AtomicU64::new(1),
             recorder,
+            at_work: watch::Sender::default(),
         }
     }
 
-    /// Answers a request, and says which one it was.
-    pub(crate) async fn deliver(&self, request: HttpRequest) -> (u64, Response) {
-        let (now, started) = (now(), Instant::now());
+    /// Waits until no delivery is at work.
+    pub(crate) async fn at_rest(&self) {
+        self.at_work.closed().await;
+    }
+
+    /// Answers a request, and says which one it was. As on Lambda, a delivery that has begun comes to its end although
+    /// its sender hangs up, so it is a task of its own.
+    pub(crate) async fn deliver(self: &Arc<Self>, request: HttpRequest) -> (u64, Response) {
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        let (front, at_work) = (Arc::clone(self), self.at_work.subscribe());
+        let work = tokio::spawn(async move {
+            let response = front.receive(number, request).await;
+            drop(at_work);
+            response
+        });
+        let response = work.await.unwrap_or_else(|_panicked| {
+            let error = r#"{"message":"Internal Server Error"}"#;
+            plain(StatusCode::BAD_GATEWAY, error)
+        });
+        (number, response)
+    }
+
+    async fn receive(&self, number: u64, request: HttpRequest) -> Response {
+        let (now, started) = (now(), Instant::now());
         let request_id = format!("local-{now}-{number}");
         let event = Trigger::FunctionUrl
             .event(&request, &request_id, now)
@@ -117,7 +148,7 @@ impl Front {
                 response.headers_mut().insert(name, value);
             }
         }
-        (number, response)
+        response
     }
 }
 

@@ -12,6 +12,8 @@ use hookwell_local::gate::Gate;
 use hookwell_local::storage::{Endpoints, Storage};
 use serde_json::json;
 use support::{PATIENCE, World, body, machine, senders};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_poison_message_ends_in_the_dead_letter_queue_and_delays_nobody() {
@@ -103,6 +105,76 @@ impl Gated {
         self.functions.stop().await;
         self.storage.stop().await;
     }
+}
+
+/// A way to a server on which every request takes longer.
+async fn slow(server: &str, pause: Duration) -> String {
+    let server = server.strip_prefix("http://").unwrap().to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = TcpStream::connect(&server).await.unwrap();
+            let (mut from_server, mut to_server) = server.into_split();
+            let (mut from_client, mut to_client) = client.into_split();
+            tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+            tokio::spawn(async move {
+                let mut bytes = vec![0; 64 * 1024];
+                while let Ok(read @ 1..) = from_client.read(&mut bytes).await {
+                    tokio::time::sleep(pause).await;
+                    to_server.write_all(&bytes[..read]).await.unwrap();
+                }
+            });
+        }
+    });
+    url
+}
+
+/// As Lambda does it: a function that was invoked is not ended when nobody waits for it any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_comes_to_its_end_although_its_sender_hangs_up() {
+    let queue = QueueSettings {
+        visibility_timeout: 10,
+        max_receive_count: 2,
+    };
+    let storage = Storage::start(0, None, queue).await.unwrap();
+    let pause = Duration::from_millis(100);
+    let endpoints = Endpoints {
+        dynamodb_endpoint: slow(&storage.endpoints.dynamodb_endpoint, pause).await,
+        sqs_endpoint: slow(&storage.endpoints.sqs_endpoint, pause).await,
+        ..storage.endpoints.clone()
+    };
+    let functions = Functions::start(0, senders(), &endpoints, |documents| documents)
+        .await
+        .unwrap();
+    let world = World::new(&functions.machine.url, &storage.endpoints);
+    let address = functions.machine.url.strip_prefix("http://").unwrap();
+    let mut states = Vec::new();
+    for number in 0..20_u64 {
+        let id = format!("d{number}");
+        let (body, state) = body("plain", 1, "create", &id, "x");
+        let body = body.to_string();
+        let mut sender = TcpStream::connect(address).await.unwrap();
+        let request = format!(
+            "POST /webhooks/plain HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        sender.write_all(request.as_bytes()).await.unwrap();
+        // From before the put is out until the message is.
+        tokio::time::sleep(Duration::from_millis(20 + 10 * number)).await;
+        drop(sender);
+        states.push((id, state));
+    }
+    for (id, state) in states {
+        world.document_becomes("plain", &id, state.as_ref()).await;
+    }
+    world.drained().await;
+    for event in world.events().await {
+        assert_eq!(event["outcome"], "applied", "{event:?}");
+    }
+    functions.stop().await;
+    storage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

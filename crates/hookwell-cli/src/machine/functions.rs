@@ -47,6 +47,7 @@ pub struct Machine {
 pub struct Functions {
     /// What they work on.
     pub machine: Machine,
+    front: Arc<Front>,
     stop: watch::Sender<bool>,
     work: JoinSet<()>,
 }
@@ -93,7 +94,7 @@ impl Functions {
         };
         let page = Page::new(Some(front.clone()), recorder, senders, stack);
         let page = Arc::new(page);
-        let router = front::router(front, routes::router(page.clone()), machine.clone());
+        let router = front::router(front.clone(), routes::router(page.clone()), machine.clone());
         let until = when_true(stopped.clone());
         work.spawn(async move {
             tokio::select! {
@@ -113,15 +114,17 @@ impl Functions {
         });
         Ok(Self {
             machine,
+            front,
             stop,
             work,
         })
     }
 
-    /// Takes no more requests and finishes the batches at hand.
+    /// Takes no more requests and finishes the deliveries and batches at hand.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         while self.work.join_next().await.is_some() {}
+        self.front.at_rest().await;
     }
 }
 
