@@ -9,13 +9,16 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
+use axum::middleware::from_fn;
 use axum::response::Response;
 use axum::routing::get;
+use hookwell::event::delivery::Delivery;
 use hookwell::ingest::Received;
 use hookwell::source::reply::Receipt;
 use hookwell_aws::{EventsTable, SqsQueue};
 use hookwell_lambda::ingest::{self, Ingest};
 use hookwell_lambda::now::now;
+use hookwell_local::guard;
 use hookwell_sandbox::trigger::{HttpRequest, Trigger};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
@@ -54,7 +57,8 @@ pub(crate) fn router(
     Router::new()
         .route(
             DESCRIPTION_PATH,
-            get(move || async move { axum::Json(description.clone()) }),
+            get(move || async move { axum::Json(description.clone()) })
+                .layer(from_fn(guard::local_only)),
         )
         .fallback(answer)
         .with_state(front.clone())
@@ -70,6 +74,15 @@ async fn answer(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
+    let headers = request.headers();
+    let refusal = match Delivery::source_in(request.uri().path()) {
+        Some(_) => guard::refusal_of_delivery(headers),
+        None => guard::refusal(request.method(), headers),
+    };
+    if let Some(why) = refusal {
+        let why = serde_json::json!({ "error": why });
+        return plain(StatusCode::FORBIDDEN, why.to_string());
+    }
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MAX_REQUEST).await else {
         return plain(

@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use hookwell_local::storage::Endpoints;
 use serde_json::json;
-use support::browser::{get, press, shows};
+use support::browser::{get, press, shows, submit};
 use support::{World, body, machine};
 
 /// `hookwell console` in a process of its own, and a browser that looks at it.
@@ -17,6 +17,8 @@ struct Console {
     /// Open for as long as it may print.
     _output: BufReader<ChildStdout>,
     first_line: String,
+    /// What follows the question mark in the printed address.
+    secret: String,
     world: World,
 }
 
@@ -33,14 +35,27 @@ impl Console {
         let mut first_line = String::new();
         let mut output = BufReader::new(process.stdout.take().unwrap());
         output.read_line(&mut first_line).unwrap();
-        let url = first_line.trim_end().strip_prefix("listening on ");
-        let world = World::new(url.expect(&first_line), endpoints);
+        let address = first_line.trim_end().strip_prefix("listening on ");
+        let (url, secret) = address.expect(&first_line).split_once("/?").unwrap();
+        let world = World::new(url, endpoints);
+        let secret = secret.to_owned();
         Self {
             process,
             _output: output,
             first_line,
+            secret,
             world,
         }
+    }
+
+    /// Opens the printed address, as a browser that keeps the cookie.
+    async fn open(&mut self) {
+        let answer = get(&self.world, &format!("/?{}", self.secret)).await;
+        assert_eq!((answer.status, &*answer.headers["location"]), (303, "/"));
+        let cookie = &answer.headers["set-cookie"];
+        let (cookie, attributes) = cookie.split_once("; ").unwrap();
+        assert_eq!(attributes, "Path=/; HttpOnly; SameSite=Strict");
+        self.world.cookie = Some(cookie.to_owned());
     }
 
     /// Ends it as Ctrl-C does.
@@ -75,6 +90,7 @@ async fn an_account_is_looked_at_and_its_dead_letters_go_back() {
     account.drained().await;
 
     let mut console = Console::start(&account.endpoints);
+    console.open().await;
     let world = &console.world;
     assert!(
         console
@@ -119,8 +135,10 @@ async fn an_account_is_looked_at_and_its_dead_letters_go_back() {
     let form = redrive.as_bytes().to_vec();
     let refused = world.request("POST", "/dead-letters/redrive", elsewhere, form);
     assert_eq!(refused.await.status, 403);
+    let refused = submit(world, "/dead-letters/redrive", &redrive).await;
+    assert_eq!(refused.status, 403, "a form without the token");
     assert!(!reopened(&account).await);
-    let done = press(world, "/dead-letters/redrive", &redrive).await;
+    let done = press(world, "/dead-letters", "/dead-letters/redrive", &redrive).await;
     assert_eq!(done.headers["location"], "/dead-letters?done=1");
     assert!(reopened(&account).await);
     shows(world, "/dead-letters", "the event names no document").await;
@@ -152,6 +170,7 @@ async fn an_event_of_an_account_is_replayed_when_it_was_kept() {
     }
     account.drained().await;
     let mut console = Console::start(&account.endpoints);
+    console.open().await;
     let world = &console.world;
     let list = shows(world, "/", "evt_generic_0").await;
     let event = |source: &str| {
@@ -164,11 +183,60 @@ async fn an_event_of_an_account_is_replayed_when_it_was_kept() {
     assert!(get(world, &event("generic")).await.body.contains("Replay"));
     let path = event("generic");
     let (_, key) = path.split_once('?').unwrap();
-    let replayed = press(world, "/event/replay", key).await;
+    let replayed = press(world, &path, "/event/replay", key).await;
     assert_eq!(replayed.status, 303, "{replayed:?}");
     shows(world, &path, "reopened_by").await;
     account.drained().await;
     shows(world, &path, ">applied<").await;
+    assert!(console.interrupt());
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_sees_an_account_without_the_secret_of_the_printed_address() {
+    let machine = machine().await;
+    let account = World::of(&machine);
+    let mut console = Console::start(&account.endpoints);
+    let name = |cookie: &str| cookie.split_once('=').unwrap().0.to_owned();
+    let secret = console.secret.strip_prefix("secret=").unwrap().to_owned();
+    assert!(secret.len() >= 32, "{secret}");
+    console.open().await;
+    let cookie = console.world.cookie.clone().unwrap();
+    let wrong = "0".repeat(secret.len());
+    let cookies = [
+        None,
+        Some(format!("{}=", name(&cookie))),
+        Some(format!("{}={wrong}", name(&cookie))),
+        Some(format!("hookwell-1={secret}")),
+    ];
+    for cookie in cookies {
+        console.world.cookie = cookie;
+        let world = &console.world;
+        for path in [
+            "/",
+            "/documents",
+            "/dead-letters",
+            "/event?key=x",
+            "/page.js",
+        ] {
+            let answer = get(world, path).await;
+            assert_eq!(answer.status, 403, "{path} with {:?}", world.cookie);
+            assert!(!answer.body.contains("hookwell-events"), "{answer:?}");
+        }
+        for query in [
+            "secret=",
+            &format!("secret={wrong}"),
+            &format!("secret={secret}0"),
+        ] {
+            let answer = get(world, &format!("/?{query}")).await;
+            assert_eq!(answer.status, 403, "{query}");
+            assert!(!answer.headers.contains_key("set-cookie"), "{answer:?}");
+        }
+        assert_eq!(submit(world, "/event/replay", "key=x").await.status, 403);
+    }
+    // With it, and with others of the browser beside it.
+    console.world.cookie = Some(format!("other=1; {cookie}"));
+    assert_eq!(get(&console.world, "/").await.status, 200);
     assert!(console.interrupt());
     machine.stop().await;
 }

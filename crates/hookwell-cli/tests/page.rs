@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use hookwell_cli::machine::{Options, start};
 use serde_json::json;
-use support::browser::{get, press, shows};
+use support::browser::{get, press, shows, submit, token};
 use support::{SOURCES, World, body, machine, senders};
 use tokio::task::JoinSet;
 
@@ -89,6 +89,110 @@ async fn only_the_page_itself_presses_its_buttons() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_changes_without_the_token_of_the_page() {
+    let (machine, other) = (machine().await, machine().await);
+    let world = World::of(&machine);
+    let strange = token(&World::of(&other), "/send").await;
+    let own = token(&world, "/send").await;
+    assert_ne!(own, strange, "each start has its own");
+    for (path, form) in [
+        ("/send", "source=resource&what=create"),
+        ("/deliveries/1/again", "x="),
+        ("/dead-letters/redrive", "id=one"),
+        ("/event/replay", "key=one"),
+    ] {
+        for token in [
+            "",
+            "token=",
+            &format!("token={strange}"),
+            &format!("token={own}0"),
+        ] {
+            let refused = submit(&world, path, &format!("{token}&{form}")).await;
+            assert_eq!(refused.status, 403, "{path} with {token:?}");
+        }
+    }
+    world.left_nothing().await;
+    machine.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_web_page_is_a_sender() {
+    let machine = machine().await;
+    let world = World::of(&machine);
+    let port = world.url.rsplit_once(':').unwrap().1.to_owned();
+    let rebound = format!("rebound.example:{port}");
+    let rebound_origin = format!("http://{rebound}");
+    let attacks: [&[(&str, &str)]; 6] = [
+        &[("origin", "https://elsewhere.example")],
+        &[("origin", "null")],
+        &[("origin", "http://127.0.0.1:1")],
+        &[("host", &rebound), ("origin", &rebound_origin)],
+        &[("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "same-site")],
+    ];
+    let (event, _) = body("plain", 0, "create", "d", "n");
+    for attack in attacks {
+        let headers = attack
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let event = event.to_string().into_bytes();
+        let path = "/webhooks/plain";
+        let answer = world.request("POST", path, headers.collect(), event).await;
+        assert_eq!(answer.status, 403, "{attack:?}: {answer:?}");
+        assert!(
+            !answer
+                .headers
+                .keys()
+                .any(|it| it.starts_with("access-control-"))
+        );
+    }
+    world.left_nothing().await;
+    // What this machine is made of is for its own programs as well.
+    for (name, value) in [
+        ("host", "rebound.example"),
+        ("origin", "https://elsewhere.example"),
+        ("sec-fetch-site", "cross-site"),
+    ] {
+        for path in ["/_hookwell", "/nothing"] {
+            let headers = vec![(name.to_owned(), value.to_owned())];
+            let answer = world.request("GET", path, headers, Vec::new()).await;
+            assert_eq!(answer.status, 403, "{path} with {name}: {value}");
+        }
+    }
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_to_the_page_may_be_followed_but_not_embedded() {
+    let machine = machine().await;
+    let world = World::of(&machine);
+    let from_elsewhere = |mode: &str, dest: &str| {
+        let headers = [
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-mode", mode),
+            ("sec-fetch-dest", dest),
+        ];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        world.request("GET", "/", headers.to_vec(), Vec::new())
+    };
+    assert_eq!(from_elsewhere("navigate", "document").await.status, 200);
+    for (mode, dest) in [
+        ("navigate", "iframe"),
+        ("no-cors", "script"),
+        ("no-cors", "image"),
+        ("cors", "empty"),
+    ] {
+        assert_eq!(
+            from_elsewhere(mode, dest).await.status,
+            403,
+            "{mode} {dest}"
+        );
+    }
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_view_forbids_what_it_does_not_need() {
     let machine = machine().await;
     let world = World::of(&machine);
@@ -118,10 +222,22 @@ async fn a_sample_of_each_source_is_applied_and_a_forged_one_explained() {
         "over another body",
     ]) {
         for what in ["create", "update", "delete"] {
-            let sent = press(&world, "/send", &format!("source={source}&what={what}")).await;
+            let sent = press(
+                &world,
+                "/send",
+                "/send",
+                &format!("source={source}&what={what}"),
+            )
+            .await;
             shows(&world, &sent.headers["location"], ">applied<").await;
         }
-        let sent = press(&world, "/send", &format!("source={source}&what=forged")).await;
+        let sent = press(
+            &world,
+            "/send",
+            "/send",
+            &format!("source={source}&what=forged"),
+        )
+        .await;
         let page = get(&world, &sent.headers["location"]).await.body;
         assert!(
             page.contains("Why it was refused") && page.contains(refusal),
@@ -136,12 +252,14 @@ async fn a_dead_letter_goes_back_once_it_can_be_applied() {
     let machine = machine().await;
     let world = World::of(&machine);
     let nameless = r#"source=generic&what=own&body={"id":"evt_1","type":"asset.created","created_at":"2026-11-21T00:00:00Z","data":{"name":"nobody"}}"#;
-    press(&world, "/send", nameless).await;
+    press(&world, "/send", "/send", nameless).await;
     let page = shows(&world, "/dead-letters", "the event names no document").await;
     let (_, after) = page.split_once(r#"name="id" value=""#).unwrap();
     let (id, _) = after.split_once('"').unwrap();
+    let letters = "/dead-letters";
     let two = press(
         &world,
+        letters,
         "/dead-letters/redrive",
         &format!("id={id}&id=other"),
     )
@@ -151,7 +269,13 @@ async fn a_dead_letter_goes_back_once_it_can_be_applied() {
         "it asks first"
     );
     assert_eq!(world.dead_letters().await, 1);
-    let one = press(&world, "/dead-letters/redrive", &format!("id={id}")).await;
+    let one = press(
+        &world,
+        letters,
+        "/dead-letters/redrive",
+        &format!("id={id}"),
+    )
+    .await;
     assert_eq!(one.headers["location"], "/dead-letters?done=1");
     // Nothing about it changed, so it comes back, with who had put it back in its record.
     shows(&world, "/dead-letters", "the event names no document").await;

@@ -224,15 +224,19 @@ struct Console {
 }
 
 impl Console {
-    fn start(mut command: Command, account: &World) -> Self {
+    async fn start(mut command: Command, account: &World) -> Self {
         command.args(["console", "--port", "0"]);
         let command = command.stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = command.spawn().unwrap();
         let mut first_line = String::new();
         let mut output = BufReader::new(process.stdout.take().unwrap());
         output.read_line(&mut first_line).unwrap();
-        let url = first_line.trim_end().strip_prefix("listening on ");
-        let world = World::new(url.expect(&first_line), &account.endpoints);
+        let address = first_line.trim_end().strip_prefix("listening on ");
+        let (url, secret) = address.expect(&first_line).split_once("/?").unwrap();
+        let mut world = World::new(url, &account.endpoints);
+        let entered = look_at(&world, &format!("/?{secret}")).await;
+        let cookie = entered.headers["set-cookie"].split_once(';').unwrap().0;
+        world.cookie = Some(cookie.to_owned());
         Self {
             process,
             _output: output,
@@ -241,11 +245,12 @@ impl Console {
     }
 
     /// The form that replays the event which the list shows.
-    async fn form(&self) -> String {
+    async fn form(&self) -> (String, String) {
         let list = shows(&self.world, "/", "/event?key=generic%23").await;
         let (_, after) = list.split_once("/event?key=generic%23").unwrap();
         let (key, _) = after.split_once('"').unwrap();
-        format!("key=generic%23{key}")
+        let form = format!("key=generic%23{key}");
+        (format!("/event?{form}"), form)
     }
 }
 
@@ -264,16 +269,16 @@ async fn the_console_does_not_say_that_it_replayed_what_it_could_not_send() {
     let before = record(&account, "evt").await;
     {
         let command = hookwell(&account, From::Http, &nobody()).await;
-        let console = Console::start(command, &account);
-        let form = console.form().await;
-        let pressed = press(&console.world, "/event/replay", &form).await;
+        let console = Console::start(command, &account).await;
+        let (view, form) = console.form().await;
+        let pressed = press(&console.world, &view, "/event/replay", &form).await;
         assert_eq!(pressed.status, 502, "{pressed:?}");
         assert!(pressed.body.contains("Not replayed"), "{pressed:?}");
     }
     let command = hookwell(&account, From::Http, &account.endpoints.sqs_endpoint).await;
-    let console = Console::start(command, &account);
-    let form = console.form().await;
-    let pressed = press(&console.world, "/event/replay", &form).await;
+    let console = Console::start(command, &account).await;
+    let (view, form) = console.form().await;
+    let pressed = press(&console.world, &view, "/event/replay", &form).await;
     assert_eq!(pressed.status, 303, "{pressed:?}");
     is_applied_again(&account, "evt", &before).await;
     machine.stop().await;
@@ -286,12 +291,18 @@ async fn the_console_does_not_say_that_a_letter_went_back_which_it_could_not_sen
     rejected(&account, "odd").await;
     let sqs = without_send(&account.endpoints.sqs_endpoint).await;
     let command = hookwell(&account, From::Http, &sqs).await;
-    let console = Console::start(command, &account);
+    let console = Console::start(command, &account).await;
     let letters = shows(&console.world, "/dead-letters", r#"name="id" value=""#).await;
     let (_, after) = letters.split_once(r#"name="id" value=""#).unwrap();
     let (id, _) = after.split_once('"').unwrap();
     let redrive = format!("id={id}");
-    let pressed = press(&console.world, "/dead-letters/redrive", &redrive).await;
+    let pressed = press(
+        &console.world,
+        "/dead-letters",
+        "/dead-letters/redrive",
+        &redrive,
+    )
+    .await;
     assert_eq!(pressed.status, 502, "{pressed:?}");
     let letters = look_at(&console.world, "/dead-letters").await;
     assert!(letters.body.contains(id), "it is still there: {letters:?}");

@@ -17,6 +17,8 @@ use super::target::Target;
 /// HOOKWELL_QUEUE_URL and HOOKWELL_BUCKET name. It puts dead letters back and replays what was kept, under your name;
 /// it cannot send. Refused deliveries are in no table; the log has them.
 ///
+/// The printed address holds a secret that the browser keeps as a cookie: without it nobody on this machine sees the page.
+///
 /// A look reads both tables whole, half a read unit per 4 KB. The next one comes at least 5 seconds later, and at least
 /// ten times as long as the look took. Ctrl-C ends it.
 #[derive(Debug, Args)]
@@ -43,7 +45,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         let interrupted = interrupted()?;
         if arguments.json {
             let line = json!({
-                "url": account.url,
+                "url": account.address,
                 "events_table": stack.events_table,
                 "documents_table": stack.documents_table,
                 "queue_url": stack.queue_url,
@@ -51,7 +53,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             });
             println!("{line}");
         } else {
-            println!("listening on {}", account.url);
+            println!("listening on {}", account.address);
             println!("events     {}", stack.events_table);
             println!("documents  {}", stack.documents_table);
             println!("queue      {}", stack.queue_url);

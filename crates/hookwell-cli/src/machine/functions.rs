@@ -56,7 +56,7 @@ impl Functions {
     /// Starts front and pollers over the given tables and queues.
     ///
     /// # Errors
-    /// When the port is taken.
+    /// When the port is taken, or the system has no random numbers.
     pub async fn start<H: Handler + 'static>(
         port: u16,
         senders: Senders,
@@ -92,7 +92,7 @@ impl Functions {
             queue_url: endpoints.queue_url.clone(),
             bucket: Some(endpoints.bucket.clone()),
         };
-        let page = Page::new(Some(front.clone()), recorder, senders, stack);
+        let page = Page::new(Some(front.clone()), recorder, senders, stack, None)?;
         let page = Arc::new(page);
         let router = front::router(front.clone(), routes::router(page.clone()), machine.clone());
         let until = when_true(stopped.clone());

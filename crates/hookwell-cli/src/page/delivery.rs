@@ -132,6 +132,7 @@ fn part(
         }
         @if source.is_some() && request.method == "POST" {
             form.act method="post" action={ "/deliveries/" (kept.number) "/again" } {
+                (page.token.field())
                 button { "Send again, signed anew" }
             }
         }

@@ -79,7 +79,7 @@ pub(super) async fn view(
                     (outcome(effect.outcome))
                     @if let Some(reason) = &effect.reason { " " span.reason { (reason) } }
                 }
-                div.act { (actions(&which.key, &effect, is_kept)) }
+                div.act { (actions(&page, &which.key, &effect, is_kept)) }
                 (part(&page, &effect, &deliveries, record.as_ref()))
             }
         },
@@ -117,13 +117,14 @@ fn part(page: &Page, effect: &Effect, deliveries: &[u64], record: Option<&Item>)
 }
 
 /// What to do about an event.
-fn actions(key: &str, effect: &Effect, is_kept: bool) -> Markup {
+fn actions(page: &Page, key: &str, effect: &Effect, is_kept: bool) -> Markup {
     html! {
         @if ["rejected", "out of tries"].contains(&effect.outcome) {
             a.button href="/dead-letters" { "See the dead letters" } " "
         }
         @if is_kept {
             form method="post" action="/event/replay" {
+                (page.token.field())
                 input type="hidden" name="key" value=(key);
                 button { "Replay" }
             }

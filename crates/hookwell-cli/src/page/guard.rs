@@ -1,24 +1,30 @@
 //! Who may see the page and press its buttons: a browser on this machine that was asked to, and nobody else's page.
 
-use axum::extract::Request;
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use hookwell_local::guard::refusal;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, FORWARDED, HOST, ORIGIN, REFERRER_POLICY, VIA,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+
+use super::shared::Page;
+use super::token::FIELD;
 
 /// No script and no style but our own files, nothing from elsewhere, in nobody's frame.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// The largest form, in bytes.
+const MAX_FORM: usize = 2 * 1024 * 1024;
+
 /// Refuses what does not come from this machine's own browser, and tells the browser what the page may do.
-pub(super) async fn guard(request: Request, next: Next) -> Response {
-    let mut response = match refusal(request.method(), request.headers()) {
-        Some(why) => (StatusCode::FORBIDDEN, format!("{why}\n")).into_response(),
-        None => next.run(request).await,
-    };
+pub(super) async fn guard(State(page): State<Arc<Page>>, request: Request, next: Next) -> Response {
+    let mut response = answer(&page, request, next).await;
     let headers = response.headers_mut();
     for (name, value) in [
         (CONTENT_SECURITY_POLICY, POLICY),
@@ -26,68 +32,42 @@ pub(super) async fn guard(request: Request, next: Next) -> Response {
         // With no-referrer a browser would send `Origin: null` with our own forms.
         (REFERRER_POLICY, "same-origin"),
         (CACHE_CONTROL, "no-store"),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
     response
 }
 
-fn refusal(method: &Method, headers: &HeaderMap) -> Option<&'static str> {
-    let get = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let host = get(HOST).unwrap_or_default();
-    if !is_this_machine(host) {
-        return Some(
-            "this page is for this machine only: open it as http://127.0.0.1 or http://localhost",
-        );
+async fn answer(page: &Page, request: Request, next: Next) -> Response {
+    if let Some(why) = refusal(request.method(), request.headers()) {
+        return refused(why);
     }
-    let forwarded = [
-        FORWARDED,
-        VIA,
-        HeaderName::from_static("x-forwarded-for"),
-        HeaderName::from_static("x-forwarded-host"),
-    ];
-    if forwarded.iter().any(|name| headers.contains_key(name)) {
-        return Some("this page is for this machine only, and something forwarded the request");
+    if let Some(stopped) = page.entry.as_ref().and_then(|it| it.stop(&request)) {
+        return stopped;
     }
-    if method == Method::GET || method == Method::HEAD {
-        return None;
+    if request.method() == Method::GET || request.method() == Method::HEAD {
+        return next.run(request).await;
     }
-    let is_ours = get(ORIGIN) == Some(&*format!("http://{host}"));
-    let site = headers.get("sec-fetch-site");
-    if !is_ours || site.is_some_and(|site| site != "same-origin") {
-        return Some("only this page's own buttons do that");
+    // A browser names its page with every form. `refusal` has seen that it is this one.
+    if !request.headers().contains_key(ORIGIN) {
+        return refused("only this page's own buttons do that");
     }
-    None
-}
-
-/// Whether a `Host` is this machine by a name that nobody else can point here (DNS rebinding).
-fn is_this_machine(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
+    let (parts, body) = request.into_parts();
+    let Ok(form) = to_bytes(body, MAX_FORM).await else {
+        return (StatusCode::PAYLOAD_TOO_LARGE, "the form is too large\n").into_response();
     };
-    ["127.0.0.1", "localhost", "[::1]"].contains(&name)
+    let mut fields = form_urlencoded::parse(&form);
+    let is_ours = fields.any(|(name, value)| name == FIELD && page.token.is(&value));
+    if !is_ours {
+        return refused("the page was opened before its server started: load it again");
+    }
+    next.run(Request::from_parts(parts, Body::from(form))).await
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_this_machine_is_this_machine() {
-        for host in ["127.0.0.1", "127.0.0.1:9000", "localhost:9000", "[::1]:1"] {
-            assert!(is_this_machine(host), "{host}");
-        }
-        for host in [
-            "",
-            "evil.example",
-            "localhost.evil.example:9000",
-            "127.0.0.1.evil.example",
-            "127.0.0.1:evil",
-            "evil@127.0.0.1",
-            "0.0.0.0:9000",
-        ] {
-            assert!(!is_this_machine(host), "{host}");
-        }
-    }
+fn refused(why: &str) -> Response {
+    (StatusCode::FORBIDDEN, format!("{why}\n")).into_response()
 }

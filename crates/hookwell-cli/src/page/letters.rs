@@ -38,7 +38,7 @@ pub(super) async fn list(State(page): State<Arc<Page>>, Query(how): Query<How>) 
             p.done role="status" { (count(done)) " put back into the queue." }
         }
         @if how.all && !letters.is_empty() {
-            (question(&letters))
+            (question(&page, &letters))
         } @else {
             p.found {
                 (count(letters.len())) @if letters.len() == 1 { " dead letter" } @else { " dead letters" }
@@ -48,7 +48,7 @@ pub(super) async fn list(State(page): State<Arc<Page>>, Query(how): Query<How>) 
             @if letters.is_empty() {
                 p.empty { "Nothing failed. What your handler rejects, or what fails too often, waits here." }
             } @else {
-                (table(&letters))
+                (table(&page, &letters))
             }
         }
     };
@@ -58,9 +58,10 @@ pub(super) async fn list(State(page): State<Arc<Page>>, Query(how): Query<How>) 
     )
 }
 
-fn question(letters: &[DeadLetter]) -> Markup {
+fn question(page: &Page, letters: &[DeadLetter]) -> Markup {
     html! {
         form.ask method="post" action="/dead-letters/redrive" {
+            (page.token.field())
             p { "Put " b { (count(letters.len())) } " events back into the queue, to be applied again? An event that is older than its document changes nothing." }
             input type="hidden" name="confirmed" value="true";
             @for letter in letters { input type="hidden" name="id" value=(letter.message_id); }
@@ -70,7 +71,7 @@ fn question(letters: &[DeadLetter]) -> Markup {
     }
 }
 
-fn table(letters: &[DeadLetter]) -> Markup {
+fn table(page: &Page, letters: &[DeadLetter]) -> Markup {
     html! {
         table.list.letters {
             thead { tr { th { "Time, UTC" } th { "Source" } th { "Type" } th { "Event" } th { "Reason" } th { span.unseen { "Put back" } } } }
@@ -88,6 +89,7 @@ fn table(letters: &[DeadLetter]) -> Markup {
                         td.reason { (letter.why()) }
                         td.do {
                             form method="post" action="/dead-letters/redrive" {
+                                (page.token.field())
                                 input type="hidden" name="id" value=(letter.message_id);
                                 button { "Put back" }
                             }

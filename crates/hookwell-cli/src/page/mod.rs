@@ -1,7 +1,8 @@
 //! The page of the local machine, or of an account's tables: what arrived, what became of it, and what to do about it.
 //!
 //! Server-made HTML; one small script keeps the open view current. Views are made from the `index`, never from a
-//! whole table. `guard` keeps other machines and other pages out, `veil` keeps secrets in.
+//! whole table. `guard` keeps other machines and other pages out, `entry` other users of this
+//! machine, and `veil` keeps secrets in.
 
 mod account;
 mod charts;
@@ -11,6 +12,7 @@ mod delivery;
 mod documents;
 mod effect;
 mod effects;
+mod entry;
 mod event;
 mod fill;
 mod filter;
@@ -23,6 +25,7 @@ pub(crate) mod routes;
 mod row;
 mod send;
 mod shared;
+mod token;
 mod veil;
 
 pub(crate) use account::Account;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use http::header::CONTENT_TYPE;
 
@@ -32,6 +33,6 @@ pub(crate) fn router(page: Arc<Page>) -> Router {
         .route("/page.css", file("text/css", include_str!("page.css")))
         .route("/page.js", file("text/javascript", include_str!("page.js")))
         .route("/page.svg", file("image/svg+xml", include_str!("page.svg")))
-        .route_layer(axum::middleware::from_fn(guard::guard))
+        .route_layer(from_fn_with_state(page.clone(), guard::guard))
         .with_state(page)
 }

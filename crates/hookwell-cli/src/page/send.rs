@@ -42,10 +42,11 @@ fn show(page: &Page, code: StatusCode, problem: Option<&str>) -> Response {
         p.found { "Signed as their senders sign, about document " code { "sample-1" } ". A forged one is changed after it was signed." }
         table.list.senders {
             thead { tr { th { "Source" } th { "Address" } th { "Send a sample" } } }
-            tbody { @for source in sources { (line(source)) } }
+            tbody { @for source in sources { (line(page, source)) } }
         }
         h2 { "A body of your own" }
         form.own method="post" action="/send" {
+            (page.token.field())
             label { span { "Source" } select name="source" { @for source in sources { option value=(source.name) { (source.name) } } } }
             label { span { "Body" } textarea name="body" rows="8" spellcheck="false" required {} }
             button name="what" value="own" { "Sign and send" }
@@ -54,13 +55,14 @@ fn show(page: &Page, code: StatusCode, problem: Option<&str>) -> Response {
     page.html(code, frame(page, "Send", SEND, &content))
 }
 
-fn line(source: &Source) -> Markup {
+fn line(page: &Page, source: &Source) -> Markup {
     html! {
         tr {
             td.source { (source.name) }
             td.address { code { "/webhooks/" (source.name) } }
             td.do {
                 form method="post" action="/send" {
+                    (page.token.field())
                     input type="hidden" name="source" value=(source.name);
                     @for (value, name) in BUTTONS {
                         button name="what" value=(value) aria-label={ (name) " " (source.name) } { (name) }

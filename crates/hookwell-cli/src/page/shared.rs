@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
+use anyhow::Result;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use hookwell::source::Source;
@@ -14,7 +15,9 @@ use http::header::CONTENT_TYPE;
 use maud::{Markup, html};
 use tokio::sync::Mutex;
 
+use super::entry::Entry;
 use super::index::Index;
+use super::token::Token;
 use super::veil::Veil;
 use crate::front::Front;
 use crate::news::{Recorder, Records};
@@ -49,16 +52,25 @@ pub(crate) struct Page {
     /// One look into the dead-letter queue at a time: it hides the letters from every other.
     pub(super) looking: Mutex<()>,
     pub(super) started_at: i64,
+    /// Every form carries it, and nothing changes without it.
+    pub(super) token: Token,
+    /// Everybody on this machine may see a machine's page, and only who has the secret that of an account.
+    pub(super) entry: Option<Entry>,
 }
 
 impl Page {
+    /// A page that nobody has opened yet.
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
     pub(crate) fn new(
         front: Option<Arc<Front>>,
         recorder: Recorder,
         senders: Senders,
         stack: Stack,
-    ) -> Self {
-        Self {
+        entry: Option<Entry>,
+    ) -> Result<Self> {
+        Ok(Self {
             index: RwLock::new(Index::new()),
             recorder,
             front,
@@ -68,7 +80,9 @@ impl Page {
             stack,
             looking: Mutex::new(()),
             started_at: now(),
-        }
+            token: Token::new()?,
+            entry,
+        })
     }
 
     /// Takes in what the machine tells, for as long as it does.

@@ -55,6 +55,8 @@ pub(crate) struct World {
     pub(crate) url: String,
     pub(crate) admin: Admin,
     pub(crate) endpoints: Endpoints,
+    /// What the browser sends along.
+    pub(crate) cookie: Option<String>,
     senders: Senders,
 }
 
@@ -76,6 +78,7 @@ impl World {
             url: url.to_owned(),
             admin: Admin::new(&endpoints.connection().unwrap()),
             endpoints: endpoints.clone(),
+            cookie: None,
             senders: senders(),
         }
     }
@@ -110,6 +113,9 @@ impl World {
         let mut request = http::Request::builder().method(method).uri(url);
         for (name, value) in headers {
             request = request.header(name, value);
+        }
+        if let Some(cookie) = &self.cookie {
+            request = request.header("cookie", cookie);
         }
         let has_kind = request
             .headers_ref()
