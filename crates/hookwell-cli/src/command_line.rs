@@ -69,6 +69,9 @@ pub fn main<H: Handler + 'static>(
     };
     match result {
         Ok(code) => code,
+        Err(error) if matches!(error.downcast_ref(), Some(print::Unprinted::Gone)) => {
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             print::failure(&error);
             ExitCode::FAILURE

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::print::{self, Printed};
 use super::sources::text;
 use crate::sender::from_environment;
 use anyhow::{Context as _, Result};
@@ -47,13 +48,13 @@ struct Finding {
 }
 
 impl Finding {
-    fn print(&self, kind: &str) {
+    fn print(&self, kind: &str) -> Printed {
         let Self { path, message, .. } = self;
         match &self.template {
             Some((file, line, rule)) => {
-                println!("{file}:{line}: {kind}{path}: {message} [{rule}]");
+                print::lines(&format!("{file}:{line}: {kind}{path}: {message} [{rule}]"))
             }
-            None => println!("{kind}{path}: {message}"),
+            None => print::lines(&format!("{kind}{path}: {message}")),
         }
     }
 
@@ -88,30 +89,28 @@ pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitC
     }
     if arguments.json {
         let list = |all: &[Finding]| -> Vec<_> { all.iter().map(Finding::to_json).collect() };
-        println!(
-            "{}",
-            json!({
-                "sources": found.sources,
-                "problems": list(&found.problems),
-                "notes": list(&found.notes),
-            })
-        );
+        let found = json!({
+            "sources": found.sources,
+            "problems": list(&found.problems),
+            "notes": list(&found.notes),
+        });
+        print::json(&found.to_string())?;
     } else {
         for note in &found.notes {
-            note.print("note: ");
+            note.print("note: ")?;
         }
         for problem in &found.problems {
-            problem.print("");
+            problem.print("")?;
         }
         let rules = match &arguments.template {
             Some(path) => format!(", {} rules over {}", RULES.len(), path.display()),
             None => String::new(),
         };
-        match found.problems.len() {
-            0 => println!("{} sources{rules}, no problems", found.sources.len()),
-            1 => println!("1 problem"),
-            many => println!("{many} problems"),
-        }
+        print::line(&match found.problems.len() {
+            0 => format!("{} sources{rules}, no problems", found.sources.len()),
+            1 => "1 problem".to_owned(),
+            many => format!("{many} problems"),
+        })?;
     }
     Ok(if found.problems.is_empty() {
         ExitCode::SUCCESS

@@ -1,11 +1,12 @@
 //! `hookwell completions`: what a shell needs to complete the other commands.
 
-use std::io;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Command};
 use clap_complete::Shell;
+
+use super::print;
 
 /// Print a script that lets your shell complete the commands.
 #[derive(Debug, Args)]
@@ -21,6 +22,6 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, mut command: Command) -> Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut command, "hookwell", &mut script);
-    io::Write::write_all(&mut io::stdout(), &script)?;
+    print::raw(&String::from_utf8(script)?)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,8 +1,10 @@
 //! A question before much happens.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 
 use anyhow::{Result, ensure};
+
+use super::print;
 
 /// Asks before more than one event goes into the queue.
 ///
@@ -16,8 +18,7 @@ pub(super) fn confirm(count: usize, is_meant: bool) -> Result<()> {
         std::io::stdin().is_terminal(),
         "this would put {count} events into the queue: add --yes if that is meant"
     );
-    eprint!("Put {count} events into the queue? [y/N] ");
-    std::io::stderr().flush()?;
+    print::ask(&format!("Put {count} events into the queue? [y/N] "));
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     ensure!(

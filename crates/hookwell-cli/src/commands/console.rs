@@ -1,6 +1,5 @@
 //! `hookwell console`: the page over an account's tables and queue.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use crate::page::Account;
@@ -9,6 +8,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::dev::interrupted;
+use super::print;
 use super::target::Target;
 
 /// Show the events, documents and dead letters of the AWS account in a browser, on this machine only.
@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    super::print::start_log();
+    print::start_log();
     tokio::runtime::Runtime::new()?.block_on(async {
         let stack = arguments.target.open().await?.stack()?;
         let account = Account::bind(arguments.port, stack.clone()).await?;
@@ -51,14 +51,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
                 "queue_url": stack.queue_url,
                 "bucket": stack.bucket,
             });
-            println!("{line}");
+            print::json(&line.to_string())?;
         } else {
-            println!("listening on {}", account.address);
-            println!("events     {}", stack.events_table);
-            println!("documents  {}", stack.documents_table);
-            println!("queue      {}", stack.queue_url);
+            print::line(&format!("listening on {}", account.address))?;
+            print::line(&format!("events     {}", stack.events_table))?;
+            print::line(&format!("documents  {}", stack.documents_table))?;
+            print::line(&format!("queue      {}", stack.queue_url))?;
         }
-        std::io::stdout().flush()?;
         account.serve(interrupted).await?;
         Ok(ExitCode::SUCCESS)
     })

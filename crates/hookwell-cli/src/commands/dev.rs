@@ -1,9 +1,9 @@
 //! `hookwell dev`: the whole system on this machine.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::print::{self, lines};
 use super::sources::sources;
 use crate::machine::{self, Machine, Options};
 use crate::sender::{Secrets, Senders, signed};
@@ -53,7 +53,7 @@ pub(crate) fn run<H: Handler + 'static>(
     embedded: Option<&str>,
     handler: impl FnOnce(DocumentsTable) -> H,
 ) -> Result<ExitCode> {
-    super::print::start_log();
+    print::start_log();
     let sources = sources(arguments.sources.as_deref(), embedded)?;
     let secrets = Secrets::made_up_for(&sources);
     let senders = Senders { sources, secrets };
@@ -64,13 +64,12 @@ pub(crate) fn run<H: Handler + 'static>(
         // Before the first line: whoever reads it may end the machine at once.
         let interrupted = interrupted()?;
         if arguments.json {
-            println!("{}", serde_json::to_string(&running.machine)?);
+            print::json(&serde_json::to_string(&running.machine)?)?;
         } else {
             introduce(&running.machine, &senders)?;
         }
-        std::io::stdout().flush()?;
         interrupted.await;
-        eprintln!("stopping");
+        print::note("stopping");
         running.stop().await;
         Ok(ExitCode::SUCCESS)
     })
@@ -91,17 +90,17 @@ pub(super) fn interrupted() -> Result<impl Future<Output = ()>> {
 
 fn introduce(machine: &Machine, senders: &Senders) -> Result<()> {
     let Senders { sources, secrets } = senders;
-    println!("listening on {}", machine.url);
-    println!("open it in a browser to see what arrives and what becomes of it");
-    println!("\nsources");
+    lines(&format!("listening on {}", machine.url))?;
+    lines("open it in a browser to see what arrives and what becomes of it")?;
+    lines("\nsources")?;
     for source in sources {
-        println!("  {}/webhooks/{}", machine.url, source.name);
+        lines(&format!("  {}/webhooks/{}", machine.url, source.name))?;
     }
     if secrets.made_up().next().is_some() {
-        println!("\nsecrets made up for this machine, because they are not set");
+        lines("\nsecrets made up for this machine, because they are not set")?;
     }
     for (reference, text) in secrets.made_up() {
-        println!("  {reference:<32} {text}");
+        lines(&format!("  {reference:<32} {text}"))?;
     }
     let signed_source = sources
         .iter()
@@ -109,21 +108,19 @@ fn introduce(machine: &Machine, senders: &Senders) -> Result<()> {
         .or(sources.first());
     if let Some(source) = signed_source {
         let draft = Draft::sample(source, Operation::Create, now())?;
-        println!("\na signed request to paste");
-        println!(
-            "  {}",
-            signed(source, secrets, draft, now())?.to_curl(&machine.url)
-        );
+        lines("\na signed request to paste")?;
+        let request = signed(source, secrets, draft, now())?;
+        lines(&format!("  {}", request.to_curl(&machine.url)))?;
     }
-    println!("\nfor the functions under `cargo lambda watch`");
+    lines("\nfor the functions under `cargo lambda watch`")?;
     for (name, value) in machine.endpoints.environment() {
-        println!("  export {name}={value}");
+        lines(&format!("  export {name}={value}"))?;
     }
     for (reference, text) in secrets.made_up() {
         if let Some(name) = reference.strip_prefix("env:") {
-            println!("  export {name}={text}");
+            lines(&format!("  export {name}={text}"))?;
         }
     }
-    println!("\none line per delivery (<-) and per event (->) follows; Ctrl-C ends it\n");
+    lines("\none line per delivery (<-) and per event (->) follows; Ctrl-C ends it\n")?;
     Ok(())
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::confirm::confirm;
 use super::items::block_on;
-use super::print::{progress, table};
+use super::print::{self, progress, table};
 use super::target::Target;
 use crate::user::user;
 use hookwell_lambda::now::now;
@@ -101,7 +101,7 @@ async fn list(arguments: &List) -> Result<ExitCode> {
     let letters = letters.await?;
     if arguments.json {
         for letter in &letters {
-            println!("{}", describe(letter));
+            print::json(&describe(letter).to_string())?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -121,7 +121,7 @@ async fn list(arguments: &List) -> Result<ExitCode> {
     table(
         &["SENT", "SOURCE", "TYPE", "EVENT", "DOCUMENT", "REASON"],
         &rows,
-    );
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -142,16 +142,16 @@ async fn show(arguments: &Show) -> Result<ExitCode> {
             if let Value::Object(fields) = &mut described {
                 fields.insert("body".to_owned(), Value::String(body));
             }
-            println!("{described}");
+            print::json(&described.to_string())?;
             continue;
         }
         for (name, value) in described.as_object().into_iter().flatten() {
             let text = value
                 .as_str()
                 .map_or_else(|| value.to_string(), str::to_owned);
-            println!("{name:<16} {text}");
+            print::line(&format!("{name:<16} {text}"))?;
         }
-        println!("\n{body}");
+        print::lines(&format!("\n{body}"))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -181,13 +181,15 @@ async fn redrive(arguments: &Redrive) -> Result<ExitCode> {
     }
     let by = user();
     let bar = progress(meant.len());
+    // What was begun is done although nobody reads of it any more.
+    let mut printed = Ok(());
     for (index, letter) in meant.iter().enumerate() {
         let (admin, table) = (&opened.admin, &opened.events_table);
         let done = queue.reopen(admin, table, letter, &by, now());
         match done.await {
             Ok(reopened) if arguments.json => {
                 let line = json!({ "id": letter.id(), "redriven": true, "reopened": reopened });
-                println!("{line}");
+                printed = printed.and(print::json(&line.to_string()));
             }
             Ok(_) => bar.inc(1),
             Err(error) => {
@@ -201,8 +203,9 @@ async fn redrive(arguments: &Redrive) -> Result<ExitCode> {
         }
     }
     bar.finish_and_clear();
+    printed?;
     if !arguments.json {
-        println!("{} put back into the queue", meant.len());
+        print::line(&format!("{} put back into the queue", meant.len()))?;
     }
     Ok(ExitCode::SUCCESS)
 }

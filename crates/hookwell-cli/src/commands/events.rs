@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::filter::{COLUMNS, Filter, became, received_at};
 use super::items::{self, List, Show, Table};
-use super::print::table;
+use super::print::{self, table};
 use super::tail::{self, Tail};
 use super::target::Target;
 
@@ -131,7 +131,7 @@ async fn stats(arguments: &Stats) -> Result<ExitCode> {
             let outcomes = &counts.outcomes;
             let line =
                 json!({ "source": source, "outcomes": outcomes, "p50_ms": half, "p99_ms": most });
-            println!("{line}");
+            print::json(&line.to_string())?;
             continue;
         }
         let mut row = vec![source.clone()];
@@ -146,7 +146,7 @@ async fn stats(arguments: &Stats) -> Result<ExitCode> {
             .chain(headings.iter().map(String::as_str))
             .chain(["P50 TO END", "P99"])
             .collect();
-        table(&headings, &rows);
+        table(&headings, &rows)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use hookwell_aws::tools::admin::{Item, readable};
 
-use super::print::table;
+use super::print::{self, table};
 use super::target::{Opened, Target};
 
 /// Which items to list.
@@ -74,14 +74,13 @@ pub(super) async fn list(
 pub(super) fn print(items: &[Item], columns: &[Column], json: bool) -> Result<()> {
     if json {
         for item in items {
-            println!("{}", serde_json::to_string(item)?);
+            print::json(&serde_json::to_string(item)?)?;
         }
         return Ok(());
     }
     let rows: Vec<_> = items.iter().map(|item| row(item, columns)).collect();
     let headings: Vec<_> = columns.iter().map(|(_, heading)| *heading).collect();
-    table(&headings, &rows);
-    Ok(())
+    Ok(table(&headings, &rows)?)
 }
 
 /// The cells of an item.
@@ -111,14 +110,14 @@ pub(super) async fn show(show: &Show, of: &Table) -> Result<ExitCode> {
     }
     for (index, item) in items.iter().enumerate() {
         if show.json {
-            println!("{}", serde_json::to_string(item)?);
+            print::json(&serde_json::to_string(item)?)?;
             continue;
         }
         if index > 0 {
-            println!();
+            print::line("")?;
         }
         for name in item.keys() {
-            println!("{name:<16} {}", readable(item, name));
+            print::line(&format!("{name:<16} {}", readable(item, name)))?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -1,7 +1,7 @@
 //! One file per command: its arguments and its `run`; and what they share.
-#![allow(clippy::print_stdout, clippy::print_stderr)] // printing is what they are for
 
 pub(crate) mod check;
+mod clean;
 pub(crate) mod completions;
 mod confirm;
 pub(crate) mod console;

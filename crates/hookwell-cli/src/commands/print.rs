@@ -1,4 +1,6 @@
-//! How the tool prints: tables, colours on a terminal only, and log lines for people.
+//! How the tool prints: lines, tables and JSON, colours on a terminal only, and log lines for people.
+//!
+//! Nothing else prints, so nothing reaches a terminal that was not cleaned.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -13,6 +15,8 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::clean::{clean, clean_json, clean_lines};
+
 fn paint(code: &str, text: &str, to_terminal: bool) -> String {
     if to_terminal && std::env::var_os("NO_COLOR").is_none() {
         format!("\x1b[{code}m{text}\x1b[0m")
@@ -21,18 +25,91 @@ fn paint(code: &str, text: &str, to_terminal: bool) -> String {
     }
 }
 
+/// Why standard output takes nothing more.
+#[derive(Debug)]
+pub(crate) enum Unprinted {
+    /// Whoever read it has gone, as `head` goes after its lines. It ends a command, and is no failure.
+    Gone,
+    /// It failed, as a full disk does.
+    Failed(io::Error),
+}
+
+impl fmt::Display for Unprinted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cannot write to standard output")
+    }
+}
+
+impl std::error::Error for Unprinted {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Gone => None,
+            Self::Failed(why) => Some(why),
+        }
+    }
+}
+
+/// What printing comes to.
+pub(crate) type Printed = Result<(), Unprinted>;
+
+/// Prints a line to standard output.
+pub(crate) fn line(text: &str) -> Printed {
+    raw(&format!("{}\n", clean(text)))
+}
+
+/// Prints a text of several lines to standard output.
+pub(crate) fn lines(text: &str) -> Printed {
+    raw(&format!("{}\n", clean_lines(text)))
+}
+
+/// Prints JSON to standard output, and a line end.
+pub(crate) fn json(json: &str) -> Printed {
+    raw(&format!("{}\n", clean_json(json)))
+}
+
+/// Prints a text of our own to standard output as it is.
+pub(crate) fn raw(text: &str) -> Printed {
+    let mut output = io::stdout().lock();
+    let written = io::Write::write_all(&mut output, text.as_bytes());
+    written
+        .and_then(|()| io::Write::flush(&mut output))
+        .map_err(|why| match why.kind() {
+            io::ErrorKind::BrokenPipe => Unprinted::Gone,
+            _ => Unprinted::Failed(why),
+        })
+}
+
+/// Prints a line to standard error. Where nobody reads that, there is nobody to tell.
+pub(crate) fn note(text: &str) {
+    write_error(&format!("{}\n", clean(text)));
+}
+
+/// Asks on standard error, without a line end.
+pub(crate) fn ask(text: &str) {
+    write_error(&clean(text));
+}
+
+fn write_error(text: &str) {
+    let _ = io::Write::write_all(&mut io::stderr(), text.as_bytes());
+}
+
 /// Prints why a command failed, to standard error.
 pub(crate) fn failure(error: &anyhow::Error) {
     let label = paint("31", "error:", io::stderr().is_terminal());
-    eprintln!("{label} {error:#}");
+    let why = format!("{error:#}");
+    write_error(&format!("{label} {}\n", clean_lines(&why)));
 }
 
 /// Prints rows under their headings, columns aligned; nothing but a sentence when there are none.
-pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) {
+pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> Printed {
     if rows.is_empty() {
-        eprintln!("nothing there");
-        return;
+        note("nothing there");
+        return Ok(());
     }
+    let rows: Vec<Vec<_>> = rows
+        .iter()
+        .map(|row| row.iter().map(|cell| clean(cell)).collect())
+        .collect();
     let width = |column: usize| {
         let cells = rows
             .iter()
@@ -50,12 +127,13 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) {
             .zip(&widths)
             .map(|(cell, width)| format!("{cell:<width$}"))
             .collect();
-        println!("{}", line.join("  ").trim_end());
+        self::line(line.join("  ").trim_end())
     };
-    print(headings.to_vec());
-    for row in rows {
-        print(row.iter().map(String::as_str).collect());
+    print(headings.to_vec())?;
+    for row in &rows {
+        print(row.iter().map(AsRef::as_ref).collect())?;
     }
+    Ok(())
 }
 
 /// A bar on standard error for work on so many items; shown on a terminal only, and only when it takes a while.
@@ -84,6 +162,8 @@ pub(crate) fn start_log() {
     let colours = io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
+        // Where standard error is closed, a complaint about it would be a panic.
+        .log_internal_errors(false)
         .event_format(Lines { colours });
     tracing_subscriber::registry()
         .with(targets)
@@ -105,12 +185,13 @@ impl Fields {
 }
 
 impl Visit for Fields {
+    // What a sender wrote is in there: it is cleaned before our own colours are added.
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.0.insert(field.name(), format!("{value:?}"));
+        self.record_str(field, &format!("{value:?}"));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.insert(field.name(), value.to_owned());
+        self.0.insert(field.name(), clean(value).into_owned());
     }
 }
 
@@ -166,8 +247,6 @@ where
         if fields.get("dedup_unavailable") == "true" {
             line.push_str("  (acknowledged without the events table)");
         }
-        // What a sender wrote may hold control characters; a log line must not act on them.
-        let line = line.replace(|c: char| c.is_control() && c != '\u{1b}', " ");
         writeln!(writer, "{time} {line}")
     }
 }

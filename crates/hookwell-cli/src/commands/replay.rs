@@ -10,7 +10,7 @@ use serde_json::json;
 use super::confirm::confirm;
 use super::filter::{Filter, received_at};
 use super::items::block_on;
-use super::print::progress;
+use super::print::{self, progress};
 use super::target::Target;
 use crate::user::user;
 use hookwell_lambda::now::now;
@@ -80,6 +80,8 @@ async fn replay(arguments: &Arguments) -> Result<ExitCode> {
     };
     let bar = progress(meant.len());
     let mut queued = 0_usize;
+    // What was begun is done although nobody reads of it any more.
+    let mut printed = Ok(());
     for item in &meant {
         let key = readable(item, "pk");
         let was_kept = replay(&key).await.map_err(|error: AdminError| {
@@ -89,7 +91,8 @@ async fn replay(arguments: &Arguments) -> Result<ExitCode> {
         queued = queued.saturating_add(usize::from(was_kept));
         if arguments.json {
             let id = readable(item, "event_id");
-            println!("{}", json!({ "id": id, "key": key, "replayed": was_kept }));
+            let line = json!({ "id": id, "key": key, "replayed": was_kept });
+            printed = printed.and(print::json(&line.to_string()));
         } else {
             bar.inc(1);
         }
@@ -97,13 +100,14 @@ async fn replay(arguments: &Arguments) -> Result<ExitCode> {
     bar.finish_and_clear();
     let not_kept = meant.len().saturating_sub(queued);
     if !arguments.json {
-        println!("{queued} put into the queue");
+        printed = print::line(&format!("{queued} put into the queue"));
     }
     if not_kept > 0 {
-        eprintln!(
+        print::note(&format!(
             "{not_kept} not kept: set `retain` for their source to be able to replay the next ones"
-        );
+        ));
     }
+    printed?;
     Ok(if queued == 0 {
         ExitCode::FAILURE
     } else {

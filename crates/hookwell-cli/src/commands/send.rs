@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use super::print;
 use super::sources::{find, sources};
 use crate::sender::{Secrets, signed};
 use anyhow::{Context as _, Result};
@@ -95,11 +96,11 @@ pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitC
         .iter()
         .any(|near| url.starts_with(near));
     if !is_near && !source.is_unsigned() && secrets.are_made_up_for(source) {
-        eprintln!(
+        print::note(&format!(
             "note: signed with what `hookwell dev` makes up, not with the secret of {}, which this command asks no \
              store for: export it under an env: reference",
             source.name
-        );
+        ));
     }
     let pauses: &[u64] = if arguments.retry { &SCHEDULE } else { &[] };
     for pause in pauses.iter().map(Some).chain([None]) {
@@ -110,12 +111,12 @@ pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitC
             query => format!("{url}?{query}"),
         };
         let answer = post(&target, &request);
-        print(arguments.json, &target, &answer)?;
+        tell(arguments.json, &target, &answer)?;
         match (answer, pause) {
             (Ok(answer), _) if (200..300).contains(&answer.status) => return Ok(ExitCode::SUCCESS),
             (_, Some(seconds)) => {
                 let wait = Duration::from_secs(*seconds).div_f64(arguments.speed.max(0.001));
-                eprintln!("next try in {:.1} s", wait.as_secs_f64());
+                print::note(&format!("next try in {:.1} s", wait.as_secs_f64()));
                 std::thread::sleep(wait);
             }
             (Err(error), None) => {
@@ -156,7 +157,7 @@ fn post(url: &str, request: &Signed) -> Result<Answer> {
     })
 }
 
-fn print(as_json: bool, url: &str, answer: &Result<Answer>) -> Result<()> {
+fn tell(as_json: bool, url: &str, answer: &Result<Answer>) -> Result<()> {
     match answer {
         Ok(answer) if as_json => {
             let Answer {
@@ -166,11 +167,17 @@ fn print(as_json: bool, url: &str, answer: &Result<Answer>) -> Result<()> {
             } = answer;
             let line =
                 json!({ "url": url, "status": status, "body": body, "milliseconds": millis });
-            println!("{}", serde_json::to_string(&line)?);
+            print::json(&line.to_string())?;
         }
-        Ok(answer) => println!("{} {} {:.1} ms", answer.status, answer.body, answer.millis),
-        Err(error) if as_json => println!("{}", json!({ "url": url, "error": error.to_string() })),
-        Err(error) => eprintln!("{error}"),
+        Ok(answer) => print::line(&format!(
+            "{} {} {:.1} ms",
+            answer.status, answer.body, answer.millis
+        ))?,
+        Err(error) if as_json => {
+            let line = json!({ "url": url, "error": error.to_string() });
+            print::json(&line.to_string())?;
+        }
+        Err(error) => print::note(&error.to_string()),
     }
     Ok(())
 }

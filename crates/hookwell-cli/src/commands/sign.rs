@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::print;
 use super::sources::{find, sources};
 use crate::sender::{Secrets, signed};
 use anyhow::Result;
@@ -73,6 +74,6 @@ pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitC
         Shape::RestApi => event(Trigger::RestApi)?,
         Shape::Alb => event(Trigger::Alb)?,
     };
-    println!("{text}");
+    print::json(&text)?;
     Ok(ExitCode::SUCCESS)
 }

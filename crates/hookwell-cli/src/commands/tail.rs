@@ -1,7 +1,6 @@
 //! `hookwell events tail`: the events table as it changes.
 
 use std::collections::HashMap;
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -12,8 +11,10 @@ use hookwell_aws::tools::admin::{CHANGES, Item, readable};
 use hookwell_lambda::now::now;
 use serde_json::Value;
 
+use super::clean::clean;
 use super::filter::{COLUMNS, Filter, became};
 use super::items::row;
+use super::print;
 use super::target::Target;
 
 /// How much later than its own time a record may appear in the table, in milliseconds: ingest answers within 1.2 s, so
@@ -80,10 +81,10 @@ pub(super) async fn run(arguments: &Tail) -> Result<ExitCode> {
     let from = arguments.filter.since.unwrap_or_else(now);
     let usual = if arguments.target.is_local() { 2 } else { 15 };
     let every = arguments.every.unwrap_or(usual);
-    eprintln!(
+    print::note(&format!(
         "looking every {every} s; each look reads the whole table {}; Ctrl-C ends it",
         opened.events_table
-    );
+    ));
     let is_meant = |item: &Item| {
         let mut source = arguments.source.iter();
         arguments.filter.keeps_any_time(item) && source.all(|one| *one == readable(item, "source"))
@@ -98,14 +99,10 @@ pub(super) async fn run(arguments: &Tail) -> Result<ExitCode> {
         let table = &opened.events_table;
         let found = opened.admin.changed_since(table, since).await?;
         for item in seen.news(found).iter().filter(|item| is_meant(item)) {
-            let line = if arguments.json {
-                serde_json::to_string(item)?
+            if arguments.json {
+                print::json(&serde_json::to_string(item)?)?;
             } else {
-                line(item)
-            };
-            // Whoever read this has gone.
-            if writeln!(io::stdout(), "{line}").is_err() {
-                return Ok(ExitCode::SUCCESS);
+                print::line(&line(item))?;
             }
         }
         since = now.saturating_sub(LATE);
@@ -117,12 +114,11 @@ pub(super) async fn run(arguments: &Tail) -> Result<ExitCode> {
 
 fn line(item: &Item) -> String {
     let cells = row(item, COLUMNS).into_iter().zip(WIDTHS);
+    // Cleaned before they are aligned: what a sender wrote grows by it.
     let cells: Vec<_> = cells
-        .map(|(cell, width)| format!("{cell:<width$}"))
+        .map(|(cell, width)| format!("{:<width$}", clean(&cell)))
         .collect();
-    // What a sender wrote may hold control characters; a line must not act on them.
-    let line = cells.join("  ").replace(char::is_control, " ");
-    line.trim_end().to_owned()
+    cells.join("  ").trim_end().to_owned()
 }
 
 /// When the record was last written.

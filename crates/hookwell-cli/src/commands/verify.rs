@@ -1,9 +1,10 @@
 //! `hookwell verify`: what ingest would decide about requests, without a network.
 
-use std::io::{BufRead as _, BufWriter, Write as _};
+use std::io::BufRead as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::print;
 use super::sources::sources;
 use crate::decide::{decide, delivery};
 use crate::explain::explain;
@@ -43,7 +44,6 @@ pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitC
     let all = sources.clone();
     let sources = Sources::new(sources, |reference| secrets.fetch(reference));
     let mut input = std::io::stdin().lock();
-    let mut output = BufWriter::new(std::io::stdout().lock());
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -74,9 +74,7 @@ pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitC
         {
             fields.insert("explanation".to_owned(), why.into());
         }
-        writeln!(output, "{decided}")?;
-        // Who feeds one line at a time waits for its answer.
-        output.flush()?;
+        print::json(&decided.to_string())?;
     }
     Ok(ExitCode::SUCCESS)
 }
