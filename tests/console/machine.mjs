@@ -24,14 +24,14 @@ export async function startMachine(more, environment) {
   return { ...JSON.parse(line), stop };
 }
 
-export const openBrowser = () =>
+export const openBrowser = (...more) =>
   chromium.launchPersistentContext(PROFILE, {
     executablePath: CHROMIUM,
     headless: true,
     viewport: { width: 1280, height: 800 },
     args: [
       '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync',
+      '--disable-component-update', '--disable-sync', ...more,
     ],
   });
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The page of `hookwell dev` in a real Chromium. Installs playwright-core below target/console; the browser is the
-# system's (`apt-get install chromium`). SCREENSHOTS=DIR keeps pictures at 1280 and 320 px there.
+# The page of `hookwell dev` in a real Chromium, and what somebody else's page can do to the machine. Installs
+# playwright-core below target/console; the browser is the system's (`apt-get install chromium`). SCREENSHOTS=DIR keeps pictures at 1280 and 320 px there.
 # `--speed` measures it with 100,000 events in place of that, and prints the figures.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -37,4 +37,9 @@ PROFILE=$(mktemp -d)
 DATA=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d)
 export PROFILE DATA
 trap 'rm -rf "$PROFILE" "$DATA"' EXIT
-if [ "${1:-}" = --speed ]; then node speed.mjs; else node page.mjs; fi
+if [ "${1:-}" = --speed ]; then
+  node speed.mjs
+else
+  node foreign.mjs
+  node page.mjs
+fi
