@@ -183,22 +183,43 @@ def table_away(stack, sender):
     finished(stack, sent)
 
 
+def unusable(stack, sender):
+    """Two events of one document with a time that is none: the second one wins, and both are told of in the log."""
+    name = new_document("unusable")
+    sent = [event(word, name, n=n) | {"created_at": "yesterday"} for n, word in enumerate(("created", "updated"))]
+    for one in sent:
+        expect(sender.post(one), RECEIVED, "the event")
+    all_applied_once(stack, sent)
+    expect(json.loads(document(stack, name)["document"]), sent[1]["data"]["object"], "the state")
+
+
+def tie(stack, sender):
+    """Two events of one second, one after the other: the second one wins, and the log says that they tie."""
+    name = new_document("tie")
+    sent = [event(word, name, 7) for word in ("created", "updated")]
+    for one in sent:
+        expect(sender.post(one), RECEIVED, "the event")
+        finished(stack, one)
+    expect(document(stack, name)["event_id"], sent[1]["id"], "the newest event")
+
+
 def alarms_see(stack):
-    """Each metric filter counts a line that ingest has written in this run."""
-    seen = sorted(metric for metric, lines in counted(stack).items() if lines)
-    expect(seen, ["NotReady", "Stale", "Unremembered", "Unverified"], "the metrics with lines")
+    """Each metric filter counts a line that was written in this run."""
+    seen = sorted(metric for metric, lines in (counted(stack, "ingest") | counted(stack, "process")).items() if lines)
+    expect(seen, ["NotReady", "Stale", "Tie", "Unremembered", "UnusableTime", "Unverified"], "the metrics with lines")
 
 
-def counted(stack):
-    """How many lines of ingest's log each metric filter counts, by its metric. The machine keeps filters and applies none."""
-    lines = stack.logs("ingest")
-    group = f"/aws/lambda/{stack.name}-ingest"
+def counted(stack, function):
+    """How many lines of a function's log each metric filter counts, by its metric. The machine keeps filters and applies none."""
+    lines = stack.logs(function)
+    group = f"/aws/lambda/{stack.name}-{function}"
     found = {}
     for one in stack.client("logs").describe_metric_filters(logGroupName=group)["metricFilters"]:
         pattern = one["filterPattern"].replace("IS TRUE", "= true")
-        name, value = re.fullmatch(r'\{ \$\.(\w+) = ("[\w ]+"|true) \}', pattern).groups()
+        name, value = re.fullmatch(r'\{ \$\.(\w+) = ("[\w *]+"|true) \}', pattern).groups()
         [metric] = one["metricTransformations"]
-        found[metric["metricName"]] = sum(line.get(name) == json.loads(value) for line in lines)
+        is_any = value == '"*"'
+        found[metric["metricName"]] = sum(name in line if is_any else line.get(name) == json.loads(value) for line in lines)
     return found
 
 

@@ -72,7 +72,8 @@ def main(wanted):
             flow.without_secret(stack, senders["function URL"])
         with steps.step("the stack is updated in place while senders go on"):
             print(f"     {flow.update_in_place(stack, list(senders.values()))} events during the update")
-        checks = [flow.create_update_delete, flow.duplicate, flow.forged, flow.without_time, flow.rejected, flow.poison]
+        checks = [flow.create_update_delete, flow.duplicate, flow.forged, flow.without_time, flow.unusable, flow.tie, flow.rejected]
+        checks += [flow.poison]
         for name, sender in senders.items():
             for check in checks:
                 with steps.step(f"{name}: {check.__name__.replace('_', ' ')}"):

@@ -55,9 +55,9 @@ def away(stack, sender):
         finished(stack, sent)
 
     accepted()
-    before = counted(stack)["Stale"]
+    before = counted(stack, "ingest")["Stale"]
     with Role(stack, "IngestRole").without("ReadParameters", "ssm:GetParameter"):
         status, _ = sender.post(event("created", new_document("stale")), source="parameter", secret="not-the-secret-of-it")
         expect(status, 401, "a forged one, for which the store is asked")
         accepted()
-    eventually("the filter of SecretStale counts it", lambda: counted(stack)["Stale"] > before)
+    eventually("the filter of SecretStale counts it", lambda: counted(stack, "ingest")["Stale"] > before)

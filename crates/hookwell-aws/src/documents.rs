@@ -1,14 +1,19 @@
 //! The built-in handler: documents in a DynamoDB table, key `pk`, TTL attribute [`TTL_ATTRIBUTE`] (tombstones only).
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use hookwell::event::Event;
-use hookwell::ports::document::{PutResult, change, outcome};
-use hookwell::ports::handler::{HandleError, Handler, Outcome};
+use hookwell::event::identity::Version;
+use hookwell::format::time::Millis;
+use hookwell::ports::document::{Before, Document, MAX_AHEAD, change};
+use hookwell::ports::handler::{HandleError, Handled, Handler, Outcome};
 
 use crate::client::connection::reason;
-use crate::client::item::{TTL_ATTRIBUTE, number, text};
+use crate::client::item::{Item, TTL_ATTRIBUTE, integer, number, text};
 
 /// The documents table.
 #[derive(Debug, Clone)]
@@ -25,11 +30,17 @@ impl DocumentsTable {
     }
 }
 
-impl Handler for DocumentsTable {
-    async fn handle(&self, event: &Event) -> Result<Outcome, HandleError> {
-        let Some(document) = change(event)? else {
-            return Ok(Outcome::Ignored);
-        };
+/// The largest item of a table, in KB ("Quotas", DynamoDB developer guide).
+const MAX_ITEM_KB: usize = 400;
+
+/// The rule of [`Document::replaces`] as a condition, for an event without a sequence.
+const NEWER: &str = "(#version < :version OR #version > :ahead)";
+
+impl DocumentsTable {
+    /// The put of a document, unless a newer state of it is there.
+    fn put(&self, event: &Event, document: &Document, now: Millis) -> PutItemFluentBuilder {
+        let ahead = Version::after(now.saturating_add(MAX_AHEAD));
+        let id = event.document_id.as_deref().unwrap_or_default();
         let mut put = self
             .client
             .put_item()
@@ -38,48 +49,92 @@ impl Handler for DocumentsTable {
             .item("version", text(document.version.as_str()))
             .item("source", text(&event.source))
             .item("document_type", text(&event.document_type))
-            .item(
-                "document_id",
-                text(event.document_id.as_deref().unwrap_or_default()),
-            )
+            .item("document_id", text(id))
             .item("event_id", text(&event.id))
             .item("deleted", AttributeValue::Bool(document.state.is_none()));
-        if let Some(state) = document.state {
+        if let Some(state) = &document.state {
             put = put.item("document", text(state));
         }
         if let Some(expires_at) = document.expires_at {
             put = put.item(TTL_ATTRIBUTE, number(expires_at));
         }
-        let put = put
-            .condition_expression("attribute_not_exists(pk) OR #version < :version")
+        let mut condition = format!("attribute_not_exists(pk) OR {NEWER}");
+        if let Some(sequence) = document.sequence {
+            condition = format!(
+                "attribute_not_exists(pk) OR #sequence < :sequence \
+                 OR ((attribute_not_exists(#sequence) OR #sequence = :sequence) AND {NEWER})"
+            );
+            put = put
+                .item(SEQUENCE, number(sequence))
+                .expression_attribute_names("#sequence", SEQUENCE)
+                .expression_attribute_values(":sequence", number(sequence));
+        }
+        put.condition_expression(condition)
             .expression_attribute_names("#version", "version")
             .expression_attribute_values(":version", text(document.version.as_str()))
+            .expression_attribute_values(":ahead", text(ahead))
+            .return_values(ReturnValue::AllOld)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        let Err(error) = put else {
-            return Ok(outcome(&document.version, &PutResult::Written));
+    }
+}
+
+/// The attribute of a sender's own count of a document's states.
+const SEQUENCE: &str = "sequence";
+
+/// The state of a document that a table holds.
+fn before(item: &Item) -> Option<Before> {
+    let version = item.get("version")?.as_s().ok()?;
+    Some(Before {
+        version: Version::recorded(version),
+        sequence: integer(item, SEQUENCE),
+    })
+}
+
+impl Handler for DocumentsTable {
+    async fn handle(&self, event: &Event) -> Result<Handled, HandleError> {
+        let Some(document) = change(event)? else {
+            return Ok(Outcome::Ignored.into());
+        };
+        let error = match self.put(event, &document, now()).send().await {
+            Ok(written) => {
+                let before = written.attributes.as_ref().and_then(before);
+                return Ok(document.outcome(true, before.as_ref()));
+            }
+            Err(error) => error,
         };
         let why = reason(&error);
         match error.into_service_error() {
             PutItemError::ConditionalCheckFailedException(failed) => {
-                let there = failed
-                    .item
-                    .as_ref()
-                    .and_then(|item| item.get("version")?.as_s().ok());
-                let there = there.ok_or_else(|| HandleError::Retry("no old version".to_owned()))?;
-                Ok(outcome(
-                    &document.version,
-                    &PutResult::Refused(there.clone()),
-                ))
+                let before = failed.item.as_ref().and_then(before);
+                let before =
+                    before.ok_or_else(|| HandleError::Retry("no old version".to_owned()))?;
+                Ok(document.outcome(false, Some(&before)))
             }
-            // An item of more than 400 KB, or a key of more than 2,048 bytes, is refused every time.
-            _ if why == "ValidationException" => Err(HandleError::Reject(
-                "the documents table refuses the document (ValidationException)".to_owned(),
-            )),
+            // An item or a key that is too large is refused every time.
+            _ if why == "ValidationException" => Err(HandleError::Reject(refused(&document))),
             _ => Err(HandleError::Retry(format!(
                 "the documents table is unavailable: {why}"
             ))),
         }
     }
+}
+
+/// Why the table never takes a document.
+fn refused(document: &Document) -> String {
+    let kb = document
+        .state
+        .as_ref()
+        .map_or(0, |state| state.len() / 1000);
+    if kb >= MAX_ITEM_KB - 2 {
+        return format!(
+            "the document has {kb} KB, and an item of a DynamoDB table at most {MAX_ITEM_KB} KB"
+        );
+    }
+    "the documents table refuses the document (ValidationException)".to_owned()
+}
+
+/// The time, for how far ahead a stored version is.
+fn now() -> Millis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    Millis::try_from(since.unwrap_or_default().as_millis()).unwrap_or(Millis::MAX)
 }

@@ -66,6 +66,9 @@ impl EventsTable {
         item.insert("pk".to_owned(), text(event.key.as_str()));
         item.insert("status".to_owned(), text(Status::Pending.name()));
         item.insert("body_hash".to_owned(), text(body_hash));
+        if let Some(why) = event.unusable_time {
+            item.insert("unusable_time".to_owned(), text(why.name()));
+        }
         self.client
             .put_item()
             .table_name(&self.table)
@@ -269,6 +272,9 @@ impl EventsTable {
             Outcome::Applied | Outcome::Stale | Outcome::Ignored => Status::Done,
         };
         let mut set = "SET #status = :status, outcome = :outcome, reason = :reason, finished_at = :finished_at".to_owned();
+        if end.tie {
+            set.push_str(", tie = :tie");
+        }
         let mut condition = format!("{PRESENT} AND #status <> :done");
         if end.owner.is_some() {
             // The owner's name stays, so that a second try of this very call finds itself.
@@ -283,6 +289,9 @@ impl EventsTable {
             .expression_attribute_values(":reason", text(end.reason.as_deref().unwrap_or_default()))
             .expression_attribute_values(":finished_at", number(end.at))
             .expression_attribute_values(":now", number(end.at / 1000));
+        if end.tie {
+            update = update.expression_attribute_values(":tie", AttributeValue::Bool(true));
+        }
         if let Some(owner) = &end.owner {
             update = update.expression_attribute_values(":owner", text(owner));
         }

@@ -25,16 +25,12 @@ fn event(id: &str, operation: Operation, time: i64, document: &str) -> Event {
         operation,
         time: Some(time),
         received_at: NOW,
-        place: 0,
         expires_at: NOW / 1000 + LIFE,
-        retain_until: None,
         document_type: "thing".into(),
         document_id: Some(document.into()),
         document_at: Some("/data".into()),
-        invalid: None,
-        trace: None,
-        settled: None,
         body: Body(format!(r#"{{"data":{{"from":"{id}"}}}}"#).into_bytes()),
+        ..Event::bare("", "")
     }
 }
 
@@ -43,12 +39,13 @@ fn end(outcome: Outcome) -> End {
     End {
         outcome,
         reason,
+        tie: false,
         at: NOW,
         owner: None,
     }
 }
 
-/// What a record of the event says.
+/// The record of an event.
 fn record(event: &Event, status: Status) -> Record {
     Record {
         status,
@@ -424,7 +421,8 @@ async fn documents_follow_their_newest_version(documents: &impl Handler) {
         (event("6", Create, 1, "b"), Outcome::Applied),
     ];
     for (event, outcome) in steps {
-        assert_eq!(documents.handle(&event).await, Ok(outcome), "{event:?}");
+        let handled = documents.handle(&event).await.unwrap();
+        assert_eq!(handled.outcome, outcome, "{event:?}");
     }
     let nameless = Event {
         document_id: None,
@@ -436,6 +434,57 @@ async fn documents_follow_their_newest_version(documents: &impl Handler) {
     ));
 }
 
+/// The events of one document, each with what becomes of it, and whether it ties with what was there.
+async fn documents_end_so(documents: &impl Handler, steps: &[(Event, Outcome, bool)]) {
+    for (event, outcome, tie) in steps {
+        let handled = documents.handle(event).await.unwrap();
+        assert_eq!(
+            (handled.outcome, handled.tie),
+            (*outcome, *tie),
+            "{event:?}"
+        );
+    }
+}
+
+async fn events_of_one_time_follow_their_reception(documents: &impl Handler) {
+    let at = |id, operation, time, reception| Event {
+        received_at: NOW + reception,
+        ..event(id, operation, time, "tie")
+    };
+    let steps = [
+        (at("a", Operation::Create, 5, 1), Outcome::Applied, false),
+        (at("a", Operation::Create, 5, 1), Outcome::Applied, false),
+        (at("b", Operation::Update, 5, 3), Outcome::Applied, true),
+        (at("c", Operation::Update, 5, 2), Outcome::Stale, true),
+        (at("d", Operation::Delete, 5, 4), Outcome::Applied, true),
+        (at("e", Operation::Create, 5, 5), Outcome::Applied, true),
+        (at("f", Operation::Update, 4, 9), Outcome::Stale, false),
+        (at("g", Operation::Update, 6, 0), Outcome::Applied, false),
+    ];
+    documents_end_so(documents, &steps).await;
+}
+
+async fn a_sequence_decides_before_the_time(documents: &impl Handler) {
+    let at = |id, sequence, time| Event {
+        sequence,
+        ..event(id, Operation::Update, time, "counted")
+    };
+    let steps = [
+        (at("a", None, 9), Outcome::Applied, false),
+        // Where only one of two has a sequence, the time decides.
+        (at("b", Some(1), 8), Outcome::Stale, false),
+        (at("c", Some(1), 10), Outcome::Applied, false),
+        (at("d", Some(3), 2), Outcome::Applied, false),
+        (at("e", Some(2), 20), Outcome::Stale, false),
+        (at("f", Some(2), 2), Outcome::Stale, false),
+        (at("g", Some(3), 3), Outcome::Applied, false),
+        (at("h", Some(3), 1), Outcome::Stale, false),
+        (at("i", None, 1), Outcome::Stale, false),
+        (at("j", Some(4), 1), Outcome::Applied, false),
+    ];
+    documents_end_so(documents, &steps).await;
+}
+
 #[tokio::test]
 async fn the_model_keeps_the_contract() {
     let ledger = MemoryLedger::default();
@@ -443,7 +492,10 @@ async fn the_model_keeps_the_contract() {
     let event = event("tried", Operation::Other, 1, "d");
     let tries = || ledger.stored(&event.key).unwrap().tries;
     a_ledger_counts_tries(&ledger, &event, async || i64::from(tries())).await;
-    documents_follow_their_newest_version(&MemoryDocuments::default()).await;
+    let documents = MemoryDocuments::default();
+    documents_follow_their_newest_version(&documents).await;
+    events_of_one_time_follow_their_reception(&documents).await;
+    a_sequence_decides_before_the_time(&documents).await;
 }
 
 async fn storage() -> Storage {
@@ -506,6 +558,32 @@ async fn a_table_counts_tries(storage: &Storage, ledger: &EventsTable) {
     assert_eq!(record["body_hash"], again.body.hash());
 }
 
+/// What an earlier version of the code wrote of a sender whose clock was wrong.
+async fn a_version_from_the_future_counts_as_absent(documents: &impl Handler) {
+    let now = hookwell_lambda::now::now();
+    let day = 24 * 3600 * 1000;
+    let at = |id, time| event(id, Operation::Update, time, "ahead");
+    let steps = [
+        (at("a", 99_999_999_999_999), Outcome::Applied, false),
+        (at("b", now), Outcome::Applied, false),
+        (at("c", now + day), Outcome::Applied, false),
+        (at("d", now), Outcome::Stale, false),
+        (at("e", now + 3 * day), Outcome::Applied, false),
+        (at("f", now - day), Outcome::Applied, false),
+    ];
+    documents_end_so(documents, &steps).await;
+}
+
+async fn a_document_that_is_too_large_says_so(documents: &impl Handler) {
+    let large = Event {
+        body: Body(format!(r#"{{"data":"{}"}}"#, "x".repeat(450_000)).into_bytes()),
+        ..event("large", Operation::Update, 1, "large")
+    };
+    let why = documents.handle(&large).await.unwrap_err();
+    let expected = "the document has 450 KB, and an item of a DynamoDB table at most 400 KB";
+    assert_eq!(why, HandleError::Reject(expected.to_owned()));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tables_keep_the_contract() {
     let storage = storage().await;
@@ -522,6 +600,10 @@ async fn the_tables_keep_the_contract() {
     a_table_keeps_whole_events_until_their_time(&storage, &ledger).await;
     let documents = DocumentsTable::new(tables, storage.endpoints.documents_table.clone());
     documents_follow_their_newest_version(&documents).await;
+    events_of_one_time_follow_their_reception(&documents).await;
+    a_sequence_decides_before_the_time(&documents).await;
+    a_version_from_the_future_counts_as_absent(&documents).await;
+    a_document_that_is_too_large_says_so(&documents).await;
 
     let large = format!(r#"{{"data":"{}"}}"#, "x".repeat(450_000));
     let large = Event {

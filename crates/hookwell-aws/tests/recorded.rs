@@ -280,6 +280,7 @@ async fn an_end_is_recorded_where_there_is_none() {
         let end = End {
             outcome: Outcome::Applied,
             reason: None,
+            tie: false,
             at: NOW,
             owner: None,
         };
@@ -319,19 +320,23 @@ async fn a_document_is_changed_by_what_is_newer_and_by_nothing_else() {
         assert_eq!(before["deleted"], deleted, "{name}");
         // As process has it when it comes again: with the version of its record.
         let handled = stack.documents.handle(&last).await;
-        assert_eq!(handled, Ok(Outcome::Applied), "{name}: again");
+        assert_eq!(handled, Ok(Outcome::Applied.into()), "{name}: again");
         let at = |offset: i64, operation| Event {
             time: last.time.map(|time| time + offset),
             received_at: last.received_at + offset,
             operation,
-            settled: None,
             document_at: Some("/data".into()),
+            settled: None,
             body: Body(format!(r#"{{"data":{{"by":"{offset}"}}}}"#).into_bytes()),
             ..last.clone()
         };
         for operation in [Operation::Create, Operation::Update, Operation::Delete] {
             let handled = stack.documents.handle(&at(-1, operation)).await;
-            assert_eq!(handled, Ok(Outcome::Stale), "{name}: a late {operation:?}");
+            assert_eq!(
+                handled,
+                Ok(Outcome::Stale.into()),
+                "{name}: a late {operation:?}"
+            );
         }
         assert_eq!(stack.document(&pk).await, before, "{name}");
         let steps = [
@@ -341,7 +346,11 @@ async fn a_document_is_changed_by_what_is_newer_and_by_nothing_else() {
         ];
         for (offset, operation) in steps {
             let handled = stack.documents.handle(&at(offset, operation)).await;
-            assert_eq!(handled, Ok(Outcome::Applied), "{name}: {operation:?}");
+            assert_eq!(
+                handled,
+                Ok(Outcome::Applied.into()),
+                "{name}: {operation:?}"
+            );
             let document = stack.document(&pk).await;
             assert_eq!(
                 document["deleted"],

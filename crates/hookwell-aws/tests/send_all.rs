@@ -65,18 +65,11 @@ fn event(number: usize) -> Event {
         id,
         kind: "thing.created".into(),
         operation: Operation::Create,
-        time: None,
         received_at: NOW,
-        place: 0,
         expires_at: NOW / 1000,
-        retain_until: None,
         document_type: String::new(),
-        document_id: None,
-        document_at: None,
-        invalid: None,
-        trace: None,
-        settled: None,
         body: Body(b"{}".to_vec()),
+        ..Event::bare("", "")
     }
 }
 

@@ -8,7 +8,8 @@ use hookwell::ports::handler::Handler;
 use hookwell_aws::DocumentsTable;
 
 use crate::commands::{
-    check, completions, console, dev, dlq, documents, events, print, replay, send, sign, verify,
+    check, completions, console, dev, dlq, documents, events, presets, print, replay, send, sign,
+    verify,
 };
 
 /// A webhook receiver for your own AWS account.
@@ -41,6 +42,8 @@ enum Command {
     #[command(subcommand)]
     Dlq(dlq::Command),
     Replay(replay::Arguments),
+    #[command(subcommand)]
+    Presets(presets::Command),
     Completions(completions::Arguments),
 }
 
@@ -65,6 +68,7 @@ pub fn main<H: Handler + 'static>(
         Command::Documents(command) => documents::run(&command),
         Command::Dlq(command) => dlq::run(&command),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Presets(command) => presets::run(&command),
         Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
     };
     match result {

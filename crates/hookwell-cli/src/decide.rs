@@ -147,9 +147,11 @@ fn event(event: &Event) -> Value {
         "type": event.kind,
         "operation": event.operation,
         "time": event.time,
+        "unusable_time": event.unusable_time,
         "document_type": event.document_type,
         "document_id": event.document_id,
         "document_at": event.document_at,
+        "without_state": event.without_state,
         "invalid": event.invalid,
     })
 }
@@ -162,7 +164,8 @@ mod tests {
     fn sources() -> Sources {
         let text = "[sources.shop]\npreset = \"stripe\"\nsecrets = [\"env:A\"]\n\
                     [sources.away]\npreset = \"stripe\"\nsecrets = [\"env:B\"]\n\
-                    [sources.open]\npreset = \"plain\"\nallow_ips = [\"0.0.0.0/0\"]\n";
+                    [sources.open]\npreset = \"plain\"\nallow_ips = [\"0.0.0.0/0\"]\n\
+                    [sources.open.event]\nstrict = false\n";
         let mut sources = config::parse(text).unwrap();
         for source in &mut sources {
             source.allow_ips.clear();
@@ -199,6 +202,18 @@ mod tests {
             ),
         ] {
             assert_eq!(decided(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn an_event_says_why_it_leaves_no_state() {
+        for (body, expected) in [
+            (r#"{"event":"created","data":{"id":1}}"#, Value::Null),
+            (r#"{"event":"created","data":{}}"#, json!("unnamed")),
+        ] {
+            let line = json!({ "source": "open", "body_base64": STANDARD.encode(body) });
+            let answer = decide(&sources(), line.to_string().as_bytes(), 1_700_000_000_000);
+            assert_eq!(answer["event"]["without_state"], expected, "{body}");
         }
     }
 }

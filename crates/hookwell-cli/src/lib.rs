@@ -9,6 +9,7 @@
 //! * `page`: what happened, in a browser
 //! * `decide`: what ingest would decide about a recorded request
 //! * `explain`: why a delivery was refused
+//! * `presets`: the presets as people read them
 //! * `user`: who gives the commands
 
 mod command_line;
@@ -19,6 +20,7 @@ mod front;
 pub mod machine;
 mod news;
 mod page;
+pub mod presets;
 pub mod sender;
 mod user;
 

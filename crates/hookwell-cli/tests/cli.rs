@@ -433,7 +433,7 @@ fn completions_are_a_script_that_the_shell_can_read_and_know_every_command() {
         let script = hookwell(&["completions", shell]);
         assert!(script.status.success(), "{shell}");
         let script = text(&script.stdout);
-        for word in ["tail", "history", "redrive", "outcome"] {
+        for word in ["tail", "history", "redrive", "outcome", "presets"] {
             assert!(script.contains(word), "{shell}: {word}");
         }
     }

@@ -10,7 +10,7 @@ use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use hookwell::event::body::Body;
 use hookwell::event::identity::Key;
 use hookwell::event::{Event, Operation};
-use hookwell::ports::handler::{HandleError, Handler, Outcome};
+use hookwell::ports::handler::{HandleError, Handled, Handler, Outcome};
 use hookwell::ports::ledger::{End, Finish, Ledger as _};
 use hookwell_aws::tools::admin::QueueSettings;
 use hookwell_aws::tools::mapping::EventSourceMapping;
@@ -68,7 +68,7 @@ struct Counting<D> {
 }
 
 impl<D: Handler> Handler for Counting<D> {
-    async fn handle(&self, event: &Event) -> Result<Outcome, HandleError> {
+    async fn handle(&self, event: &Event) -> Result<Handled, HandleError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         self.documents.handle(event).await
     }
@@ -173,6 +173,7 @@ impl Expired {
         let end = End {
             outcome: Outcome::Ignored,
             reason: None,
+            tie: false,
             at: event.received_at,
             owner: None,
         };
@@ -258,18 +259,13 @@ async fn the_time_of_an_earlier_life_is_not_taken() {
         id: "evt".into(),
         kind: "thing.created".into(),
         operation: Operation::Create,
-        time: None,
         received_at: now,
-        place: 0,
         expires_at: now / 1000 + 1_000_000,
-        retain_until: None,
         document_type: "thing".into(),
         document_id: Some("d".into()),
         document_at: Some("/data".into()),
-        invalid: None,
-        trace: None,
-        settled: None,
         body: Body(br#"{"data":{"id":"d"}}"#.to_vec()),
+        ..Event::bare("", "")
     };
     expired.end_long_ago(&event).await;
     let mut record = SqsMessage::default();

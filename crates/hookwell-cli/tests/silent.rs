@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use hookwell::event::body::Body;
 use hookwell::event::identity::Key;
 use hookwell::event::{Event, Operation};
-use hookwell::ports::handler::{HandleError, Handler, Outcome};
+use hookwell::ports::handler::{HandleError, Handled, Handler, Outcome};
 use hookwell_aws::tools::admin::QueueSettings;
 use hookwell_lambda::now::now;
 use hookwell_lambda::process::Process;
@@ -23,13 +23,13 @@ const TIME: Duration = Duration::from_secs(7);
 struct Late(Duration);
 
 impl Handler for Late {
-    async fn handle(&self, event: &Event) -> Result<Outcome, HandleError> {
+    async fn handle(&self, event: &Event) -> Result<Handled, HandleError> {
         tokio::time::sleep(self.0).await;
         let why = "because".to_owned();
         match event.kind.as_str() {
             "fails" => Err(HandleError::Retry(why)),
             "rejected" => Err(HandleError::Reject(why)),
-            _ => Ok(Outcome::Applied),
+            _ => Ok(Outcome::Applied.into()),
         }
     }
 }
@@ -55,16 +55,12 @@ fn record(id: &str, kind: &str) -> SqsMessage {
         operation: Operation::Other,
         time: Some(now),
         received_at: now,
-        place: 0,
         expires_at: now / 1000 + 1_000_000,
-        retain_until: None,
         document_type: String::new(),
         document_id: Some(id.into()),
         document_at: Some("/data".into()),
-        invalid: None,
-        trace: None,
-        settled: None,
         body: Body(br#"{"data":{}}"#.to_vec()),
+        ..Event::bare("", "")
     };
     let mut record = SqsMessage::default();
     record.message_id = Some(id.to_owned());

@@ -1,5 +1,6 @@
 //! The machine's clock, and timers that follow it.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::FutureExt as _;
@@ -12,6 +13,7 @@ use hookwell::ports::clock::Clock;
 pub fn clock() -> Clock<'static> {
     Clock {
         now: &now,
+        reception: &reception,
         instant: &Instant::now,
         until: &until,
     }
@@ -27,6 +29,16 @@ pub fn now() -> Millis {
     )
 }
 
+/// A time of reception: the clock's, but later than the one before. Of two deliveries one after the other the second is the
+/// newer one, also where both fall into one millisecond.
+fn reception() -> Millis {
+    static LAST: AtomicI64 = AtomicI64::new(0);
+    let now = now();
+    let next = |last: Millis| Some(now.max(last.saturating_add(1)));
+    let last = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+    last.map_or(now, |last| now.max(last.saturating_add(1)))
+}
+
 /// A duration in milliseconds.
 #[must_use]
 pub fn millis(duration: Duration) -> Millis {
@@ -36,4 +48,19 @@ pub fn millis(duration: Duration) -> Millis {
 fn until(end: Millis) -> BoxFuture<'static, ()> {
     let left = u64::try_from(end.saturating_sub(now())).unwrap_or(0);
     tokio::time::sleep(Duration::from_millis(left)).boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_receptions_are_at_one_time() {
+        let mut before = reception();
+        for _ in 0..10_000 {
+            let next = reception();
+            assert!(next > before);
+            before = next;
+        }
+    }
 }

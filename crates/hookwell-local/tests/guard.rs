@@ -26,7 +26,10 @@ impl Ask<'_> {
         let address = endpoint.strip_prefix("http://").unwrap();
         let mut head = format!("{} HTTP/1.1\r\nhost: {}\r\n", self.line, self.host);
         for (name, value) in self.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            head += name;
+            head += ": ";
+            head += value;
+            head += "\r\n";
         }
         let request = format!(
             "{head}connection: close\r\ncontent-type: application/x-amz-json-1.0\r\nx-amz-target: {}\r\n\

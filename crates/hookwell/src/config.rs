@@ -12,7 +12,7 @@ use toml::Table;
 
 pub use self::fields::Problem;
 use self::fields::{Fields, Problems};
-pub use self::preset::{presets, presets_text};
+pub use self::preset::{preset_table, presets, presets_text};
 pub use self::source::MAX_BODY_BYTES;
 use crate::source::Source;
 

@@ -10,7 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use self::body::{Body, may_hold_refused};
-use self::identity::{DocumentKey, Key, Version};
+use self::identity::{DocumentKey, Key, Rank, Version};
 use crate::format::json::{Json, Pointer};
 use crate::format::time::Millis;
 use crate::format::trace::Trace;
@@ -54,6 +54,48 @@ impl Operation {
     }
 }
 
+/// Why the time that a sender wrote is not an event's time, so that its first reception stands for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnusableTime {
+    /// It is in none of the [forms](crate::format::time::event_time) that are read.
+    Unreadable,
+    /// It lies more than a day after the reception.
+    Future,
+}
+
+impl UnusableTime {
+    /// Its name, in logs and tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable",
+            Self::Future => "future",
+        }
+    }
+}
+
+/// Why an event that creates, updates or deletes leaves the documents table as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WithoutState {
+    /// It names its document and holds no state of it: a notice to fetch it.
+    Thin,
+    /// Its preset expects the id of a document, and there is none.
+    Unnamed,
+}
+
+impl WithoutState {
+    /// The reason that logs and records give.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Thin => "the event names its document and holds no state of it",
+            Self::Unnamed => "the event names no document",
+        }
+    }
+}
+
 /// What happened, as one verified delivery tells it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
@@ -71,6 +113,15 @@ pub struct Event {
     /// When it happened, by the sender's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<Millis>,
+    /// Why the time that the sender wrote is not the event's time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unusable_time: Option<UnusableTime>,
+    /// The sender's own count of the document's states. Where the document has one too, it decides before the time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<i64>,
+    /// Its place among the events of one instant.
+    #[serde(default, skip_serializing_if = "Rank::is_arrival")]
+    pub rank: Rank,
     /// When ingest received this copy; once the event is [settled](Self::settle), when its first copy was received.
     pub received_at: Millis,
     /// Its place among the events of its delivery, from 0.
@@ -90,6 +141,9 @@ pub struct Event {
     /// Where the document's state is in the body, a JSON pointer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document_at: Option<String>,
+    /// Why the documents table has nothing to do with it, though its operation says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub without_state: Option<WithoutState>,
     /// Why ingest could not read it, for sources that keep what they cannot read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invalid: Option<String>,
@@ -115,12 +169,41 @@ fn is_first(place: &u32) -> bool {
 }
 
 impl Event {
+    /// An event of type `other` that says nothing but its source and id, received at the beginning of 1970: for tests, which
+    /// set what they are about.
+    #[must_use]
+    pub fn bare(source: &str, id: &str) -> Self {
+        Self {
+            key: Key::new(source, &[id.as_bytes()]),
+            source: source.to_owned(),
+            id: id.to_owned(),
+            kind: String::new(),
+            operation: Operation::Other,
+            time: None,
+            unusable_time: None,
+            sequence: None,
+            rank: Rank::Arrival,
+            received_at: 0,
+            place: 0,
+            expires_at: LIFE_DAYS * 86_400,
+            retain_until: None,
+            document_type: String::new(),
+            document_id: None,
+            document_at: None,
+            without_state: None,
+            invalid: None,
+            trace: None,
+            settled: None,
+            body: Body(Vec::new()),
+        }
+    }
+
     /// The version in the event's record, or the one that a record of this copy would have.
     #[must_use]
     pub fn version(&self) -> Version {
         let of_this_copy = || {
             let time = self.time.unwrap_or(self.received_at);
-            Version::new(time, self.received_at, self.place, &self.key)
+            Version::new(time, self.rank, self.received_at, self.place, &self.key)
         };
         self.settled.clone().unwrap_or_else(of_this_copy)
     }
@@ -145,12 +228,13 @@ impl Event {
         Some(DocumentKey::new(&self.source, &self.document_type, id))
     }
 
-    /// The document's state as the sender wrote it.
+    /// The document's state as the sender wrote it; `None` where the event holds none. `null` is no state.
     #[must_use]
     pub fn document(&self) -> Option<&str> {
         let body = Json::parse(&self.body.0).ok()?;
         let pointer = Pointer::parse(self.document_at.as_deref()?)?;
-        Some(body.find(&pointer).ok()??.get())
+        let state = body.find(&pointer).ok()??.get();
+        (state != "null").then_some(state)
     }
 
     /// The event as a queue message.
@@ -204,6 +288,9 @@ mod tests {
             kind: "order.created".into(),
             operation: Operation::Create,
             time: Some(1_700_000_000_000),
+            unusable_time: None,
+            sequence: None,
+            rank: Rank::Arrival,
             received_at: 1_700_000_000_500,
             place: 0,
             expires_at: 1_703_024_000,
@@ -211,6 +298,7 @@ mod tests {
             document_type: "order".into(),
             document_id: Some("7".into()),
             document_at: Some("/data".into()),
+            without_state: None,
             invalid: None,
             trace: None,
             settled: None,
@@ -312,7 +400,7 @@ mod tests {
     #[test]
     fn a_settled_event_has_the_version_and_the_reception_of_its_record() {
         let mut copy = event(b"{}");
-        let first = Version::new(1, 2, 3, &copy.key);
+        let first = Version::new(1, Rank::Arrival, 2, 3, &copy.key);
         copy.settle(first.clone(), copy.received_at - 5_000);
         assert_eq!(
             (copy.version(), copy.received_at),
@@ -334,5 +422,6 @@ mod tests {
             Some(r#"{"n": 1.0}"#)
         );
         assert_eq!(event(b"{}").document(), None);
+        assert_eq!(event(br#"{"data": null}"#).document(), None);
     }
 }

@@ -1,8 +1,10 @@
 //! Bytes into values. Knows nothing of webhooks.
 
+pub mod body;
 pub mod encoding;
 pub(crate) mod form;
 pub mod json;
+pub(crate) mod multipart;
 pub mod pattern;
 pub(crate) mod template;
 pub mod time;

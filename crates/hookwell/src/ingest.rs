@@ -7,6 +7,7 @@
 mod admit;
 mod enqueue;
 pub mod key_cache;
+pub mod reading;
 mod receive;
 mod received;
 pub mod verified;

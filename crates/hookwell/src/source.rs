@@ -9,7 +9,9 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use crate::format::body::BodyFormat;
 use crate::format::pattern::Pattern;
+use crate::format::time::Millis;
 use crate::keys::reference::SecretRef;
 use crate::source::handshake::Handshake;
 use crate::source::mapping::Mapping;
@@ -38,6 +40,10 @@ pub struct Source {
     pub public_url: Option<String>,
     /// The largest body, in bytes.
     pub max_body_bytes: usize,
+    /// What its bodies are.
+    pub body: BodyFormat,
+    /// How old the time of an event may be, in milliseconds, where the sender signs it and nothing else limits its age.
+    pub max_age: Option<Millis>,
     /// What happens to a signed body that cannot be read.
     pub on_invalid: OnInvalid,
     /// Keys of the file that nothing reads any more.

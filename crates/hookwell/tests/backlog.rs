@@ -17,7 +17,7 @@ use std::sync::Mutex;
 
 use futures_util::future::join_all;
 use hookwell::event::{Event, Operation};
-use hookwell::ports::handler::{HandleError, Handler, Outcome};
+use hookwell::ports::handler::{HandleError, Handled, Handler};
 use hookwell::ports::memory::{MemoryDocuments, MemoryLedger};
 use hookwell::ports::queue::{Queue, QueueError};
 use hookwell::process::Message;
@@ -172,7 +172,7 @@ impl Queue for World {
 
 impl Handler for World {
     /// A write that takes its time, and is throttled when its document had too many in this second.
-    async fn handle(&self, event: &Event) -> Result<Outcome, HandleError> {
+    async fn handle(&self, event: &Event) -> Result<Handled, HandleError> {
         self.clock.sleep(WRITE).await;
         let document = event.document_key().unwrap().as_str().to_owned();
         let second = self.clock.now() / SECOND;

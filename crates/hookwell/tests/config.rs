@@ -40,7 +40,7 @@ fn every_mistake_is_listed_at_once_with_its_path() {
         operations = { "a*b*c" = "create", "x" = "upsert" }
     "#;
     insta::assert_snapshot!(problems(text).join("\n"), @r#"
-    sources.acme.event.id: "/id" is not body:/POINTER, item:/POINTER, header:NAME, query:NAME or a template of them
+    sources.acme.event.id: "/id" is not body:/POINTER, item:/POINTER, outer:/POINTER, document:/POINTER, header:NAME, query:NAME, text:WORD or a template of them
     sources.acme.event.operations: "a*b*c" is not a word with at most one *
     sources.acme.event.operations.x: is one of create, update, delete, other
     sources.acme.verify.alg: is one of hmac-sha256, hmac-sha1, hmac-sha512, sha256, sha1, ed25519, ecdsa-p256-sha256, token, basic, unsigned

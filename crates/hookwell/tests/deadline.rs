@@ -175,6 +175,7 @@ fn tries(
             let end = End {
                 outcome: Outcome::Ignored,
                 reason: None,
+                tie: false,
                 at: clock.now(),
                 owner: None,
             };

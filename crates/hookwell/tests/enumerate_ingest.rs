@@ -22,7 +22,7 @@ use hookwell::event::Event;
 use hookwell::event::delivery::Delivery;
 use hookwell::ingest::key_cache::Sources;
 use hookwell::ingest::receive;
-use hookwell::ports::handler::{HandleError, Handler, Outcome};
+use hookwell::ports::handler::{HandleError, Handled, Handler};
 use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Record, Remembered};
 use hookwell::ports::memory::{MemoryDocuments, MemoryLedger, MemoryQueue, StoppedClock};
 use hookwell::ports::queue::{Queue, QueueError};
@@ -113,7 +113,7 @@ impl Queue for World<'_> {
 }
 
 impl Handler for World<'_> {
-    async fn handle(&self, event: &Event) -> Result<Outcome, HandleError> {
+    async fn handle(&self, event: &Event) -> Result<Handled, HandleError> {
         let before = self.documents.all();
         let outcome = self.documents.handle(event).await;
         *self.writes.lock().unwrap() += usize::from(before != self.documents.all());

@@ -22,7 +22,7 @@ use hookwell::event::{Event, LIFE_DAYS};
 use hookwell::format::time::DAY;
 use hookwell::ingest::key_cache::Sources;
 use hookwell::ingest::receive;
-use hookwell::ports::handler::{HandleError, Handler, Outcome};
+use hookwell::ports::handler::{HandleError, Handled, Handler};
 use hookwell::ports::ledger::{
     Claim, End, Finish, Lease, Ledger, LedgerError, Record, Remembered, Status,
 };
@@ -170,7 +170,7 @@ impl Queue for World {
 }
 
 impl Handler for World {
-    async fn handle(&self, event: &Event) -> Result<Outcome, HandleError> {
+    async fn handle(&self, event: &Event) -> Result<Handled, HandleError> {
         *self.judged.lock().unwrap() += 1;
         if self.refuses {
             return Err(HandleError::Reject("no".into()));

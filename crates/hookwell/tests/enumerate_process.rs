@@ -17,7 +17,7 @@ use std::task::{Context, Poll, Waker};
 
 use futures_util::FutureExt as _;
 use hookwell::event::{Event, Operation};
-use hookwell::ports::handler::{HandleError, Handler, Outcome};
+use hookwell::ports::handler::{HandleError, Handled, Handler, Outcome};
 use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Record, Remembered};
 use hookwell::ports::memory::{MemoryDocuments, MemoryLedger, MemoryQueue};
 use hookwell::process::Message;
@@ -169,12 +169,12 @@ impl Drop for Inside<'_> {
 }
 
 impl Handler for World<'_> {
-    async fn handle(&self, event: &Event) -> Result<Outcome, HandleError> {
+    async fn handle(&self, event: &Event) -> Result<Handled, HandleError> {
         let _inside = Inside::enter(&self.inside);
         let retry = || HandleError::Retry("lost".into());
         if self.design == Design::Outside {
             self.call(|| self.take_effect()).await.ok_or_else(retry)?;
-            return Ok(Outcome::Applied);
+            return Ok(Outcome::Applied.into());
         }
         let put = || {
             let before = self.documents.all();

@@ -416,6 +416,7 @@ impl Setup {
         let end = End {
             outcome,
             reason: None,
+            tie: false,
             at: NOW,
             owner: None,
         };
@@ -485,6 +486,7 @@ fn a_record_past_its_life_no_longer_counts_even_before_it_is_deleted() {
     let end = End {
         outcome: Outcome::Applied,
         reason: None,
+        tie: false,
         at: NOW,
         owner: None,
     };

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use futures_util::FutureExt as _;
 use hookwell::event::body::Body;
 use hookwell::event::{Event, Operation};
-use hookwell::ports::handler::{HandleError, Handler, Outcome};
+use hookwell::ports::handler::{HandleError, Handled, Handler, Outcome};
 use hookwell::ports::ledger::{
     Claim, End, Finish, Lease, Ledger, LedgerError, Record, Remembered, Status,
 };
@@ -241,13 +241,13 @@ fn one_bad_message_does_not_fail_its_neighbours() {
 struct Moody(Mutex<Vec<String>>);
 
 impl Handler for Moody {
-    async fn handle(&self, event: &Event) -> Result<Outcome, HandleError> {
+    async fn handle(&self, event: &Event) -> Result<Handled, HandleError> {
         self.0.lock().unwrap().push(event.id.clone());
         match event.id.as_str() {
             "panic" => panic!("on purpose"),
             "retry" => Err(HandleError::Retry("later".into())),
             "hang" => std::future::pending().await,
-            _ => Ok(Outcome::Applied),
+            _ => Ok(Outcome::Applied.into()),
         }
     }
 }
@@ -323,7 +323,7 @@ fn at_the_deadline_what_still_runs_comes_back_and_what_is_done_stays_done() {
 struct Outside(Moody);
 
 impl Handler for Outside {
-    async fn handle(&self, event: &Event) -> Result<Outcome, HandleError> {
+    async fn handle(&self, event: &Event) -> Result<Handled, HandleError> {
         self.0.handle(event).await
     }
 
@@ -430,6 +430,7 @@ fn a_lease_that_ended_is_taken_over_and_its_old_holder_can_no_longer_finish() {
     let end = |owner: &str| End {
         outcome: Outcome::Applied,
         reason: None,
+        tie: false,
         at: NOW,
         owner: Some(owner.into()),
     };

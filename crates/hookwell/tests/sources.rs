@@ -9,6 +9,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use futures_util::FutureExt as _;
 use hookwell::config;
 use hookwell::event::delivery::Delivery;
+use hookwell::format::time::to_rfc3339;
 use hookwell::ingest::key_cache::Sources;
 use hookwell::ingest::key_cache::{ADDRESSES_IN_PAUSE, Fetch, PAUSE, RENEW_AFTER, STALE_AFTER};
 use hookwell::ingest::{Received, receive};
@@ -371,7 +372,7 @@ fn message(stage: &Stage, address: &str) -> Delivery {
 
 #[test]
 fn a_certificate_is_fetched_once_and_again_when_it_is_old() {
-    let stage = sns("", &[(ADDRESS, text(CERTIFICATE))]);
+    let stage = sns("max_age = \"35d\"", &[(ADDRESS, text(CERTIFICATE))]);
     assert_eq!(stage.fetches(), 0, "nothing at the start");
     let good = message(&stage, ADDRESS);
     for second in 0..100 {
@@ -550,9 +551,10 @@ fn paypal_needs_the_webhook_id_from_the_store_and_the_certificate_from_its_addre
     let address = "https://api.paypal.com/v1/notifications/certs/CERT-sample";
     let texts = [("ssm:/pay", text(OLD)), (address, text(CERTIFICATE))];
     let stage = stage(file, &texts);
-    let good = stage.signed("pay", OLD, r#"{"id":"1"}"#, NOW);
+    let body = json!({ "id": "1", "create_time": to_rfc3339(NOW) }).to_string();
+    let good = stage.signed("pay", OLD, &body, NOW);
     assert_eq!(stage.status(&good, NOW), 200);
-    let other = stage.signed("pay", NEW, r#"{"id":"1"}"#, NOW);
+    let other = stage.signed("pay", NEW, &body, NOW);
     assert_eq!(stage.status(&other, NOW), 401);
     // A renewal of the id keeps the certificate.
     stage.put(address, down());

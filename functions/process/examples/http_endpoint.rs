@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use hookwell::event::Event;
-use hookwell::ports::handler::{HandleError, Handler, Outcome};
+use hookwell::ports::handler::{HandleError, Handled, Handler, Outcome};
 use hookwell_aws::settings::{process_environment, required};
 use hookwell_lambda::process::Process;
 use hookwell_lambda::{Error, telemetry};
@@ -23,7 +23,7 @@ struct HttpEndpoint {
 }
 
 impl Handler for HttpEndpoint {
-    async fn handle(&self, event: &Event) -> Result<Outcome, HandleError> {
+    async fn handle(&self, event: &Event) -> Result<Handled, HandleError> {
         let answer = self
             .client
             .post(&self.url)
@@ -38,7 +38,7 @@ impl Handler for HttpEndpoint {
         let status = answer.status();
         let said = format!("the endpoint answered {status}");
         match status {
-            _ if status.is_success() => Ok(Outcome::Applied),
+            _ if status.is_success() => Ok(Outcome::Applied.into()),
             StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS => {
                 Err(HandleError::Retry(said))
             }

@@ -1,7 +1,7 @@
 //! Your code. Every event of every source comes through [`YourHandler::handle`] once it is verified and queued.
 
 use hookwell::event::Event;
-use hookwell::ports::handler::{HandleError, Handler, Outcome};
+use hookwell::ports::handler::{HandleError, Handled, Handler};
 
 /// What happens to an event. As shipped: create, update and delete change the documents table, everything else is
 /// logged and done with.
@@ -31,7 +31,7 @@ impl<D: Handler> Handler for YourHandler<D> {
     /// It may be called again with the same event, so pass `event.key` on as the idempotency key wherever a service
     /// takes one. Return `HandleError::Retry` to be called again later and `HandleError::Reject` when that can never
     /// help.
-    async fn handle(&self, event: &Event) -> Result<Outcome, HandleError> {
+    async fn handle(&self, event: &Event) -> Result<Handled, HandleError> {
         self.documents.handle(event).await
     }
 

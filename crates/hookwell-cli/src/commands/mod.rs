@@ -11,6 +11,7 @@ pub(crate) mod documents;
 pub(crate) mod events;
 mod filter;
 mod items;
+pub(crate) mod presets;
 pub(crate) mod print;
 pub(crate) mod replay;
 pub(crate) mod send;

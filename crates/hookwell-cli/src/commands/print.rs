@@ -106,6 +106,14 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> Printed {
         note("nothing there");
         return Ok(());
     }
+    for row in aligned(headings, rows) {
+        line(&row)?;
+    }
+    Ok(())
+}
+
+/// Rows under their headings, cleaned, columns aligned.
+pub(crate) fn aligned(headings: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     let rows: Vec<Vec<_>> = rows
         .iter()
         .map(|row| row.iter().map(|cell| clean(cell)).collect())
@@ -121,19 +129,20 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> Printed {
             .unwrap_or(0)
     };
     let widths: Vec<_> = (0..headings.len()).map(width).collect();
-    let print = |cells: Vec<&str>| {
+    let line = |cells: Vec<&str>| {
         let line: Vec<_> = cells
             .iter()
             .zip(&widths)
             .map(|(cell, width)| format!("{cell:<width$}"))
             .collect();
-        self::line(line.join("  ").trim_end())
+        line.join("  ").trim_end().to_owned()
     };
-    print(headings.to_vec())?;
-    for row in &rows {
-        print(row.iter().map(AsRef::as_ref).collect())?;
-    }
-    Ok(())
+    let rows = rows
+        .iter()
+        .map(|row| line(row.iter().map(AsRef::as_ref).collect()));
+    std::iter::once(line(headings.to_vec()))
+        .chain(rows)
+        .collect()
 }
 
 /// A bar on standard error for work on so many items; shown on a terminal only, and only when it takes a while.

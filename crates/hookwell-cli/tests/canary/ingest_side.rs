@@ -198,6 +198,9 @@ impl<'w> Senders<'w> {
             self.post("kept", b"canary-body, no JSON".to_vec()).await,
             200
         );
+        let timeless = String::from_utf8(body("evt_12", "order.created", "d12")).unwrap();
+        let timeless = timeless.replace("2026-11-21T00:00:01Z", "canary-body");
+        assert_eq!(self.post("shop", timeless.into_bytes()).await, 200);
         let large = "canary-body ".repeat(200_000);
         assert_eq!(
             self.post("kept", body("evt_11", "order.created", &large))

@@ -9,7 +9,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use hookwell::event::Event;
-use hookwell::ports::handler::{HandleError, Handler, Outcome};
+use hookwell::ports::handler::{HandleError, Handled, Handler, Outcome};
 use hookwell_aws::tools::dead_letters::DeadLetters;
 use hookwell_aws::tools::mapping::EventSourceMapping;
 use hookwell_aws::{Bucket, DocumentsTable, EventsTable, Limits, SqsQueue};
@@ -29,11 +29,11 @@ struct Told {
 }
 
 impl Handler for Told {
-    async fn handle(&self, event: &Event) -> Result<Outcome, HandleError> {
+    async fn handle(&self, event: &Event) -> Result<Handled, HandleError> {
         match event.kind.as_str() {
             "panic" => panic!("as it was told"),
             "retry" | "outside.retry" => Err(HandleError::Retry("not now".to_owned())),
-            "outside.done" => Ok(Outcome::Applied),
+            "outside.done" => Ok(Outcome::Applied.into()),
             _ => self.documents.handle(event).await,
         }
     }
@@ -131,6 +131,8 @@ async fn every_fate(world: &World, process: &Tested) {
     };
     let good = vec![about("1", 1_795_251_600_002)];
     assert_eq!(respond(process, "1", long, good).await, 0);
+    let tie = vec![about("1-again", 1_795_251_600_002)];
+    assert_eq!(respond(process, "1", long, tie).await, 0);
     let stale = about("2", 1_795_251_600_001);
     let ignored = message("3", |event| event["operation"] = json!("other"));
     let rejected = message("4", |event| event["document_id"] = Value::Null);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::telemetry::millis;
+use hookwell::event::UnusableTime;
 use hookwell::event::delivery::Delivery;
 use hookwell::format::trace::Trace;
 use hookwell::ingest::Received;
@@ -29,6 +30,7 @@ pub(crate) fn delivery(delivery: Option<&Delivery>, received: &Received, took: D
         (Receipt::UnknownSource, Some(name)) => Some(format!("no source {:?}", short(name))),
         _ => received.reason.clone(),
     };
+    let unusable_time = received.events.iter().find_map(|event| event.unusable_time);
     let id = event.map(|event| short(&event.id));
     let document = event
         .and_then(|event| event.document_id.as_deref())
@@ -45,6 +47,7 @@ pub(crate) fn delivery(delivery: Option<&Delivery>, received: &Received, took: D
                 event.operation = event.map(|event| event.operation.name()),
                 document.id = document,
                 reason,
+                unusable_time = unusable_time.map(UnusableTime::name),
                 dedup_unavailable = received.dedup_unavailable.then_some(true),
                 secret.index = (received.secret > 0).then_some(received.secret),
                 trace_id = trace.map(Trace::id),

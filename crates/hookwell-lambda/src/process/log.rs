@@ -33,6 +33,7 @@ pub(crate) fn message(done: &Processed) {
                 event.operation = event.map(|event| event.operation.name()),
                 document.id = document,
                 reason,
+                tie = done.tie.then_some(true),
                 message.id = done.message.id,
                 message.attempt = done.message.receive_count,
                 trace_id = event.and_then(|event| event.trace.as_ref()).map(Trace::id),

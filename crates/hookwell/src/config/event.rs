@@ -1,40 +1,59 @@
 //! The `event` table: where the parts of an event are.
 
+use toml::{Table, Value};
+
 use crate::config::fields::{Fields, Problems};
 use crate::config::values::{check_headers, pattern};
 use crate::event::Operation;
 use crate::format::json::Pointer;
-use crate::source::mapping::{Locator, Mapping, Piece};
+use crate::format::pattern::Pattern;
+use crate::source::mapping::{Locator, Mapping, Parts, Piece};
 
 pub(super) fn mapping(
     mut fields: Fields<'_>,
     required: Vec<Pointer>,
+    guessed: bool,
     problems: &Problems,
 ) -> Mapping {
     let path = fields.path().to_owned();
-    let mut operations = Vec::new();
-    if let Some(mut words) = fields.table("operations") {
-        for word in words.keys() {
-            let operation = words.choice(&word, &Operation::NAMES);
-            let pattern = pattern(&word, &format!("{path}.operations"), problems);
-            operations.extend(pattern.zip(operation));
-        }
-    }
     let each = each(&mut fields, problems);
-    let many = each.is_some();
+    let many = !each.is_empty();
+    let kind = locator(&mut fields, "type", problems);
+    let unique_ids = fields.choice("ids", &[("unique", true)]).unwrap_or(false);
+    let strict = fields.flag("strict").unwrap_or(false);
+    let documents = fields.table("documents");
+    let general = fields.rest();
+    let parts = parts(&mut fields, many, problems);
+    fields.finish();
+    let documents = documents.map(|mut tables| {
+        let kinds = tables.keys().into_iter();
+        let kinds = kinds.filter_map(|name| {
+            let mut fields = tables.table(&name)?;
+            // The general document type is about other documents.
+            let document_type = Table::from_iter([(
+                "document_type".to_owned(),
+                Value::String(format!("text:{name}")),
+            )]);
+            fields.underlay(document_type);
+            let mut general = general.clone();
+            // Its own words stand alone: a longer general pattern would win over them.
+            if fields.has("operations") {
+                general.remove("operations");
+            }
+            fields.underlay(general);
+            Some(document(fields, many, problems))
+        });
+        kinds.collect()
+    });
     let mapping = Mapping {
         required,
         each,
-        id: locator(&mut fields, "id", problems),
-        kind: locator(&mut fields, "type", problems),
-        time: locator(&mut fields, "time", problems),
-        operation: locator(&mut fields, "operation", problems),
-        operations,
-        document: documents(&mut fields, many, problems),
-        document_id: locator(&mut fields, "document_id", problems),
-        document_type: locator(&mut fields, "document_type", problems),
+        kind,
+        parts,
+        documents: documents.unwrap_or_default(),
+        unique_ids,
+        guessed: guessed && !strict,
     };
-    fields.finish();
     if !many && mapping.reads_items() {
         problems.add(
             &format!("{path}.each"),
@@ -44,25 +63,66 @@ pub(super) fn mapping(
     mapping
 }
 
-/// Where the list of events is.
-fn each(fields: &mut Fields<'_>, problems: &Problems) -> Option<Pointer> {
-    let text = fields.text("each")?;
-    if let Some([Piece::Body(pointer)]) = Locator::parse(&text).as_deref() {
-        return Some(pointer.clone());
+/// The events about one kind of document, and where their parts are.
+fn document(mut fields: Fields<'_>, many: bool, problems: &Problems) -> (Vec<Pattern>, Parts) {
+    let path = format!("{}.types", fields.path());
+    let types = fields.texts("types").unwrap_or_default();
+    if types.is_empty() {
+        problems.add(&path, "is missing: say which types are about this document");
     }
+    let types = types
+        .iter()
+        .filter_map(|text| pattern(text, &path, problems));
+    let types = types.collect();
+    let parts = parts(&mut fields, many, problems);
+    fields.finish();
+    (types, parts)
+}
+
+fn parts(fields: &mut Fields<'_>, many: bool, problems: &Problems) -> Parts {
+    let path = format!("{}.operations", fields.path());
+    let mut operations = Vec::new();
+    if let Some(mut words) = fields.table("operations") {
+        for word in words.keys() {
+            let operation = words.choice(&word, &Operation::NAMES);
+            operations.extend(pattern(&word, &path, problems).zip(operation));
+        }
+    }
+    Parts {
+        id: locator(fields, "id", problems),
+        time: locator(fields, "time", problems),
+        version: locator(fields, "version", problems),
+        operation: locator(fields, "operation", problems),
+        operations,
+        document: documents(fields, many, problems),
+        document_id: locator(fields, "document_id", problems),
+        document_type: locator(fields, "document_type", problems),
+    }
+}
+
+/// Where the lists of events are.
+fn each(fields: &mut Fields<'_>, problems: &Problems) -> Vec<Pointer> {
     let path = format!("{}.each", fields.path());
-    problems.add(&path, &format!("{text:?} is not body:/POINTER"));
-    None
+    let texts = fields.texts("each").unwrap_or_default();
+    let places = texts.iter().filter_map(|text| {
+        if let Some([Piece::Body(pointer)]) = Locator::parse(text).as_deref() {
+            return Some(pointer.clone());
+        }
+        problems.add(&path, &format!("{text:?} is not body:/POINTER"));
+        None
+    });
+    places.collect()
 }
 
 fn locator(fields: &mut Fields<'_>, key: &str, problems: &Problems) -> Option<Locator> {
     let path = format!("{}.{key}", fields.path());
-    let alternatives = fields.texts(key)?.into_iter().filter_map(|text| {
+    let texts = fields.texts(key).filter(|texts| !texts.is_empty())?;
+    let alternatives = texts.into_iter().filter_map(|text| {
         let pieces = Locator::parse(&text);
         if pieces.is_none() {
             problems.add(
                 &path,
-                &format!("{text:?} is not body:/POINTER, item:/POINTER, header:NAME, query:NAME or a template of them"),
+                &format!("{text:?} is not body:/POINTER, item:/POINTER, outer:/POINTER, document:/POINTER, header:NAME, query:NAME, text:WORD or a template of them"),
             );
         }
         pieces

@@ -82,6 +82,30 @@ impl<'p> Fields<'p> {
         self.table.contains_key(key)
     }
 
+    /// Whether the file has this key in these tables.
+    pub(crate) fn peek(&self, keys: &[&str]) -> bool {
+        let (Some(last), tables) = (
+            keys.last(),
+            keys.split_last().map_or(&[][..], |(_, rest)| rest),
+        ) else {
+            return false;
+        };
+        let found = tables
+            .iter()
+            .try_fold(&self.table, |table, key| table.get(*key)?.as_table());
+        found.is_some_and(|table| table.contains_key(*last))
+    }
+
+    /// The text under a key that nobody read yet.
+    pub(crate) fn peek_text(&self, key: &str) -> Option<&str> {
+        self.table.get(key)?.as_str()
+    }
+
+    /// What nobody read yet.
+    pub(crate) fn rest(&self) -> Table {
+        self.table.clone()
+    }
+
     /// Puts `base` under what the file says: tables merge, everything else in the file wins.
     pub(crate) fn underlay(&mut self, base: Table) {
         merge(&mut self.table, base);
@@ -131,6 +155,11 @@ impl<'p> Fields<'p> {
             .and_then(|number| usize::try_from(number).ok());
         let number = number.filter(|number| (least..=most).contains(number));
         number.or_else(|| self.wrong(key, &format!("is a number from {least} to {most}")))
+    }
+
+    pub(crate) fn flag(&mut self, key: &str) -> Option<bool> {
+        let value = self.take(key)?.as_bool();
+        value.or_else(|| self.wrong(key, "is true or false"))
     }
 
     pub(crate) fn choice<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> Option<T> {
@@ -186,7 +215,8 @@ impl<'p> Fields<'p> {
     }
 }
 
-fn merge(over: &mut Table, base: Table) {
+/// Puts `base` under a table: tables in it merge, everything else that is there wins.
+pub(crate) fn merge(over: &mut Table, base: Table) {
     for (key, below) in base {
         match (over.get_mut(&key), below) {
             (Some(Value::Table(over)), Value::Table(below)) => merge(over, below),

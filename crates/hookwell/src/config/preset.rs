@@ -2,6 +2,8 @@
 
 use toml::{Table, Value};
 
+use crate::config::fields::merge;
+
 const PRESETS: &str = include_str!("presets.toml");
 
 /// The names of all presets, sorted.
@@ -21,8 +23,31 @@ fn all() -> Table {
     PRESETS.parse().unwrap_or_default()
 }
 
-/// The preset of that name. Only its own lines are read: reading all of them would be most of a cold start.
-pub(super) fn table(name: &str) -> Option<Table> {
+/// The most presets that stand under one another.
+const MAX_DEPTH: usize = 4;
+
+/// The preset of that name, with what it takes over from the one that it extends. Only the lines of these are read: reading
+/// all of them would be most of a cold start.
+#[must_use]
+pub fn preset_table(name: &str) -> Option<Table> {
+    let mut table = own(name)?;
+    for _ in 0..MAX_DEPTH {
+        let Some(Value::String(base)) = table.remove("extend") else {
+            break;
+        };
+        let mut base = own(&base)?;
+        for about in ABOUT {
+            base.remove(about);
+        }
+        merge(&mut table, base);
+    }
+    Some(table)
+}
+
+/// The keys that say something about a sender to people, and nothing to the program.
+pub(super) const ABOUT: [&str; 3] = ["page", "retries", "no_documents"];
+
+fn own(name: &str) -> Option<Table> {
     let mut is_its_own = false;
     let own = PRESETS.split_inclusive('\n').filter(|line| {
         if let Some(header) = line.strip_prefix('[') {
@@ -47,9 +72,15 @@ mod tests {
         let all = all();
         assert!(all.len() > 70);
         for (name, entry) in all {
-            assert_eq!(table(&name).map(Value::Table), Some(entry), "{name}");
+            assert_eq!(own(&name).map(Value::Table), Some(entry), "{name}");
+            let whole = preset_table(&name).unwrap();
+            assert!(!whole.contains_key("extend"), "{name} extends too many");
+            assert!(
+                whole.contains_key("verify") || whole.contains_key("verifier"),
+                "{name}"
+            );
         }
-        assert_eq!(table("nobody"), None);
-        assert_eq!(table(""), None);
+        assert_eq!(preset_table("nobody"), None);
+        assert_eq!(preset_table(""), None);
     }
 }

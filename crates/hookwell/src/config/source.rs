@@ -6,6 +6,8 @@ use crate::config::fields::{Fields, Problems, looks_like};
 use crate::config::values::{pattern, pointer};
 use crate::config::{event, preset, reply, verify};
 use crate::event::LIFE_DAYS;
+use crate::format::body::BodyFormat;
+use crate::format::time::DAY;
 use crate::keys::reference::SecretRef;
 use crate::keys::secret::MIN_BYTES;
 use crate::source::mapping::{Locator, Mapping};
@@ -31,9 +33,11 @@ pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> O
         problems.add(&path, "a name has 1 to 64 of a-z, 0-9, - _ and .");
     }
     let preset = fields.text("preset");
+    // What stands in the file is no guess.
+    let names_document = fields.peek(&["event", "document_id"]);
     if let Some(preset) = &preset {
-        if let Some(mut base) = preset::table(preset) {
-            for about in ["page", "retries"] {
+        if let Some(mut base) = preset::preset_table(preset) {
+            for about in preset::ABOUT {
                 base.remove(about);
             }
             fields.underlay(base);
@@ -64,6 +68,8 @@ pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> O
         .number("max_body_bytes", 1, MAX_BODY_BYTES)
         .unwrap_or(MAX_BODY_BYTES);
     let retain_days = retain(&mut fields, problems);
+    let body = fields.choice("body", &BodyFormat::NAMES);
+    let max_age = days(&mut fields, "max_age", problems).map(|days| days.saturating_mul(DAY));
     let on_invalid = fields.choice(
         "on_invalid",
         &[
@@ -85,7 +91,7 @@ pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> O
         .filter_map(|text| pointer(text, &format!("{path}.required"), problems))
         .collect();
     let mapping = match fields.table("event") {
-        Some(event) => event::mapping(event, required, problems),
+        Some(event) => event::mapping(event, required, !names_document, problems),
         None => Mapping {
             required,
             ..Mapping::default()
@@ -104,6 +110,8 @@ pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> O
         allow_ips,
         public_url,
         max_body_bytes,
+        body: body.unwrap_or_default(),
+        max_age,
         on_invalid: on_invalid.unwrap_or(OnInvalid::Reject),
         ignored,
         retain_days,
@@ -150,7 +158,10 @@ fn wants_secret(scheme: &Scheme) -> bool {
 
 fn signs_url(scheme: &Scheme) -> bool {
     match scheme {
-        Scheme::Recipe(recipe) => recipe.content.contains(&Part::Url),
+        Scheme::Recipe(recipe) => {
+            let is_url = |part: &Part| matches!(part, Part::Url | Part::DecodedUrl);
+            Part::any_in(&recipe.content, &is_url)
+        }
         Scheme::Special(special) => special.kind.signs_url(),
     }
 }
@@ -206,20 +217,25 @@ fn public_url(fields: &mut Fields<'_>, problems: &Problems) -> Option<String> {
 
 /// For how many days events are kept: no longer than their records.
 fn retain(fields: &mut Fields<'_>, problems: &Problems) -> i64 {
-    let path = format!("{}.retain", fields.path());
-    match fields.text("retain").as_deref() {
-        None | Some("none") => 0,
-        Some(text) => {
-            let days = text.strip_suffix('d').and_then(|days| days.parse().ok());
-            let days = days.filter(|days| (1..=LIFE_DAYS).contains(days));
-            days.unwrap_or_else(|| {
-                let message =
-                    format!("is \"none\" or a number of days from \"1d\" to \"{LIFE_DAYS}d\"");
-                problems.add(&path, &message);
-                0
-            })
-        }
+    if fields.peek_text("retain") == Some("none") {
+        fields.text("retain");
+        return 0;
     }
+    days(fields, "retain", problems).unwrap_or(0)
+}
+
+/// A number of days, no longer than records live.
+fn days(fields: &mut Fields<'_>, key: &str, problems: &Problems) -> Option<i64> {
+    let path = format!("{}.{key}", fields.path());
+    let text = fields.text(key)?;
+    let days = text.strip_suffix('d').and_then(|days| days.parse().ok());
+    let days = days.filter(|days| (1..=LIFE_DAYS).contains(days));
+    if days.is_none() {
+        let none = if key == "retain" { "\"none\" or " } else { "" };
+        let message = format!("is {none}a number of days from \"1d\" to \"{LIFE_DAYS}d\"");
+        problems.add(&path, &message);
+    }
+    days
 }
 
 fn dedupe(
@@ -243,13 +259,18 @@ fn dedupe(
         id.headers()
             .all(|name| schemes.iter().all(|scheme| scheme.signs_header(name)))
     };
+    // One unsigned place among those of all kinds of documents is enough for a forgery.
+    let signed = |_: &Locator| {
+        let mut ids = mapping.all_parts().filter_map(|parts| parts.id.as_ref());
+        ids.all(signed)
+    };
     if window.is_some() && named != Some("body") {
         problems.add(
             &format!("{path}.dedupe_window"),
             "goes with dedupe = \"body\"",
         );
     }
-    match (named, &mapping.id, window) {
+    match (named, &mapping.parts.id, window) {
         (Some("none"), ..) | (None, None, _) => Dedupe::None,
         (Some("body"), _, Some(window)) => Dedupe::Body {
             seconds: i64::try_from(window).unwrap_or(i64::MAX),

@@ -152,13 +152,14 @@ fn recipe(mut fields: Fields<'_>, problems: &Problems) -> Option<Recipe> {
         );
     }
     let content = content.unwrap_or_default();
-    if content.contains(&Part::Timestamp) && timestamp.is_none() {
+    if Part::any_in(&content, &|part| *part == Part::Timestamp) && timestamp.is_none() {
         problems.add(
             &format!("{path}.timestamp"),
             "is missing: the content has {ts}",
         );
     }
-    if matches!(algorithm, Algorithm::Sha256 | Algorithm::Sha1) && !content.contains(&Part::Secret)
+    if matches!(algorithm, Algorithm::Sha256 | Algorithm::Sha1)
+        && !Part::any_in(&content, &|part| *part == Part::Secret)
     {
         problems.add(
             &format!("{path}.content"),
@@ -193,7 +194,7 @@ fn require(fields: &mut Fields<'_>, problems: &Problems) -> Vec<(String, String)
 
 fn tolerance(fields: &mut Fields<'_>) -> Tolerance {
     let mut seconds = |key, least| {
-        let number = fields.number(key, least, 86_400);
+        let number = fields.number(key, least, 35 * 86_400);
         number
             .and_then(|number| u32::try_from(number).ok())
             .unwrap_or(DEFAULT_TOLERANCE)

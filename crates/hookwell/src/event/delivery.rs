@@ -31,10 +31,11 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// The source named by a request path: `/webhooks/NAME` at its end. What stands before it is an API's stage, the base
+    /// The source named by a request path: `/webhooks/NAME` at its end, with or without a slash behind it. What stands before it is an API's stage, the base
     /// path of a custom domain or a proxy's own, and an event does not always say which.
     #[must_use]
     pub fn source_in(path: &str) -> Option<&str> {
+        let path = path.strip_suffix('/').unwrap_or(path);
         let (_, name) = path.rsplit_once("/webhooks/")?;
         (!name.is_empty() && !name.contains('/')).then_some(name)
     }
@@ -103,6 +104,7 @@ mod tests {
             "/prod/webhooks/shop",
             "/hooks/v1/webhooks/shop",
             "/webhooks/webhooks/shop",
+            "/webhooks/shop/",
         ] {
             assert_eq!(Delivery::source_in(path), Some("shop"), "{path}");
         }
@@ -112,6 +114,7 @@ mod tests {
             "/webhooks",
             "/webhooks/",
             "/webhooks/a/b",
+            "/webhooks/shop//",
             "/xwebhooks/shop",
             "/Webhooks/shop",
         ] {

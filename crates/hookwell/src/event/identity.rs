@@ -1,5 +1,7 @@
 //! The names of an event, of a document, and of an event's place among the events of its document.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -40,29 +42,80 @@ pub fn hash(parts: &[&[u8]]) -> String {
     URL_SAFE_NO_PAD.encode(sha.finalize())
 }
 
-/// The place of an event among all events of its document: text that sorts by the event's time, then by its first
-/// reception with its place in that delivery, then by a hash of its key. Two events have the same version only when they
-/// are the same event.
+/// The place of an event among the events of one instant that its sender gives it.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Rank {
+    /// Before everything else: a creation whose sender never uses its id again.
+    First,
+    /// Between the two, for such a sender.
+    Middle,
+    /// After everything else: a deletion whose sender never uses its id again.
+    Last,
+    /// By arrival. Where a sender may use an id again, a create can come after a delete.
+    #[default]
+    Arrival,
+}
+
+impl Rank {
+    /// Whether arrival decides, which messages leave out.
+    #[must_use]
+    pub fn is_arrival(&self) -> bool {
+        *self == Self::Arrival
+    }
+}
+
+/// The place of an event among all events of its document: text that sorts by the event's time, then by its rank, then by
+/// its first reception with its place in that delivery, then by a hash of its key. Two events have the same version only
+/// when they are the same event.
 ///
-/// The form is `{time:015}~3~~{reception:015}.{place:06}~{hash:16}`. Versions that were written before November 2026 are
-/// `{time:015}~{rank:0..3}~{hash:16}`: of the same time they sort before every one of this form, because `~` sorts after
-/// every character of a hash (design.md, Order).
+/// The form is `{time:015}~{rank}~~{reception:015}.{place:06}~{hash:16}`, with rank 3 where arrival decides. Versions that
+/// were written before November 2026 are `{time:015}~{rank:0..3}~{hash:16}`: of the same time and rank they sort before
+/// every one of this form, because `~` sorts after every character of a hash (design.md, Order).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(String);
+
+/// The digits of a time in a version.
+const TIME_DIGITS: usize = 15;
+
+/// A time as versions write it.
+fn digits(time: Millis) -> String {
+    format!("{:0TIME_DIGITS$}", time.clamp(0, 999_999_999_999_999))
+}
 
 impl Version {
     /// The version of an event that happened at `time`, was first received at `reception`, and was number `place` of the
     /// events of that delivery.
     #[must_use]
-    pub fn new(time: Millis, reception: Millis, place: u32, key: &Key) -> Self {
-        let within = |millis: Millis| millis.clamp(0, 999_999_999_999_999);
+    pub fn new(time: Millis, rank: Rank, reception: Millis, place: u32, key: &Key) -> Self {
         let hash: String = hash(&[key.as_str().as_bytes()]).chars().take(16).collect();
+        let rank = match rank {
+            Rank::First => 0,
+            Rank::Middle => 1,
+            Rank::Last => 2,
+            Rank::Arrival => 3,
+        };
         Self(format!(
-            "{:015}~3~~{:015}.{:06}~{hash}",
-            within(time),
-            within(reception),
+            "{}~{rank}~~{}.{:06}~{hash}",
+            digits(time),
+            digits(reception),
             place.min(999_999)
         ))
+    }
+
+    /// A text that is larger than every version of this time or an earlier one, and no larger than any of a later one.
+    #[must_use]
+    pub fn after(time: Millis) -> String {
+        digits(time.saturating_add(1))
+    }
+
+    /// Whether two events of a document have the same time, so that something else decides which is newer.
+    #[must_use]
+    pub fn ties_with(&self, other: &Self) -> bool {
+        let time = |version: &Self| version.0.get(..TIME_DIGITS).map(str::to_owned);
+        self != other && time(self) == time(other)
     }
 
     /// A version as a table holds it, in this form or in the one before.
@@ -78,7 +131,8 @@ impl Version {
     }
 }
 
-/// The key of a document, `source#type#id`. The type keeps `user 1` and `order 1` of one sender apart.
+/// The key of a document, `source#type#id`. The type keeps `user 1` and `order 1` of one sender apart. A `#` in the type is
+/// written `%23` and a `%` before `23` or `25` as `%25`, so that two documents never have one key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DocumentKey(String);
 
@@ -86,7 +140,7 @@ impl DocumentKey {
     /// The key of the document `id` of that type.
     #[must_use]
     pub fn new(source: &str, document_type: &str, id: &str) -> Self {
-        Self(format!("{source}#{document_type}#{id}"))
+        Self(format!("{source}#{}#{id}", escaped(document_type)))
     }
 
     /// As the documents table writes it.
@@ -96,6 +150,24 @@ impl DocumentKey {
     }
 }
 
+/// A document type without `#`. A type that has neither `#` nor one of the two escapes is itself, as in the keys of tables
+/// that are live.
+fn escaped(document_type: &str) -> Cow<'_, str> {
+    if !document_type.contains('#') && !document_type.contains("%2") {
+        return Cow::Borrowed(document_type);
+    }
+    let mut text = String::new();
+    for (at, character) in document_type.char_indices() {
+        let rest = document_type.get(at..).unwrap_or_default();
+        match character {
+            '#' => text.push_str("%23"),
+            '%' if rest.starts_with("%23") || rest.starts_with("%25") => text.push_str("%25"),
+            other => text.push(other),
+        }
+    }
+    Cow::Owned(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,7 +175,9 @@ mod tests {
     #[test]
     fn versions_sort_by_time_then_reception_then_place_then_key() {
         let key = |id: &str| Key::new("s", &[id.as_bytes()]);
-        let version = |time, reception, place, id| Version::new(time, reception, place, &key(id));
+        let version = |time, reception, place, id| {
+            Version::new(time, Rank::Arrival, reception, place, &key(id))
+        };
         assert_eq!(
             version(1_790_000_000_000, 1_790_000_000_250, 7, "a").as_str(),
             "001790000000000~3~~001790000000250.000007~Y_HideTJEnBDNP_g"
@@ -128,7 +202,8 @@ mod tests {
             for hash in hashes {
                 let old = |time: i64| Version::recorded(format!("{time:015}~{rank}~{hash}"));
                 for id in ["a", "z", "-"] {
-                    let new = Version::new(10, 10, 0, &Key::new("s", &[id.as_bytes()]));
+                    let new =
+                        Version::new(10, Rank::Arrival, 10, 0, &Key::new("s", &[id.as_bytes()]));
                     assert!(
                         old(9) < new && old(10) < new && new < old(11),
                         "{rank} {hash}"
@@ -136,6 +211,65 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn where_ids_are_never_used_again_a_create_comes_first_and_a_delete_last() {
+        let key = Key::new("s", &[b"a"]);
+        let ranks = [Rank::First, Rank::Middle, Rank::Last, Rank::Arrival];
+        let of = |time, rank, reception| Version::new(time, rank, reception, 0, &key);
+        for (lower, rank) in ranks.into_iter().enumerate() {
+            for higher in ranks.into_iter().skip(lower + 1) {
+                assert!(of(9, rank, 99) < of(9, higher, 10));
+                assert!(of(9, higher, 10) < of(10, rank, 10));
+            }
+            let before = format!("{:015}~{lower}~zzzzzzzzzzzzzzzz", 9);
+            assert!(Version::recorded(before) < of(9, rank, 0), "{rank:?}");
+        }
+    }
+
+    #[test]
+    fn a_bound_on_versions_lies_behind_every_one_of_its_time() {
+        let key = Key::new("s", &[b"a"]);
+        let version = |time| Version::new(time, Rank::Arrival, i64::MAX, u32::MAX, &key);
+        let bound = Version::after(10);
+        assert!(version(10).as_str() < bound.as_str() && bound.as_str() < version(11).as_str());
+    }
+
+    #[test]
+    fn two_events_of_one_time_tie_unless_they_are_the_same() {
+        let version = |time, id: &str| {
+            Version::new(time, Rank::Arrival, 10, 0, &Key::new("s", &[id.as_bytes()]))
+        };
+        assert!(version(9, "a").ties_with(&version(9, "b")));
+        assert!(!version(9, "a").ties_with(&version(9, "a")));
+        assert!(!version(9, "a").ties_with(&version(8, "b")));
+    }
+
+    #[test]
+    fn no_two_documents_have_one_key() {
+        let key = |kind: &str, id: &str| DocumentKey::new("s", kind, id);
+        let kinds = [
+            "", "a", "a#b", "a#", "#", "##", "%", "%2", "%23", "%25", "%2523", "%2525", "%#",
+            "a%23b",
+        ];
+        let ids = ["", "1", "b#1", "#1", "23", "#", "##"];
+        let mut all = std::collections::BTreeSet::new();
+        for kind in kinds {
+            for id in ids {
+                assert!(all.insert(key(kind, id)), "{kind:?} {id:?}");
+            }
+        }
+        assert_eq!(
+            key("order", "a#7").as_str(),
+            "s#order#a#7",
+            "as live tables have it"
+        );
+        assert_eq!(
+            key("50% off", "7").as_str(),
+            "s#50% off#7",
+            "as live tables have it"
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub enum Encoding {
     Hex,
     /// Base64 with padding (RFC 4648 section 4).
     Base64,
-    /// URL-safe base64 without padding (RFC 4648 section 5).
+    /// URL-safe base64 (RFC 4648 section 5). It is written without padding, and read with it as well.
     Base64Url,
 }
 
@@ -28,7 +28,7 @@ impl Encoding {
             // By a table: a branch for every digit costs more (docs/performance.md).
             Self::Hex => HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok(),
             Self::Base64 => STANDARD.decode(text).ok(),
-            Self::Base64Url => URL_SAFE_NO_PAD.decode(text).ok(),
+            Self::Base64Url => URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok(),
         }
     }
 

@@ -1,12 +1,19 @@
 //! Bodies that are forms, as JSON: an object of texts, or the JSON that a form carries in its one field `payload`, as
 //! GitHub and Slack send it.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
-/// What a form says. A field that is repeated keeps its first value.
+/// The form of `application/x-www-form-urlencoded` as JSON. A field that is repeated keeps its first value.
 pub(crate) fn to_json(body: &[u8]) -> Vec<u8> {
+    object(form_urlencoded::parse(body))
+}
+
+/// The fields of a form as JSON.
+pub(crate) fn object<'a>(all: impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)>) -> Vec<u8> {
     let mut fields = Map::new();
-    for (name, value) in form_urlencoded::parse(body) {
+    for (name, value) in all {
         fields
             .entry(name)
             .or_insert_with(|| Value::String(value.into_owned()));

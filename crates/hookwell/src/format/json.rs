@@ -11,6 +11,9 @@ use serde_json::value::RawValue;
 /// How deep a body may nest. `serde_json` stops readers of the stored document at the same depth.
 pub const MAX_DEPTH: usize = 128;
 
+/// The mark that may stand before a text in UTF-8.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Why a body, or a place in it, cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
@@ -24,6 +27,10 @@ pub enum JsonError {
     /// (CVE-2017-12635).
     #[error("the key {0:?} appears twice")]
     DuplicateKey(String),
+    /// A value that must be a text or a number is there, and is neither: `true`, a list, an object, half of a surrogate
+    /// pair. Taken for absent, it would switch off the deduplication of its event.
+    #[error("{0} is no text and no number")]
+    NoText(String),
 }
 
 /// A whole JSON body: one pass found its top-level members, a pointer then reads only below the one it names.
@@ -39,6 +46,8 @@ impl<'a> Json<'a> {
     /// # Errors
     /// When the bytes are not JSON in UTF-8, or nest too deep.
     pub fn parse(body: &'a [u8]) -> Result<Self, JsonError> {
+        // Some senders of the .NET world write a byte order mark, which JSON does not have (RFC 8259, 8.1).
+        let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
         let text = std::str::from_utf8(body).map_err(|_| JsonError::Syntax)?;
         if is_too_deep(text) {
             return Err(JsonError::TooDeep);
@@ -109,6 +118,21 @@ impl<'a> Json<'a> {
     pub fn text(&self, pointer: &Pointer) -> Result<Option<Cow<'a, str>>, JsonError> {
         Ok(self.find(pointer)?.and_then(scalar))
     }
+
+    /// The text at a pointer as [`Json::text`] reads it, for a value that must be one if it is there.
+    ///
+    /// # Errors
+    /// When a key on the way appears twice, or the value is neither text nor number nor null.
+    pub fn id(&self, pointer: &Pointer) -> Result<Option<Cow<'a, str>>, JsonError> {
+        let Some(value) = self.find(pointer)? else {
+            return Ok(None);
+        };
+        match (scalar(value), value.get()) {
+            (Some(text), _) => Ok(Some(text)),
+            (None, "null" | "\"\"") => Ok(None),
+            (None, _) => Err(JsonError::NoText(pointer.as_str().to_owned())),
+        }
+    }
 }
 
 fn scalar(value: &RawValue) -> Option<Cow<'_, str>> {
@@ -156,6 +180,16 @@ impl Pointer {
     #[must_use]
     pub fn steps(&self) -> &[String] {
         &self.steps
+    }
+
+    /// The place at `inner` of the value at this one.
+    #[must_use]
+    pub fn join(&self, inner: &Self) -> Self {
+        let steps = self.steps.iter().chain(&inner.steps);
+        Self {
+            text: format!("{}{}", self.text, inner.text),
+            steps: steps.cloned().collect(),
+        }
     }
 
     /// The pointer as it was written.
@@ -311,6 +345,33 @@ mod tests {
     }
 
     #[test]
+    fn an_id_that_is_there_is_a_text_or_a_number() {
+        let id = |body: &str| {
+            let body = Json::parse(body.as_bytes()).unwrap();
+            let found = body.id(&Pointer::parse("/id").unwrap());
+            found.map(|id| id.map(Cow::into_owned))
+        };
+        for absent in [r#"{"id":""}"#, r#"{"id":null}"#, "{}"] {
+            assert_eq!(id(absent), Ok(None), "{absent}");
+        }
+        assert_eq!(id(r#"{"id":7}"#), Ok(Some("7".into())));
+        for wrong in [
+            r#"{"id":true}"#,
+            r#"{"id":[1]}"#,
+            r#"{"id":{}}"#,
+            r#"{"id":"\ud800"}"#,
+        ] {
+            assert_eq!(id(wrong), Err(JsonError::NoText("/id".into())), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_body() {
+        let body = Json::parse(b"\xef\xbb\xbf{\"id\":1}").unwrap();
+        assert_eq!(body.root().get(), r#"{"id":1}"#);
+    }
+
+    #[test]
     fn a_duplicate_key_on_the_way_is_refused_even_when_it_is_escaped() {
         assert_eq!(
             text(r#"{"id":"a","\u0069d":"b"}"#, "/id"),
@@ -361,7 +422,7 @@ mod tests {
             b"{",
             b"{} x",
             b"{\"a\":1e}",
-            b"\xef\xbb\xbf{}",
+            b"\xef\xbb\xbf\xef\xbb\xbf{}",
         ] {
             assert_eq!(Json::parse(bad).unwrap_err(), JsonError::Syntax, "{bad:?}");
         }

@@ -1,6 +1,11 @@
 //! Times as senders write them. Everything here is an argument or a result: nothing reads a clock.
 
+use std::iter::repeat;
+
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::fmt::rfc2822;
+use jiff::tz::TimeZone;
 
 /// Milliseconds since 1970-01-01 UTC.
 pub type Millis = i64;
@@ -66,19 +71,58 @@ pub fn to_rfc3339(at: Millis) -> String {
     Timestamp::from_millisecond(at).map_or_else(|_| at.to_string(), |time| format!("{time:.3}"))
 }
 
-/// Reads the time of an event: RFC 3339, or a number that counts seconds below 100 000 000 000 (the year 5138) and
-/// milliseconds from there on.
+/// Reads the time of an event, in every form that a supported sender writes: a number that counts seconds, milliseconds,
+/// microseconds or nanoseconds, with or without a fraction or an exponent; RFC 3339, also with a space for the `T`, with
+/// ` UTC` or ` -0700` behind it, and without an offset, which then is UTC; RFC 2822; a date, which is its midnight in UTC.
 #[must_use]
 pub fn event_time(text: &str) -> Option<Millis> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let Some(number) = digits(whole) else {
-        return rfc3339(text);
-    };
-    if number >= 100_000_000_000 {
-        return Some(number);
+    let text = text.trim();
+    if text.starts_with(|first: char| first.is_ascii_digit())
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+'))
+    {
+        return count_of_time(text);
     }
-    let millis: String = fraction.chars().chain("000".chars()).take(3).collect();
-    number.checked_mul(1000)?.checked_add(millis.parse().ok()?)
+    let utc = text.strip_suffix(" UTC").unwrap_or(text);
+    let civil = || {
+        let at = utc.parse::<DateTime>().ok()?;
+        Some(at.to_zoned(TimeZone::UTC).ok()?.timestamp())
+    };
+    let at = text.parse::<Timestamp>().ok();
+    let at = at.or_else(|| Timestamp::strptime("%Y-%m-%d %H:%M:%S%.f %z", text).ok());
+    let at = at.or_else(civil);
+    let at = at.or_else(|| rfc2822::DateTimeParser::new().parse_timestamp(text).ok());
+    at.map(Timestamp::as_millisecond)
+}
+
+/// Reads a count since 1970. Its size says of what: below 10^11 of seconds (the year 5138), below 10^14 of milliseconds,
+/// below 10^17 of microseconds, from there on of nanoseconds.
+fn count_of_time(text: &str) -> Option<Millis> {
+    let (number, exponent) = match text.split_once(['e', 'E']) {
+        Some((number, exponent)) => (number, exponent.parse::<usize>().ok()?),
+        None => (text, 0),
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let is_plain = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !is_plain(whole) || !is_plain(fraction) || exponent > 20 {
+        return None;
+    }
+    // The digits before the point, once the exponent has moved it, and three behind it.
+    let moved: String = fraction.chars().chain(repeat('0')).take(exponent).collect();
+    let rest = fraction.chars().skip(exponent).chain(repeat('0')).take(3);
+    let whole: i128 = format!("{whole}{moved}").parse().ok()?;
+    let thousandths: i128 = rest.collect::<String>().parse().ok()?;
+    let millis = if whole < 100_000_000_000 {
+        whole.checked_mul(1_000)?.checked_add(thousandths)?
+    } else if whole < 100_000_000_000_000 {
+        whole
+    } else if whole < 100_000_000_000_000_000 {
+        whole / 1_000
+    } else {
+        whole / 1_000_000
+    };
+    Millis::try_from(millis).ok()
 }
 
 #[cfg(test)]
@@ -123,17 +167,52 @@ mod tests {
 
     #[test]
     fn event_times_come_in_every_form() {
-        let at = Some(1_700_000_000_000);
         for text in [
             "1700000000",
             "1700000000000",
+            "1700000000000000",
+            "1700000000000000000",
             "1700000000.0004",
+            "1.7e9",
+            "1.7E+9",
+            "1.700000000000e12",
+            "1700000000000.7",
             "2023-11-14T22:13:20Z",
+            "2023-11-14T22:13:20.000+00:00",
+            "2023-11-14T23:13:20+01:00",
+            "2023-11-14T23:13:20+0100",
+            "2023-11-14 22:13:20Z",
+            "2023-11-14T22:13:20",
+            "2023-11-14 22:13:20",
+            "2023-11-14T22:13:20.0001",
+            "2023-11-14 22:13:20 UTC",
+            "2023-11-14 15:13:20 -0700",
+            "2023-11-14 15:13:20.000 -0700",
+            "Tue, 14 Nov 2023 22:13:20 GMT",
+            "Tue, 14 Nov 2023 23:13:20 +0100",
+            " 1700000000 ",
         ] {
-            assert_eq!(event_time(text), at, "{text}");
+            assert_eq!(event_time(text), Some(1_700_000_000_000), "{text}");
         }
         assert_eq!(event_time("1700000000.5"), Some(1_700_000_000_500));
-        for bad in ["yesterday", "", "1700000000.x", "-5"] {
+        assert_eq!(event_time("1.7000000005e9"), Some(1_700_000_000_500));
+        assert_eq!(event_time("2023-11-14"), Some(1_699_920_000_000));
+        for bad in [
+            "yesterday",
+            "",
+            " ",
+            "1700000000.x",
+            "-5",
+            "1e99",
+            "1.2.3",
+            "e9",
+            "1e",
+            "+1",
+            "2023-02-30",
+            "2023-11-14 22:13:20 CET",
+            "22:13:20",
+            "99999999999999999999999999999999999999999",
+        ] {
             assert_eq!(event_time(bad), None, "{bad}");
         }
     }

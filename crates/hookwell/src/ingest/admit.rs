@@ -135,12 +135,28 @@ fn checked(source: &Source, check: Check) -> Step<()> {
     }
 }
 
+/// The codings that compress ("HTTP Content Coding Registry", IANA). Any other word there is a mistake of the sender's
+/// (`utf-8`, a charset), and its body is readable.
+const COMPRESSIONS: [&str; 8] = [
+    "br",
+    "compress",
+    "dcb",
+    "deflate",
+    "gzip",
+    "x-compress",
+    "x-gzip",
+    "zstd",
+];
+
 fn is_encoded(delivery: &Delivery) -> bool {
-    delivery
-        .headers
-        .get_all(CONTENT_ENCODING)
-        .iter()
-        .any(|value| {
-            !value.as_bytes().is_empty() && !value.as_bytes().eq_ignore_ascii_case(b"identity")
-        })
+    let values = delivery.headers.get_all(CONTENT_ENCODING).iter();
+    let mut words = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    words.any(|word| {
+        let word = word.trim();
+        COMPRESSIONS
+            .iter()
+            .any(|name| word.eq_ignore_ascii_case(name))
+    })
 }

@@ -24,7 +24,7 @@ pub async fn receive<L: Ledger, Q: Queue>(
     delivery: &Delivery,
     clock: Clock<'_>,
 ) -> Received {
-    let (started, now) = ((clock.instant)(), (clock.now)());
+    let (started, now) = ((clock.instant)(), (clock.reception)());
     let (source, verified) = match admit_with_fresh_keys(sources, delivery, now).await {
         Continue(admitted) => admitted,
         Break(mut ended) => {
@@ -87,6 +87,12 @@ pub fn read(source: &Source, verified: &Verified<'_>, now: Millis) -> Step<Vec<E
             }));
         }
     };
+    if let Some(why) = too_old(source, &events, now) {
+        return Break(Box::new(Received {
+            reason: Some(why.to_owned()),
+            ..Received::of(source, verified, Receipt::Unverified, Vec::new())
+        }));
+    }
     // Some senders prove that they are alive with an empty list.
     if events.is_empty() {
         return Break(Box::new(Received::of(
@@ -112,4 +118,18 @@ pub fn read(source: &Source, verified: &Verified<'_>, now: Millis) -> Step<Vec<E
         )));
     }
     Continue(wanted)
+}
+
+/// Why a delivery is not taken though its signature is good: its sender signs a time that the scheme does not look at, and
+/// without a limit a captured delivery is good for ever.
+fn too_old(source: &Source, events: &[Event], now: Millis) -> Option<&'static str> {
+    let oldest = now.saturating_sub(source.max_age?);
+    let readable = events.iter().filter(|event| event.invalid.is_none());
+    readable
+        .map(|event| event.time)
+        .find_map(|time| match time {
+            None => Some("the signed time is missing, unreadable or in the future"),
+            Some(time) if time < oldest => Some("the signed time is older than max_age"),
+            Some(_) => None,
+        })
 }

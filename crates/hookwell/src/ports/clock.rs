@@ -12,6 +12,8 @@ use crate::format::time::Millis;
 pub struct Clock<'a> {
     /// The time now, in milliseconds since 1970.
     pub now: &'a (dyn Fn() -> Millis + Sync),
+    /// The time of a reception, in milliseconds since 1970: now, but never the time of an earlier reception of the process.
+    pub reception: &'a (dyn Fn() -> Millis + Sync),
     /// The monotonic time now, to measure how long a step took.
     pub instant: &'a (dyn Fn() -> Instant + Sync),
     /// A future that ends at that time, in milliseconds since 1970.

@@ -36,6 +36,24 @@ impl Outcome {
     }
 }
 
+/// What a handler did with an event. Make one of an [`Outcome`]: `Ok(Outcome::Applied.into())`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Handled {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// Whether the event before it, or after it, in its document has the same time, so that arrival decided which is newer.
+    pub tie: bool,
+}
+
+impl From<Outcome> for Handled {
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            tie: false,
+        }
+    }
+}
+
 /// Applies events.
 ///
 /// An implementation MUST be safe to call again with the same event: a crash after the effect and before the record
@@ -47,7 +65,7 @@ pub trait Handler: Send + Sync {
     /// # Errors
     /// [`HandleError::Retry`] to be called again later, [`HandleError::Reject`] when that can never help. A panic is
     /// a retry.
-    fn handle(&self, event: &Event) -> impl Future<Output = Result<Outcome, HandleError>> + Send;
+    fn handle(&self, event: &Event) -> impl Future<Output = Result<Handled, HandleError>> + Send;
 
     /// Whether this event has effects outside the documents table: a mail, a payment, another service. Then no two
     /// calls work on it at once and none starts after one has finished, at the price of one more write.

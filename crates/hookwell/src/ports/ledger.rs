@@ -64,8 +64,10 @@ pub enum Remembered {
 pub struct End {
     /// The outcome to record.
     pub outcome: Outcome,
-    /// Why, for rejected events.
+    /// Why, for rejected events and those that changed nothing.
     pub reason: Option<String>,
+    /// Whether it tied with another event of its document, so that arrival decided which is newer.
+    pub tie: bool,
     /// When.
     pub at: Millis,
     /// The owner of the lease under which it ended, for events with effects outside the documents table.

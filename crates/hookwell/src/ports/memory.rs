@@ -13,8 +13,8 @@ use crate::event::Event;
 use crate::event::identity::{DocumentKey, Key};
 use crate::format::time::Millis;
 use crate::ports::clock::Clock;
-use crate::ports::document::{Document, PutResult, change, outcome};
-use crate::ports::handler::{HandleError, Handler, Outcome};
+use crate::ports::document::{Document, change};
+use crate::ports::handler::{HandleError, Handled, Handler, Outcome};
 use crate::ports::ledger::{
     Claim, End, Finish, Lease, Ledger, LedgerError, Record, Remembered, Status,
 };
@@ -39,6 +39,7 @@ impl StoppedClock {
     pub fn clock(&self) -> Clock<'_> {
         Clock {
             now: &*self.0,
+            reception: &*self.0,
             instant: &Instant::now,
             until: &|_| pending().boxed(),
         }
@@ -58,6 +59,8 @@ pub struct Stored {
     pub record: Record,
     /// How the event ended.
     pub outcome: Option<Outcome>,
+    /// Whether it tied with another event of its document.
+    pub tie: bool,
     /// When it may be forgotten, in seconds since 1970.
     pub expires_at: i64,
     /// How often a lease was taken.
@@ -75,6 +78,7 @@ impl Stored {
                 body_hash: event.body.hash(),
             },
             outcome: None,
+            tie: false,
             expires_at: event.expires_at,
             tries: 0,
             lease: None,
@@ -198,6 +202,7 @@ impl Ledger for MemoryLedger {
             Outcome::Applied | Outcome::Stale | Outcome::Ignored => Status::Done,
         };
         stored.outcome = Some(end.outcome);
+        stored.tie = end.tie;
         stored.expires_at = event.expires_at;
         if let Some((_, until)) = &mut stored.lease {
             *until = end.at;
@@ -271,21 +276,18 @@ impl MemoryDocuments {
 }
 
 impl Handler for MemoryDocuments {
-    async fn handle(&self, event: &Event) -> Result<Outcome, HandleError> {
+    async fn handle(&self, event: &Event) -> Result<Handled, HandleError> {
         let Some(document) = change(event)? else {
-            return Ok(Outcome::Ignored);
+            return Ok(Outcome::Ignored.into());
         };
         let mut documents = locked(&self.0);
-        let version = document.version.clone();
-        let result = match documents.get(document.key.as_str()) {
-            Some(there) if there.version >= version => {
-                PutResult::Refused(there.version.as_str().to_owned())
-            }
-            _ => {
-                documents.insert(document.key.as_str().to_owned(), document);
-                PutResult::Written
-            }
-        };
-        Ok(outcome(&version, &result))
+        let before = documents.get(document.key.as_str()).map(Document::before);
+        // Without a clock no version is too far ahead.
+        let written = document.replaces(before.as_ref(), Millis::MAX);
+        let handled = document.outcome(written, before.as_ref());
+        if written {
+            documents.insert(document.key.as_str().to_owned(), document);
+        }
+        Ok(handled)
     }
 }

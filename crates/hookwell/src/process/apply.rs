@@ -9,7 +9,7 @@ use super::message::OfEvent;
 use super::message::{Fate, Message, Processed};
 use crate::event::Event;
 use crate::event::identity::hash;
-use crate::ports::handler::{HandleError, Handler, Outcome};
+use crate::ports::handler::{HandleError, Handled, Handler, Outcome};
 use crate::ports::ledger::{Claim, End, Finish, Lease, Ledger};
 use crate::ports::queue::Queue;
 
@@ -17,14 +17,15 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
     /// Takes one event to its end, or to the reason why its message must come back.
     pub(super) async fn process(&self, event: Event, message: Message) -> Processed {
         let (started, mut steps) = ((self.clock.instant)(), OfEvent::default());
-        let (fate, reason) = match self.apply(&event, &message, &mut steps).await {
-            Ok((outcome, reason)) => (Fate::Finished(outcome), reason),
-            Err(fate) => (fate, None),
+        let (fate, reason, tie) = match self.apply(&event, &message, &mut steps).await {
+            Ok(end) => (Fate::Finished(end.outcome), end.reason, end.tie),
+            Err(fate) => (fate, None, false),
         };
         steps.total = Some(self.clock.since(started));
         Processed {
             holds_lease: self.handler.reaches_outside(&event),
             reason,
+            tie,
             steps,
             ..self.done(message, Some(event), fate)
         }
@@ -35,7 +36,7 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
         event: &Event,
         message: &Message,
         steps: &mut OfEvent,
-    ) -> Result<(Outcome, Option<String>), Fate> {
+    ) -> Result<End, Fate> {
         let now = (self.clock.now)();
         if self.invocation.deadline.saturating_sub(now) < TIME_TO_START {
             return Err(Fate::NotStarted);
@@ -52,24 +53,25 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
             None
         };
         let handled = self.clock.timed(&mut steps.handler, self.handle(event));
-        let (outcome, reason) = match handled.await {
-            Ok(outcome) => (outcome, None),
+        let (handled, reason) = match handled.await {
+            Ok(handled) => (handled, reason_of(handled.outcome, event)),
             Err(HandleError::Retry(why)) => return Err(Fate::Retry(why)),
             Err(HandleError::Reject(reason)) => {
                 let buried = self.queue.bury(event, &reason).await;
                 buried.map_err(|why| retry(&why))?;
-                (Outcome::Rejected, Some(reason))
+                (Outcome::Rejected.into(), Some(reason))
             }
         };
         let end = End {
-            outcome,
-            reason: reason.clone(),
+            outcome: handled.outcome,
+            reason,
+            tie: handled.tie,
             at: (self.clock.now)(),
             owner,
         };
         let recorded = self.ledger.finish(event, &end);
         match self.clock.timed(&mut steps.record, recorded).await {
-            Ok(Finish::Recorded) => Ok((outcome, reason)),
+            Ok(Finish::Recorded) => Ok(end),
             Ok(Finish::Before) => Err(Fate::Duplicate),
             // Another call took over: it decides what becomes of the message.
             Ok(Finish::NotOwner) => Err(Fate::Retry("the lease was lost".to_owned())),
@@ -95,7 +97,7 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
     }
 
     /// Calls the handler; its panic fails this event only.
-    async fn handle(&self, event: &Event) -> Result<Outcome, HandleError> {
+    async fn handle(&self, event: &Event) -> Result<Handled, HandleError> {
         if let Some(reason) = &event.invalid {
             return Err(HandleError::Reject(reason.clone()));
         }
@@ -104,4 +106,10 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
             .await;
         handled.unwrap_or_else(|_| Err(HandleError::Retry("the handler panicked".to_owned())))
     }
+}
+
+/// Why an event changed nothing, where it says itself that it could not.
+fn reason_of(outcome: Outcome, event: &Event) -> Option<String> {
+    let without_state = event.without_state.filter(|_| outcome == Outcome::Ignored);
+    without_state.map(|why| why.reason().to_owned())
 }

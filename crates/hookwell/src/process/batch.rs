@@ -211,6 +211,7 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
             event,
             fate,
             reason: None,
+            tie: false,
             at: (self.clock.now)(),
             steps: OfEvent::default(),
             holds_lease: false,
@@ -243,7 +244,7 @@ fn by_document(events: Vec<(Event, Message)>) -> Vec<Vec<(Event, Message)>> {
     }
     let mut groups: Vec<_> = groups.into_values().collect();
     for group in &mut groups {
-        group.sort_by_cached_key(|(event, _)| event.version());
+        group.sort_by_cached_key(|(event, _)| (event.sequence, event.version()));
     }
     groups
 }

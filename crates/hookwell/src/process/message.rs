@@ -104,8 +104,10 @@ pub struct Processed {
     pub event: Option<Event>,
     /// What came of it.
     pub fate: Fate,
-    /// Why, for rejected events.
+    /// Why, for rejected events and those that changed nothing.
     pub reason: Option<String>,
+    /// Whether it tied with another event of its document, so that arrival decided which is newer.
+    pub tie: bool,
     /// When.
     pub at: Millis,
     /// How long its steps took.

@@ -76,7 +76,6 @@ fn aws_sns(
         body.entry(name).or_insert_with(|| json!(value));
     };
     let topic = topic.map_or("arn:aws:sns:us-east-1:000000000000:sample", String::as_str);
-    fill("Type", "Notification");
     fill("MessageId", "00000000-0000-0000-0000-000000000000");
     fill("TopicArn", topic);
     fill("Message", "sample");
@@ -87,11 +86,15 @@ fn aws_sns(
         &format!("{host}/SimpleNotificationService-0.pem"),
     );
     body.insert("SignatureVersion".to_owned(), json!("2"));
-    let kind = body
-        .get("Type")
-        .and_then(|kind| kind.as_str())
-        .unwrap_or_default()
-        .to_owned();
+    let kinds = [
+        "Notification",
+        "SubscriptionConfirmation",
+        "UnsubscribeConfirmation",
+    ];
+    let kind = body.get("Type").and_then(Value::as_str);
+    let kind = kind.filter(|kind| kinds.contains(kind));
+    let kind = kind.unwrap_or("Notification").to_owned();
+    body.insert("Type".to_owned(), json!(kind));
     let text = serde_json::to_vec(&body).map_err(|_| Refusal::MalformedBody)?;
     let bytes = aws_sns::signed_bytes(
         &Json::parse(&text).map_err(|_| Refusal::MalformedBody)?,
@@ -123,15 +126,42 @@ fn contentful(delivery: &mut Delivery, signer: Signer<'_>) -> Result<Headers, Re
 }
 
 fn mailgun(delivery: &mut Delivery, signer: Signer<'_>) -> Result<Headers, Refusal> {
-    let mut body = object(delivery)?;
     let time = Unit::Seconds.format(signer.now);
     let token = hash(&[&delivery.body, time.as_bytes()]);
     let digest = Algorithm::HmacSha256.digest(key(signer)?, format!("{time}{token}").as_bytes());
     let signature = Encoding::Hex.encode(&digest);
+    let Ok(mut body) = object(delivery) else {
+        let fields = [
+            ("timestamp", time),
+            ("token", token),
+            ("signature", signature),
+        ];
+        delivery.body = with_fields(&delivery.body, &fields);
+        return Ok(Vec::new());
+    };
     let proof = json!({ "timestamp": time, "token": token, "signature": signature });
     body.insert("signature".to_owned(), proof);
     delivery.body = serde_json::to_vec(&body).map_err(|_| Refusal::MalformedBody)?;
     Ok(Vec::new())
+}
+
+/// A form, or a body of several parts, with these fields before its own.
+fn with_fields(body: &[u8], fields: &[(&str, String)]) -> Vec<u8> {
+    let own = String::from_utf8_lossy(body);
+    let text = match own.split_once("\r\n") {
+        Some((boundary, _)) if boundary.starts_with("--") => {
+            let head = "Content-Disposition: form-data; name=";
+            let parts = fields
+                .iter()
+                .map(|(name, text)| format!("{boundary}\r\n{head}\"{name}\"\r\n\r\n{text}\r\n"));
+            format!("{}{own}", parts.collect::<String>())
+        }
+        _ => {
+            let mut form = form_urlencoded::Serializer::new(String::new());
+            format!("{}&{own}", form.extend_pairs(fields).finish())
+        }
+    };
+    text.into_bytes()
 }
 
 fn msgraph(delivery: &mut Delivery, signer: Signer<'_>) -> Result<Headers, Refusal> {

@@ -7,7 +7,7 @@ use crate::format::json::Pointer;
 use crate::format::pattern::Pattern;
 use crate::format::time::{Millis, to_rfc3339};
 use crate::source::Source;
-use crate::source::mapping::{Locator, Piece};
+use crate::source::mapping::{Locator, Mapping, Parts, Piece};
 use crate::verify::recipe::TimestampPlace;
 use crate::verify::scheme::Scheme;
 
@@ -45,37 +45,27 @@ pub fn sample(source: &Source, ask: Ask<'_>) -> Sample {
     for pointer in &mapping.required {
         set(&mut made.body, pointer, json!("sample"));
     }
-    let word = mapping
-        .operations
-        .iter()
-        .filter(|(_, operation)| *operation == ask.operation)
-        .max_by_key(|(pattern, _)| pattern.to_string().contains('*'))
-        .map_or_else(
-            || "sample.happened".to_owned(),
-            |(pattern, _)| pattern.fill("sample"),
-        );
+    let Words { parts, kind, word } = words_for(mapping, ask.operation);
     let state =
         json!({ "id": ask.document_id, "name": format!("Sample at {}", to_rfc3339(ask.at)) });
-    for pointer in mapping.document.iter().take(1) {
-        let place = match mapping.each {
-            Some(_) => &mut made.item,
-            None => &mut made.body,
-        };
-        set(place, pointer, state.clone());
-    }
-    made.put(mapping.document_id.as_ref(), ask.document_id);
-    made.put(mapping.document_type.as_ref(), "sample");
-    made.put(mapping.time.as_ref(), &to_rfc3339(ask.at));
-    made.put(mapping.id.as_ref(), ask.id);
-    made.put(
-        mapping.kind.as_ref(),
-        if mapping.operation.is_some() {
-            "sample"
+    made.is_in_item = !mapping.each.is_empty();
+    made.document = parts.document.first().cloned();
+    if let Some(pointer) = &made.document {
+        let place = if made.is_in_item {
+            &mut made.item
         } else {
-            &word
-        },
-    );
-    made.put(mapping.operation.as_ref(), &word);
+            &mut made.body
+        };
+        set(place, pointer, state);
+    }
+    made.put(parts.document_id.as_ref(), ask.document_id);
+    made.put(parts.document_type.as_ref(), "sample");
+    made.put(parts.time.as_ref(), &to_rfc3339(ask.at));
+    let sequence = (ask.at / 1000).to_string();
+    made.put(parts.version.as_ref(), &sequence);
+    made.put(parts.id.as_ref(), ask.id);
+    made.put(mapping.kind.as_ref(), &kind);
+    made.put(parts.operation.as_ref(), &word);
     for scheme in &source.schemes {
         if let Scheme::Recipe(recipe) = scheme
             && let Some(timestamp) = &recipe.timestamp
@@ -86,7 +76,63 @@ pub fn sample(source: &Source, ask: Ask<'_>) -> Sample {
             set(&mut made.body, pointer, number.unwrap_or(json!(text)));
         }
     }
-    made.finish(mapping.each.as_ref(), source.content_type())
+    made.finish(mapping.each.first(), source.content_type())
+}
+
+/// The words of an event, and the places of the parts of such an event.
+struct Words<'a> {
+    parts: &'a Parts,
+    /// The type.
+    kind: String,
+    /// The word that says what happened.
+    word: String,
+}
+
+/// The words for an operation. A document comes before none, and a pattern before an exact word.
+fn words_for(mapping: &Mapping, operation: Operation) -> Words<'_> {
+    let general = (&[][..], &mapping.parts);
+    let documents = mapping.documents.iter();
+    let documents = documents.map(|(types, parts)| (types.as_slice(), parts));
+    let mut all: Vec<_> = std::iter::once(general).chain(documents).collect();
+    all.sort_by_key(|(_, parts)| parts.document.is_empty());
+    for (types, parts) in all {
+        let mut words: Vec<_> = parts.operations.iter().collect();
+        words.retain(|(_, done)| *done == operation);
+        words.sort_by_key(|(pattern, _)| !pattern.to_string().contains('*'));
+        for (pattern, _) in words {
+            for (kind, word) in candidates(types, parts, pattern) {
+                let leads_here = std::ptr::eq(mapping.parts_of(&kind), parts);
+                if leads_here && parts.operation_of(&word).0 == operation {
+                    return Words { parts, kind, word };
+                }
+            }
+        }
+    }
+    Words {
+        parts: &mapping.parts,
+        kind: "sample.happened".to_owned(),
+        word: "sample.happened".to_owned(),
+    }
+}
+
+/// Types with words that may be what a pattern means.
+fn candidates(types: &[Pattern], parts: &Parts, pattern: &Pattern) -> Vec<(String, String)> {
+    let word = pattern.fill("sample");
+    let verb = pattern.to_string().replace('*', "");
+    let verb = verb.trim_matches(|c: char| !c.is_alphanumeric());
+    let filled = types
+        .iter()
+        .flat_map(|kind| [kind.fill(verb), kind.fill("sample")]);
+    let mut all: Vec<_> = if parts.operation.is_some() {
+        let kinds = filled.chain(["sample".to_owned()]);
+        kinds.map(|kind| (kind, word.clone())).collect()
+    } else {
+        let kinds = std::iter::once(word).chain(filled);
+        kinds.map(|kind| (kind.clone(), kind)).collect()
+    };
+    // An operation that begins with the type has both in one word.
+    all.sort_by_key(|(kind, word)| !word.starts_with(kind.as_str()));
+    all
 }
 
 #[derive(Default)]
@@ -94,7 +140,12 @@ struct Made {
     headers: Vec<(String, String)>,
     query: Vec<(String, String)>,
     body: Value,
+    /// What lies around the list of the items.
+    outer: Value,
     item: Value,
+    /// Where the document's state is, and whether that is in the item.
+    document: Option<Pointer>,
+    is_in_item: bool,
 }
 
 impl Made {
@@ -102,13 +153,14 @@ impl Made {
     fn put(&mut self, locator: Option<&Locator>, text: &str) {
         let mut rest = text;
         let pieces = locator.and_then(|locator| locator.0.first());
-        let mut pieces = pieces.into_iter().flatten().peekable();
+        // From the end: a type is more likely to have the literal in it than the word behind it.
+        let mut pieces = pieces.into_iter().flatten().rev().peekable();
         while let Some(piece) = pieces.next() {
             let text = match pieces.peek() {
-                Some(Piece::Literal(literal)) => match rest.split_once(literal.as_str()) {
+                Some(Piece::Literal(literal)) => match rest.rsplit_once(literal.as_str()) {
                     Some((before, after)) => {
-                        rest = after;
-                        before
+                        rest = before;
+                        after
                     }
                     None => rest,
                 },
@@ -117,6 +169,18 @@ impl Made {
             match piece {
                 Piece::Body(pointer) => set(&mut self.body, pointer, json!(text)),
                 Piece::Item(pointer) => set(&mut self.item, pointer, json!(text)),
+                Piece::Outer(pointer) => set(&mut self.outer, pointer, json!(text)),
+                Piece::Document(pointer) => {
+                    let Some(document) = &self.document else {
+                        continue;
+                    };
+                    let place = if self.is_in_item {
+                        &mut self.item
+                    } else {
+                        &mut self.body
+                    };
+                    set(place, &document.join(pointer), json!(text));
+                }
                 Piece::Header(name) => {
                     self.headers.retain(|(known, _)| known != name);
                     self.headers.push((name.clone(), text.to_owned()));
@@ -134,9 +198,15 @@ impl Made {
         if let Some(each) = each {
             let mut list = json!([self.item]);
             for step in each.steps().iter().rev() {
-                list = match step.as_str() {
-                    "*" => json!([list]),
-                    name => json!({ name: list }),
+                list = match (step.as_str(), &mut list) {
+                    ("*", Value::Object(inner)) => {
+                        if let Value::Object(outer) = &self.outer {
+                            inner.extend(outer.clone());
+                        }
+                        json!([list])
+                    }
+                    ("*", _) => json!([list]),
+                    (name, _) => json!({ name: list }),
                 };
             }
             match (&mut self.body, list) {

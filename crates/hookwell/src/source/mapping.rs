@@ -13,20 +13,37 @@ use crate::format::template;
 pub struct Mapping {
     /// Places that must hold something.
     pub required: Vec<Pointer>,
-    /// The list whose items are the events, for senders that put many into one delivery. A step `*` stands for every
-    /// item of an outer list.
-    pub each: Option<Pointer>,
+    /// The lists whose items are the events, for senders that put many into one delivery; all that are there are read. A
+    /// step `*` stands for every item of an outer list.
+    pub each: Vec<Pointer>,
+    /// The event's type.
+    pub kind: Option<Locator>,
+    /// The other parts.
+    pub parts: Parts,
+    /// The other parts of events about another kind of document, by their types.
+    pub documents: Vec<(Vec<Pattern>, Parts)>,
+    /// Whether the sender never uses the id of a document again.
+    pub unique_ids: bool,
+    /// Whether the place of the document's id is a preset's word and not the file's own: then an event without one is
+    /// nothing to wake anybody for.
+    pub guessed: bool,
+}
+
+/// Where the parts of an event are whose type is known.
+#[derive(Debug, Clone, Default)]
+pub struct Parts {
     /// The sender's id of the event.
     pub id: Option<Locator>,
-    /// Its type.
-    pub kind: Option<Locator>,
     /// When it happened.
     pub time: Option<Locator>,
+    /// The sender's own count of the document's states.
+    pub version: Option<Locator>,
     /// The word that says what happened to the document; the type when there is none.
     pub operation: Option<Locator>,
     /// What the words mean.
     pub operations: Vec<(Pattern, Operation)>,
-    /// The document's state: in the item where there are many events, else in the body.
+    /// The document's state: in the item where there are many events, else in the body. Empty where the sender's events
+    /// hold none.
     pub document: Vec<Pointer>,
     /// The document's id.
     pub document_id: Option<Locator>,
@@ -45,6 +62,10 @@ pub enum Piece {
     Body(Pointer),
     /// A place in the item, where a delivery has many events.
     Item(Pointer),
+    /// A place in the item of the list around the event's own.
+    Outer(Pointer),
+    /// A place in the document's state.
+    Document(Pointer),
     /// A query parameter.
     Query(String),
     /// A header.
@@ -55,11 +76,15 @@ pub enum Piece {
 
 impl Piece {
     fn parse(text: &str) -> Option<Self> {
+        let named = |name: &str| (!name.is_empty()).then(|| name.to_owned());
         match text.split_once(':')? {
             ("body", pointer) => Pointer::parse(pointer).map(Self::Body),
             ("item", pointer) => Pointer::parse(pointer).map(Self::Item),
-            ("query", name) => (!name.is_empty()).then(|| Self::Query(name.to_owned())),
-            ("header", name) => (!name.is_empty()).then(|| Self::Header(name.to_owned())),
+            ("outer", pointer) => Pointer::parse(pointer).map(Self::Outer),
+            ("document", pointer) => Pointer::parse(pointer).map(Self::Document),
+            ("query", name) => named(name).map(Self::Query),
+            ("header", name) => named(name).map(Self::Header),
+            ("text", text) => named(text).map(Self::Literal),
             _ => None,
         }
     }
@@ -80,16 +105,20 @@ impl Locator {
     pub fn headers(&self) -> impl Iterator<Item = &str> {
         self.0.iter().flatten().filter_map(|piece| match piece {
             Piece::Header(name) => Some(name.as_str()),
-            Piece::Body(_) | Piece::Item(_) | Piece::Query(_) | Piece::Literal(_) => None,
+            _ => None,
         })
     }
 
-    pub(crate) fn find(&self, place: Place<'_>) -> Result<Option<String>, JsonError> {
+    /// The text of the first alternative that is wholly there. `read` gives the text of one piece.
+    pub(crate) fn find<'a>(
+        &'a self,
+        mut read: impl FnMut(&'a Piece) -> Result<Option<Cow<'a, str>>, JsonError>,
+    ) -> Result<Option<String>, JsonError> {
         for alternative in &self.0 {
             let mut text = String::new();
             let mut whole = true;
             for piece in alternative {
-                match place.read(piece)? {
+                match read(piece)? {
                     Some(value) => text.push_str(&value),
                     None => whole = false,
                 }
@@ -107,41 +136,109 @@ impl Locator {
 pub(crate) struct Place<'a> {
     pub(crate) delivery: &'a Delivery,
     pub(crate) body: &'a Json<'a>,
+    /// The item of the list around the event's own, or the body.
+    pub(crate) outer: &'a Json<'a>,
     /// The item, or the body again where a delivery is one event.
     pub(crate) item: &'a Json<'a>,
 }
 
 impl<'a> Place<'a> {
-    fn read(self, piece: &'a Piece) -> Result<Option<Cow<'a, str>>, JsonError> {
+    /// The text of a piece. With `document` that is the place of the document's state in the item.
+    pub(crate) fn read(
+        self,
+        piece: &'a Piece,
+        document: Option<&Pointer>,
+    ) -> Result<Option<Cow<'a, str>>, JsonError> {
         Ok(match piece {
             Piece::Body(pointer) => self.body.text(pointer)?,
             Piece::Item(pointer) => self.item.text(pointer)?,
+            Piece::Outer(pointer) => self.outer.text(pointer)?,
+            Piece::Document(pointer) => self.in_document(pointer, document, Json::text)?,
             Piece::Header(name) => self.delivery.header(name),
             Piece::Query(name) => self.delivery.query_value(name).map(Cow::Owned),
             Piece::Literal(text) => Some(Cow::Borrowed(text.as_str())),
         }
         .filter(|text| !text.is_empty()))
     }
+
+    /// The text of a piece of an id, which must be one if it is there.
+    pub(crate) fn read_id(
+        self,
+        piece: &'a Piece,
+        document: Option<&Pointer>,
+    ) -> Result<Option<Cow<'a, str>>, JsonError> {
+        match piece {
+            Piece::Body(pointer) => self.body.id(pointer),
+            Piece::Item(pointer) => self.item.id(pointer),
+            Piece::Outer(pointer) => self.outer.id(pointer),
+            Piece::Document(pointer) => self.in_document(pointer, document, Json::id),
+            Piece::Header(_) | Piece::Query(_) | Piece::Literal(_) => self.read(piece, document),
+        }
+    }
+
+    fn in_document(
+        self,
+        pointer: &Pointer,
+        document: Option<&Pointer>,
+        read: impl Fn(&Json<'a>, &Pointer) -> Result<Option<Cow<'a, str>>, JsonError>,
+    ) -> Result<Option<Cow<'a, str>>, JsonError> {
+        match document {
+            Some(document) => read(self.item, &document.join(pointer)),
+            None => Ok(None),
+        }
+    }
 }
 
 impl Mapping {
+    /// The places of the parts of an event of this type: those of the documents whose pattern fits best, else the general
+    /// ones.
+    #[must_use]
+    pub fn parts_of(&self, kind: &str) -> &Parts {
+        let fitting = self.documents.iter().filter_map(|(types, parts)| {
+            let types = types
+                .iter()
+                .filter(|pattern| pattern.capture(kind).is_some());
+            Some((types.map(Pattern::weight).max()?, parts))
+        });
+        let best = fitting.max_by_key(|(weight, _)| *weight);
+        best.map_or(&self.parts, |(_, parts)| parts)
+    }
+
+    /// Every set of parts, the general one first.
+    pub fn all_parts(&self) -> impl Iterator<Item = &Parts> {
+        std::iter::once(&self.parts).chain(self.documents.iter().map(|(_, parts)| parts))
+    }
+
     /// Whether any part of an event is in an item of a list.
     #[must_use]
     pub fn reads_items(&self) -> bool {
-        let parts = [
+        let locators = self.all_parts().flat_map(Parts::locators);
+        let mut pieces = locators
+            .chain(&self.kind)
+            .flat_map(|locator| &locator.0)
+            .flatten();
+        pieces.any(|piece| matches!(piece, Piece::Item(_) | Piece::Outer(_)))
+    }
+
+    /// Whether the events of any type keep documents.
+    #[must_use]
+    pub fn keeps_documents(&self) -> bool {
+        self.all_parts()
+            .any(|parts| !parts.document.is_empty() && parts.document_id.is_some())
+    }
+}
+
+impl Parts {
+    fn locators(&self) -> impl Iterator<Item = &Locator> {
+        let all = [
             &self.id,
-            &self.kind,
             &self.time,
+            &self.version,
             &self.operation,
             &self.document_id,
             &self.document_type,
         ];
-        let mut pieces = parts
-            .into_iter()
-            .flatten()
-            .flat_map(|locator| &locator.0)
-            .flatten();
-        pieces.any(|piece| matches!(piece, Piece::Item(_)))
+        all.into_iter().flatten()
     }
 
     /// What a sender's word does, and what the star of its pattern stands for.
@@ -157,16 +254,19 @@ impl Mapping {
             })
     }
 
-    /// The first place of the document that holds something; the last one when none does, so that a delete without
-    /// a state is still about a document.
-    pub(crate) fn document_in(&self, body: &Json<'_>) -> Result<Option<String>, JsonError> {
-        let mut place = Some(String::new());
+    /// The first place of the document that holds something other than `null`.
+    pub(crate) fn document_in<'p>(
+        &'p self,
+        item: &Json<'_>,
+    ) -> Result<Option<&'p Pointer>, JsonError> {
         for pointer in &self.document {
-            place = Some(pointer.as_str().to_owned());
-            if body.find(pointer)?.is_some() {
-                break;
+            if item
+                .find(pointer)?
+                .is_some_and(|value| value.get() != "null")
+            {
+                return Ok(Some(pointer));
             }
         }
-        Ok(place)
+        Ok(None)
     }
 }

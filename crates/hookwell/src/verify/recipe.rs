@@ -83,6 +83,8 @@ pub enum Part {
     Timestamp,
     /// The source's public address, as configured: the request's own idea of it depends on proxies.
     Url,
+    /// The same with the escapes decoded that `HubSpot` decodes before it signs.
+    DecodedUrl,
     /// The method in capitals.
     Method,
     /// The secret, for plain hashes.
@@ -91,29 +93,61 @@ pub enum Part {
     Header(Vec<String>),
     /// A query parameter, decoded.
     Query(String),
+    /// A query parameter, decoded and in small letters.
+    LowerQuery(String),
     /// These characters.
     Literal(String),
+    /// These parts, unless a header or query parameter of theirs is absent.
+    Optional(Vec<Self>),
 }
 
 impl Part {
-    /// Reads a content template such as `v0:{ts}:{body}`.
+    /// Reads a content template such as `v0:{ts}:{body}`. What stands in `[` and `]` is left out where a header or query
+    /// parameter in it is absent.
     ///
     /// # Errors
-    /// The token that is not known, or the brace that is never closed.
+    /// The token that is not known, or the brace or bracket that is never closed.
     pub fn parse(template: &str) -> Result<Vec<Self>, String> {
+        let mut parts = Vec::new();
+        let mut rest = template;
+        while let Some((before, after)) = rest.split_once('[') {
+            let (optional, after) = after
+                .split_once(']')
+                .ok_or_else(|| "a [ without ]".to_owned())?;
+            parts.extend(Self::parse_all(before)?);
+            parts.push(Self::Optional(Self::parse_all(optional)?));
+            rest = after;
+        }
+        parts.extend(Self::parse_all(rest)?);
+        Ok(parts)
+    }
+
+    fn parse_all(template: &str) -> Result<Vec<Self>, String> {
         template::parse(template, Self::Literal, |token| {
             Ok(match token.split_once(':') {
                 None if token == "body" => Self::Body,
                 None if token == "ts" => Self::Timestamp,
                 None if token == "url" => Self::Url,
+                None if token == "url|decoded" => Self::DecodedUrl,
                 None if token == "method" => Self::Method,
                 None if token == "secret" => Self::Secret,
                 Some(("header", names)) if !names.is_empty() => {
                     Self::Header(names.split('|').map(str::to_owned).collect())
                 }
-                Some(("query", name)) if !name.is_empty() => Self::Query(name.to_owned()),
+                Some(("query", name)) if !name.is_empty() => match name.strip_suffix("|lower") {
+                    Some(name) => Self::LowerQuery(name.to_owned()),
+                    None => Self::Query(name.to_owned()),
+                },
                 _ => return Err(format!("unknown token {{{token}}}")),
             })
+        })
+    }
+
+    /// Whether these parts are among them, also where they are optional.
+    pub(crate) fn any_in(parts: &[Self], is_one: &impl Fn(&Self) -> bool) -> bool {
+        parts.iter().any(|part| match part {
+            Self::Optional(inner) => Self::any_in(inner, is_one),
+            part => is_one(part),
         })
     }
 }
@@ -173,9 +207,8 @@ impl Recipe {
     /// Whether the signed bytes cover this header, so that what it says can be trusted.
     #[must_use]
     pub fn signs_header(&self, name: &str) -> bool {
-        self.content.iter().any(
-            |part| matches!(part, Part::Header(names) if names.iter().any(|signed| signed.eq_ignore_ascii_case(name))),
-        )
+        let signs = |part: &Part| matches!(part, Part::Header(names) if names.iter().any(|signed| signed.eq_ignore_ascii_case(name)));
+        Part::any_in(&self.content, &signs)
     }
 
     pub(crate) fn body_time<'d>(
@@ -204,30 +237,73 @@ impl Recipe {
             return Ok(Cow::Borrowed(&delivery.body));
         }
         let mut bytes = Vec::with_capacity(delivery.body.len().saturating_add(128));
+        let claim = Written {
+            delivery,
+            url,
+            secret,
+            time,
+        };
         for part in &self.content {
-            match part {
-                Part::Body => bytes.extend_from_slice(&delivery.body),
-                Part::Timestamp => {
-                    bytes.extend_from_slice(time.ok_or(Refusal::MissingTimestamp)?.as_bytes());
-                }
-                Part::Url => {
-                    let url = delivery.signed_url(url).ok_or(Refusal::NotReady)?;
-                    bytes.extend_from_slice(url.as_bytes());
-                }
-                Part::Method => bytes.extend_from_slice(delivery.method.as_str().as_bytes()),
-                Part::Secret => bytes.extend_from_slice(secret.bytes()),
-                Part::Header(names) => {
-                    let value = names.iter().find_map(|name| delivery.header(name));
-                    bytes.extend_from_slice(value.ok_or_else(|| missing(names))?.as_bytes());
-                }
-                Part::Query(name) => {
-                    let value = delivery.query_value(name).ok_or(Refusal::MissingQuery)?;
-                    bytes.extend_from_slice(value.as_bytes());
-                }
-                Part::Literal(text) => bytes.extend_from_slice(text.as_bytes()),
-            }
+            claim.write(part, &mut bytes)?;
         }
         Ok(Cow::Owned(bytes))
+    }
+}
+
+/// What the signed bytes are put together from.
+#[derive(Clone, Copy)]
+struct Written<'a> {
+    delivery: &'a Delivery,
+    url: Option<&'a str>,
+    secret: &'a Secret,
+    time: Option<&'a str>,
+}
+
+impl Written<'_> {
+    fn write(self, part: &Part, bytes: &mut Vec<u8>) -> Result<(), Refusal> {
+        let delivery = self.delivery;
+        match part {
+            Part::Body => bytes.extend_from_slice(&delivery.body),
+            Part::Timestamp => {
+                let time = self.time.ok_or(Refusal::MissingTimestamp)?;
+                bytes.extend_from_slice(time.as_bytes());
+            }
+            Part::Url => {
+                let url = delivery.signed_url(self.url).ok_or(Refusal::NotReady)?;
+                bytes.extend_from_slice(url.as_bytes());
+            }
+            Part::DecodedUrl => {
+                let url = delivery.signed_url(self.url).ok_or(Refusal::NotReady)?;
+                bytes.extend_from_slice(decoded(&url).as_bytes());
+            }
+            Part::Method => bytes.extend_from_slice(delivery.method.as_str().as_bytes()),
+            Part::Secret => bytes.extend_from_slice(self.secret.bytes()),
+            Part::Header(names) => {
+                let value = names.iter().find_map(|name| delivery.header(name));
+                bytes.extend_from_slice(value.ok_or_else(|| missing(names))?.as_bytes());
+            }
+            Part::Query(name) => {
+                let value = delivery.query_value(name).ok_or(Refusal::MissingQuery)?;
+                bytes.extend_from_slice(value.as_bytes());
+            }
+            Part::LowerQuery(name) => {
+                let value = delivery.query_value(name).ok_or(Refusal::MissingQuery)?;
+                bytes.extend_from_slice(value.to_lowercase().as_bytes());
+            }
+            Part::Literal(text) => bytes.extend_from_slice(text.as_bytes()),
+            Part::Optional(parts) => {
+                let mut optional = Vec::new();
+                let whole = parts
+                    .iter()
+                    .try_for_each(|part| self.write(part, &mut optional));
+                match whole {
+                    Ok(()) => bytes.extend(optional),
+                    Err(Refusal::MissingHeader(_) | Refusal::MissingQuery) => {}
+                    Err(why) => return Err(why),
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -322,6 +398,31 @@ impl Verifier for Recipe {
         }
         Err(refusal)
     }
+}
+
+/// The escapes that `HubSpot` decodes, and no other
+/// (<https://developers.hubspot.com/docs/apps/legacy-apps/authentication/validating-requests>).
+const DECODED: [(&str, &str); 12] = [
+    ("%3A", ":"),
+    ("%2F", "/"),
+    ("%3F", "?"),
+    ("%40", "@"),
+    ("%21", "!"),
+    ("%24", "$"),
+    ("%27", "'"),
+    ("%28", "("),
+    ("%29", ")"),
+    ("%2A", "*"),
+    ("%2C", ","),
+    ("%3B", ";"),
+];
+
+fn decoded(url: &str) -> String {
+    let mut text = url.to_owned();
+    for (escape, character) in DECODED {
+        text = text.replace(escape, character);
+    }
+    text
 }
 
 fn basic(header: &str) -> Option<Vec<u8>> {

@@ -29,6 +29,7 @@ impl Timers {
     pub(crate) fn clock(&self) -> hookwell::ports::clock::Clock<'_> {
         hookwell::ports::clock::Clock {
             now: &*self.now,
+            reception: &*self.now,
             instant: &Instant::now,
             until: &*self.until,
         }

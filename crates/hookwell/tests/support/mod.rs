@@ -31,16 +31,12 @@ pub(crate) fn event(id: &str, operation: Operation, time: i64, document: &str) -
         operation,
         time: Some(time),
         received_at: NOW,
-        place: 0,
         expires_at: NOW / 1000 + 1_000_000,
-        retain_until: None,
         document_type: "thing".into(),
         document_id: Some(document.into()),
         document_at: Some("/data".into()),
-        invalid: None,
-        trace: None,
-        settled: None,
         body: Body(format!(r#"{{"data":{{"from":"{id}"}}}}"#).into_bytes()),
+        ..Event::bare("", "")
     }
 }
 

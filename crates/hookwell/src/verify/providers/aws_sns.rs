@@ -72,6 +72,10 @@ pub(crate) fn signed_bytes(body: &Json<'_>, kind: &str) -> Result<Vec<u8>, Refus
     let mut bytes = Vec::new();
     for name in names {
         match text(body, name)? {
+            // With a line break in any other field, the same bytes could be read as other fields.
+            Some(value) if *name != "Message" && value.contains('\n') => {
+                return Err(Refusal::MalformedBody);
+            }
             Some(value) => bytes.extend_from_slice(format!("{name}\n{value}\n").as_bytes()),
             None if *name == "Subject" => {}
             None => return Err(Refusal::MalformedBody),

@@ -1,6 +1,7 @@
 //! Mailgun: the body carries a time, a token and a signature of these two; the event itself is not signed.
 //! <https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks>
 
+use crate::format::body::BodyFormat;
 use crate::format::encoding::Encoding;
 use crate::format::json::{Json, Pointer};
 use crate::format::time::Unit;
@@ -9,22 +10,19 @@ use crate::verify::verifier::{Claim, Refusal, Tolerance, any_secret};
 
 pub(super) fn verify(claim: &Claim<'_>, tolerance: Tolerance) -> Result<usize, Refusal> {
     let delivery = claim.delivery;
-    // Routes post the same three as fields of a form.
-    let [time, token, signature] = if delivery.is_form() {
-        let field = |wanted: &str| {
-            let mut fields = form_urlencoded::parse(&delivery.body);
-            fields.find_map(|(name, value)| (name == wanted).then(|| value.into_owned()))
-        };
-        ["timestamp", "token", "signature"].map(field)
-    } else {
-        let body = Json::parse(&delivery.body).map_err(|_| Refusal::MalformedBody)?;
-        let field = |name: &str| {
-            let pointer = Pointer::parse(&format!("/signature/{name}"))?;
-            let text = body.text(&pointer).ok()??;
-            Some(text.into_owned())
-        };
-        ["timestamp", "token", "signature"].map(field)
+    let text = BodyFormat::Any.read(&delivery.body);
+    let body = Json::parse(&text).map_err(|_| Refusal::MalformedBody)?;
+    let field = |pointer: String| {
+        let text = body.text(&Pointer::parse(&pointer)?).ok()??;
+        Some(text.into_owned())
     };
+    let names = ["timestamp", "token", "signature"];
+    let mut fields = names.map(|name| field(format!("/signature/{name}")));
+    // Routes post the same three as fields of a form.
+    if fields.iter().all(Option::is_none) {
+        fields = names.map(|name| field(format!("/{name}")));
+    }
+    let [time, token, signature] = fields;
     let signature = signature.ok_or(Refusal::NoSignature)?;
     let time = time.ok_or(Refusal::MissingTimestamp)?;
     let token = token.ok_or(Refusal::NoSignature)?;

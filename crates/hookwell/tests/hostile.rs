@@ -1,0 +1,233 @@
+//! What a stranger makes of what others signed, or sends without any signature: other fields of the same bytes, ids of a
+//! wrong kind, old deliveries, large checks.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
+
+use std::ops::ControlFlow::{Break, Continue};
+
+use hookwell::config;
+use hookwell::event::delivery::Delivery;
+use hookwell::format::time::Millis;
+use hookwell::ingest::key_cache::Sources;
+use hookwell::ingest::{Received, admit, read};
+use hookwell::keys::key_set::Keys;
+use hookwell::keys::not_ready::SecretProblem;
+use hookwell::source::Source;
+use hookwell::source::reply::Receipt;
+use hookwell::verify::verifier::Refusal;
+use hookwell_sandbox::sender::{Draft, signed_with};
+use hookwell_sandbox::test_keys;
+use http::{HeaderMap, HeaderName, Method};
+use serde_json::{Value, json};
+
+const NOW: Millis = 1_795_696_000_000;
+const TOPIC: &str = "arn:aws:sns:us-west-2:123456789012:MyTopic";
+
+fn source(text: &str) -> (Source, Keys) {
+    let source = config::parse(text).unwrap().remove(0);
+    let keys = source
+        .keys(|reference| Ok(test_keys::made_up(&source, reference)))
+        .unwrap();
+    (source, keys)
+}
+
+/// A delivery with this body.
+fn unsigned(body: &Value) -> Delivery {
+    Delivery {
+        request_id: "request-1".into(),
+        method: Method::POST,
+        source: Some("x".into()),
+        path: "/webhooks/x".into(),
+        query: String::new(),
+        headers: HeaderMap::new(),
+        body: body.to_string().into_bytes(),
+        source_ip: None,
+        trace: None,
+    }
+}
+
+/// The body that a sender made of this one by signing it.
+fn signed(source: &Source, keys: &Keys, body: &Value) -> Value {
+    let draft = Draft::of(&unsigned(body));
+    let signed = signed_with(source, keys, draft, NOW).unwrap();
+    serde_json::from_slice(&signed.body).unwrap()
+}
+
+fn verify(source: &Source, keys: &Keys, body: &Value) -> Result<usize, Refusal> {
+    let delivery = unsigned(body);
+    let verified = source.verify(keys, &delivery, NOW);
+    verified.map(|verified| verified.secret())
+}
+
+#[test]
+fn the_fields_of_an_adyen_item_cannot_be_shifted() {
+    let (source, keys) = source("[sources.x]\npreset = \"adyen\"\nsecrets = [\"env:A\"]\n");
+    let body = json!({ "live": "false", "notificationItems": [{ "NotificationRequestItem": {
+        "pspReference": "P", "merchantAccountCode": "M", "merchantReference": "a:b",
+        "amount": { "value": 1, "currency": "EUR" }, "eventCode": "AUTHORISATION", "success": "true",
+    } }] });
+    let good = signed(&source, &keys, &body);
+    assert_eq!(
+        verify(&source, &keys, &good),
+        Ok(0),
+        "a reference may have a colon"
+    );
+    let mut bad = good.clone();
+    let item = &mut bad["notificationItems"][0]["NotificationRequestItem"];
+    item["merchantAccountCode"] = json!("M:a");
+    item["merchantReference"] = json!("b");
+    assert_eq!(verify(&source, &keys, &bad), Err(Refusal::MalformedBody));
+}
+
+#[test]
+fn each_item_of_adyen_may_be_signed_by_any_of_the_keys() {
+    let text = "[sources.x]\npreset = \"adyen\"\nsecrets = [\"env:A\", \"env:B\"]\n";
+    let (both, keys) = source(text);
+    let (old, old_keys) = source(&text.replace("\"env:A\", ", ""));
+    let body = |reference: &str| {
+        json!({ "live": "false", "notificationItems": [{ "NotificationRequestItem": {
+            "pspReference": reference, "merchantAccountCode": "M", "merchantReference": "R",
+            "amount": { "value": 1, "currency": "EUR" }, "eventCode": "AUTHORISATION", "success": "true",
+        } }] })
+    };
+    let mut batch = signed(&both, &keys, &body("P1"));
+    let second = signed(&old, &old_keys, &body("P2"));
+    let items = batch["notificationItems"].as_array_mut().unwrap();
+    items.push(second["notificationItems"][0].clone());
+    assert_eq!(
+        verify(&both, &keys, &batch),
+        Ok(1),
+        "the older key was needed"
+    );
+    batch["notificationItems"][1]["NotificationRequestItem"]["success"] = json!("false");
+    assert_eq!(verify(&both, &keys, &batch), Err(Refusal::WrongSignature));
+}
+
+#[test]
+fn the_fields_of_an_sns_message_cannot_be_shifted() {
+    let text = format!(
+        "[sources.x]\npreset = \"aws-sns\"\npinned = [\"env:PINNED\"]\ntopics = [{TOPIC:?}]\n"
+    );
+    let (source, keys) = source(&text);
+    let body = json!({ "Type": "Notification", "MessageId": "1", "TopicArn": TOPIC, "Subject": "s",
+        "Message": "hello\nMessageId\n7\nSubject\nx" });
+    let good = signed(&source, &keys, &body);
+    assert_eq!(
+        verify(&source, &keys, &good),
+        Ok(0),
+        "a message may have lines"
+    );
+    // The same bytes: what was the end of the message is its id and its subject now.
+    let mut bad = good.clone();
+    bad["Message"] = json!("hello");
+    bad["MessageId"] = json!("7");
+    bad["Subject"] = json!("x\nMessageId\n1\nSubject\ns");
+    assert_eq!(verify(&source, &keys, &bad), Err(Refusal::MalformedBody));
+}
+
+/// What a source makes of a delivery: its events by their ids, or the end of the delivery.
+fn received(text: &str, delivery: &Delivery) -> Result<Vec<String>, Box<Received>> {
+    let parsed = config::parse(text).unwrap();
+    let sources = Sources::new(parsed, |_| {
+        Ok::<_, SecretProblem>("a secret that is long enough".to_owned())
+    });
+    let (source, verified) = match admit(&sources, delivery, NOW) {
+        Continue(admitted) => admitted,
+        Break(ended) => return Err(ended),
+    };
+    match read(source, &verified, NOW) {
+        Continue(events) => Ok(events.into_iter().map(|event| event.id).collect()),
+        Break(ended) => Err(ended),
+    }
+}
+
+fn with_header(mut delivery: Delivery, name: &'static str, value: &str) -> Delivery {
+    let name = HeaderName::from_static(name);
+    delivery.headers.insert(name, value.parse().unwrap());
+    delivery
+}
+
+const TOKEN: &str = "[sources.x]\nsecrets = [\"env:A\"]\n[sources.x.verify]\nalg = \"token\"\n\
+    signature = { header = [\"x-token\"] }\n[sources.x.event]\nid = \"body:/id\"\ntime = \"body:/at\"\n";
+
+fn with_token(body: &Value) -> Delivery {
+    with_header(unsigned(body), "x-token", "a secret that is long enough")
+}
+
+#[test]
+fn an_id_of_a_wrong_kind_is_an_unreadable_body_and_not_a_missing_id() {
+    for (id, expected) in [(json!("e1"), "e1"), (json!(7), "7")] {
+        let events = received(TOKEN, &with_token(&json!({ "id": id })));
+        assert_eq!(events.unwrap(), [expected]);
+    }
+    for id in [json!(true), json!(["e1"]), json!({ "id": "e1" })] {
+        let ended = received(TOKEN, &with_token(&json!({ "id": id }))).unwrap_err();
+        assert_eq!(ended.receipt, Receipt::Invalid, "{id}");
+        assert_eq!(
+            ended.reason.as_deref(),
+            Some("/id is no text and no number")
+        );
+    }
+    let mut half = with_token(&json!({}));
+    half.body = br#"{"id":"\ud800"}"#.to_vec();
+    assert_eq!(
+        received(TOKEN, &half).unwrap_err().receipt,
+        Receipt::Invalid
+    );
+}
+
+#[test]
+fn a_captured_delivery_is_not_good_for_ever() {
+    let text = TOKEN.replace("secrets", "max_age = \"7d\"\nsecrets");
+    let day = 24 * 3600 * 1000;
+    let at = |time: Value| received(&text, &with_token(&json!({ "id": "e1", "at": time })));
+    for good in [NOW, NOW - 7 * day, NOW + day] {
+        assert!(at(json!(good)).is_ok(), "{good}");
+    }
+    for bad in [
+        json!(NOW - 7 * day - 1),
+        json!(NOW + day + 1),
+        json!("yesterday"),
+        Value::Null,
+    ] {
+        let ended = at(bad.clone()).unwrap_err();
+        assert_eq!(ended.receipt, Receipt::Unverified, "{bad}");
+    }
+}
+
+#[test]
+fn a_check_that_is_not_signed_is_small() {
+    let text = "[sources.x]\npreset = \"slack\"\nsecrets = [\"env:A\"]\n";
+    let check = |body: String| {
+        let mut delivery = unsigned(&Value::Null);
+        delivery.body = body.into_bytes();
+        received(text, &delivery).unwrap_err().receipt
+    };
+    assert_eq!(check("ssl_check=1&token=x".to_owned()), Receipt::Handshake);
+    for other in ["ssl_check=0", "ssl_check=1&text=x", "token=x", "{}"] {
+        assert_eq!(check(other.to_owned()), Receipt::Unverified, "{other}");
+    }
+    let large = format!("ssl_check=1&token={}", "x".repeat(9_000));
+    assert_eq!(check(large), Receipt::Unverified);
+}
+
+#[test]
+fn a_content_encoding_that_names_no_compression_is_no_reason_to_refuse() {
+    let encoded = |encoding: &str| {
+        let delivery = with_header(
+            with_token(&json!({ "id": "e1" })),
+            "content-encoding",
+            encoding,
+        );
+        received(TOKEN, &delivery).map_err(|ended| ended.receipt)
+    };
+    for none in ["", "utf-8", "identity", "application/json"] {
+        assert_eq!(encoded(none), Ok(vec!["e1".to_owned()]), "{none}");
+    }
+    for compression in ["gzip", "x-gzip", "br", "identity, GZIP"] {
+        assert_eq!(
+            encoded(compression),
+            Err(Receipt::Compressed),
+            "{compression}"
+        );
+    }
+}
