@@ -77,8 +77,17 @@ pub(crate) struct Verdict {
     pub(crate) at_once: u64,
     /// Calls to that endpoint after the event was finished.
     pub(crate) after_the_end: u64,
+    /// Documents that show an older state than the one their sender made last, because nothing in the events could tell:
+    /// they have one time, or none, and were first received the other way round.
+    pub(crate) undecidable: u64,
     /// Everything else that must not be, in words.
     pub(crate) wrong: Vec<String>,
+}
+
+/// What an event of a document says about its place: its time, where it has none its first reception, then that reception.
+struct Said {
+    id: String,
+    order: (u64, u64),
 }
 
 /// How long a record lives, in seconds, counted from the last write of it.
@@ -227,6 +236,8 @@ impl Verdict {
         verdict.duplicates = count(evidence.tries.iter().filter(|one| one.is_duplicate));
         let buried = verdict.dead_letters(evidence.dead_letters);
         let mut newest: HashMap<String, (String, Sent)> = HashMap::new();
+        // What the senders did to each document, in the order in which they did it, as far as it reached the queue.
+        let mut logs: HashMap<String, Vec<Said>> = HashMap::new();
         for (index, planned) in evidence.events.iter().enumerate() {
             let Some(sent) = Sent::read(&planned.body) else {
                 verdict.wrong(format!("event {index} cannot be read"));
@@ -286,6 +297,11 @@ impl Verdict {
                 let (Some(version), Some(document)) = (versions, sent.document.clone()) else {
                     continue;
                 };
+                let reception = firsts.last().map_or(0, |first| first.received_at);
+                logs.entry(document.clone()).or_default().push(Said {
+                    id: sent.id.clone(),
+                    order: (sent.time.unwrap_or(reception), reception),
+                });
                 let older = newest
                     .get(&document)
                     .is_none_or(|(other, _)| *other < version);
@@ -300,6 +316,7 @@ impl Verdict {
         }
         verdict.versions(evidence.writes);
         verdict.documents(evidence.documents, &newest);
+        verdict.senders_last_word(evidence.documents, &logs);
         verdict
     }
 
@@ -467,6 +484,28 @@ impl Verdict {
         let missing = newest.len().saturating_sub(found.len());
         if missing > 0 {
             self.wrong(format!("{missing} documents are missing"));
+        }
+    }
+
+    /// Every document shows what its sender did last, unless the events say otherwise.
+    fn senders_last_word(&mut self, items: &[Item], logs: &HashMap<String, Vec<Said>>) {
+        for item in items {
+            let text = |name: &str| item.get(name).and_then(Value::as_str);
+            let log = text("document_id").and_then(|id| logs.get(id));
+            let (Some(log), Some(shown)) = (log, text("event_id")) else {
+                continue;
+            };
+            let shown = log.iter().find(|said| said.id == shown);
+            match (log.last(), shown) {
+                (Some(last), Some(shown)) if shown.id == last.id => {}
+                (Some(last), Some(shown)) if shown.order >= last.order => self.undecidable += 1,
+                (last, _) => {
+                    let last = last.map_or("nobody", |last| last.id.as_str());
+                    self.wrong(format!(
+                        "a document does not show {last}, its sender's last word"
+                    ));
+                }
+            }
         }
     }
 

@@ -79,6 +79,7 @@ pub(crate) fn object(run: &Run<'_>, verdict: &Verdict) -> Value {
         "letters_taken": run.taken,
         "lost": verdict.lost,
         "doubled": verdict.doubled,
+        "undecidable": verdict.undecidable,
         "repeated": verdict.repeated,
         "at_once": verdict.at_once,
         "after_the_end": verdict.after_the_end,

@@ -389,6 +389,24 @@ fn a_record_that_does_not_live_35_days_is_wrong() {
 }
 
 #[test]
+fn a_document_shows_its_senders_last_word_unless_the_events_say_otherwise() {
+    let judge = |first: (u64, u64), last: (u64, u64)| {
+        let said = [("evt_first", first), ("evt_last", last)];
+        let log = said.map(|(id, order)| Said {
+            id: id.to_owned(),
+            order,
+        });
+        let shown = item(&json!({ "document_id": "d", "event_id": "evt_first" }));
+        let mut verdict = Verdict::default();
+        verdict.senders_last_word(&[shown], &HashMap::from([("d".to_owned(), log.into())]));
+        (verdict.wrong.len(), verdict.undecidable)
+    };
+    assert_eq!(judge((1, 20), (2, 10)), (1, 0), "its time is later");
+    assert_eq!(judge((1, 10), (1, 20)), (1, 0), "it came later");
+    assert_eq!(judge((1, 20), (1, 10)), (0, 1), "it came first");
+}
+
+#[test]
 fn the_version_is_the_one_that_the_design_describes() {
     let body = r#"{"id":"evt_1","type":"resource.deleted","created_at":"2026-11-21T09:00:01.250Z","data":{"object":{"id":"d"}}}"#;
     let version = Sent::read(body).unwrap().version(NOW);
