@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The official SDKs agree with Hookwell: each verifies what `hookwell sign` signs and refuses a changed body, and
-# `hookwell verify` does the same with what they sign. Installs the SDKs below target/sdks.
+# `hookwell verify` does the same with what they sign. The types of events that they list are all decided on purpose.
+# Installs the SDKs below target/sdks.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 tests=$PWD/tests/sdks
@@ -52,6 +53,7 @@ results=$installed/results
 : >"$results"
 ended=0
 (cd "$installed/npm" && node node.mjs) | tee -a "$results" || ended=1
+(cd "$installed/npm" && node "$tests/types.mjs") | tee -a "$results" || ended=1
 "$installed/pypi/bin/python" "$tests/python.py" | tee -a "$results" || ended=1
 
 passed=$(grep -c '^ok ' "$results" || true)
