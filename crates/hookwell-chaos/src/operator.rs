@@ -101,6 +101,7 @@ impl<'a> Operator<'a> {
             "ExpressionAttributeValues": { ":past": { "N": past }, ":done": { "S": "done" } },
         });
         let request = Message::answer("", body.to_string())
+            .with("host", &world.dynamodb)
             .with("x-amz-target", "DynamoDB_20120810.UpdateItem")
             .with("x-amz-date", "20261126T000000Z")
             .with("authorization", UNSIGNED);
