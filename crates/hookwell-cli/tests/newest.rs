@@ -49,7 +49,7 @@ const SENDERS: [(&str, bool); 5] = [
 ];
 
 /// How many documents are under way at once.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 8;
 
 /// One thing that a sender does, in its own words: headers and body. Everything happens in one second of its clock.
 fn said(
@@ -134,7 +134,10 @@ fn steps(document: usize, comes_again: bool) -> &'static [&'static str] {
     }
 }
 
-/// Sends one delivery of a sender and expects its 200.
+/// How often a delivery is sent until it is taken.
+const TRIES: usize = 20;
+
+/// Sends one delivery of a sender until it hears 200.
 async fn send(
     world: &World,
     senders: &Senders,
@@ -166,14 +169,16 @@ async fn send(
     };
     let now = hookwell_lambda::now::now();
     let signed = signed_with(source, &keys, Draft::of(&plain), now).unwrap();
-    let answer = world
-        .request("POST", &plain.path, signed.headers, signed.body)
-        .await;
-    assert_eq!(
-        answer.status, 200,
-        "{sender} {document} {what}: {}",
-        answer.body
-    );
+    // On a busy machine an answer may be 503, and a sender that goes in order sends again before it goes on.
+    for _ in 0..TRIES {
+        let (headers, body) = (signed.headers.clone(), signed.body.clone());
+        let answer = world.request("POST", &plain.path, headers, body).await;
+        match answer.status {
+            200 => return,
+            status => assert_eq!(status, 503, "{sender} {document} {what}: {}", answer.body),
+        }
+    }
+    panic!("{sender} {document} {what} was never taken");
 }
 
 #[tokio::test(flavor = "multi_thread")]
