@@ -169,8 +169,8 @@ fn is_first(place: &u32) -> bool {
 }
 
 impl Event {
-    /// An event of type `other` that says nothing but its source and id, received at the beginning of 1970: for tests, which
-    /// set what they are about.
+    /// An event that says nothing but its source and id, received at the beginning of 1970: to be filled in by what cannot be
+    /// read, and by tests, which set what they are about.
     #[must_use]
     pub fn bare(source: &str, id: &str) -> Self {
         Self {

@@ -314,26 +314,14 @@ impl Reading<'_> {
         let id = hash(&[text]);
         Event {
             key: Key::new(&self.source().name, &[b"unreadable", id.as_bytes()]),
-            source: self.source().name.clone(),
-            id,
-            kind: String::new(),
-            operation: Operation::Other,
-            time: None,
-            unusable_time: None,
-            sequence: None,
-            rank: Rank::Arrival,
             received_at: self.now,
             place: place_of(index),
             expires_at: (self.now / 1000).saturating_add(LIFE_DAYS * DAY / 1000),
             retain_until: self.retain_until(),
-            document_type: String::new(),
-            document_id: None,
-            document_at: None,
-            without_state: None,
             invalid: Some(reason.to_string()),
             trace: self.verified.delivery.trace.clone(),
-            settled: None,
             body: Body(text.to_vec()),
+            ..Event::bare(&self.source().name, &id)
         }
     }
 
