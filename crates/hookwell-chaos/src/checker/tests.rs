@@ -365,10 +365,13 @@ fn a_reception_when_nobody_sent_the_event_is_wrong() {
     let mut early = Fine::new();
     early.tries[event].started = received(event) + 1;
     let mut late = Fine::new();
-    late.tries[event].ended = received(event) - 1;
+    late.tries[event].ended = received(event) - COUNTED_ON - 1;
     for broken in [early, late] {
         assert!(!broken.verdict().is_kept());
     }
+    let mut counted_on = Fine::new();
+    counted_on.tries[event].ended = received(event) - COUNTED_ON;
+    assert!(counted_on.verdict().is_kept());
 }
 
 #[test]
