@@ -119,7 +119,7 @@ impl Handler for DocumentsTable {
     }
 }
 
-/// Why the table never takes a document.
+/// Reason for which the table never takes a document.
 fn refused(document: &Document) -> String {
     let kb = document
         .state

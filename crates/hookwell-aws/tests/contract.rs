@@ -558,7 +558,7 @@ async fn a_table_counts_tries(storage: &Storage, ledger: &EventsTable) {
     assert_eq!(record["body_hash"], again.body.hash());
 }
 
-/// What an earlier version of the code wrote of a sender whose clock was wrong.
+/// Versions that an earlier version of the code wrote for a sender whose clock was wrong.
 async fn a_version_from_the_future_counts_as_absent(documents: &impl Handler) {
     let now = hookwell_lambda::now::now();
     let day = 24 * 3600 * 1000;

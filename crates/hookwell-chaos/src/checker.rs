@@ -84,7 +84,7 @@ pub(crate) struct Verdict {
     pub(crate) wrong: Vec<String>,
 }
 
-/// What an event of a document says about its place: its time, where it has none its first reception, then that reception.
+/// Order that an event of a document claims: its time, or its first reception where it has none, then that reception.
 struct Said {
     id: String,
     order: (u64, u64),
@@ -100,7 +100,7 @@ const PROCESS: u64 = 31;
 /// long as an invocation may take.
 const LATE: u64 = 10_000;
 
-/// How far a reception may lie after the clock, in milliseconds: a process never receives two deliveries in one millisecond, and
+/// Distance of a reception behind the clock at most, in milliseconds: a process never receives two deliveries in one millisecond, and
 /// counts on where a forged one takes less.
 const COUNTED_ON: u64 = 20;
 

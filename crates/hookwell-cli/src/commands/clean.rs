@@ -1,6 +1,6 @@
 //! Text that acts on a terminal, made visible.
 //!
-//! What a sender writes ends up in lists and log lines. Control characters move the cursor, set the title or answer for the
+//! Texts of senders end up in lists and log lines. Control characters move the cursor, set the title or answer for the
 //! keyboard; bidirectional ones show a text in another order than it has; characters without width hide that two texts
 //! differ.
 
@@ -53,7 +53,7 @@ fn replaced(
     Cow::Owned(shown)
 }
 
-/// Whether a terminal does something else with a character than to show it.
+/// True for a character with which a terminal does something else than to show it.
 fn acts(c: char) -> bool {
     c.is_control()
         || matches!(c,

@@ -25,12 +25,12 @@ fn paint(code: &str, text: &str, to_terminal: bool) -> String {
     }
 }
 
-/// Why standard output takes nothing more.
+/// Reason for which standard output takes nothing more.
 #[derive(Debug)]
 pub(crate) enum Unprinted {
     /// Whoever read it has gone, as `head` goes after its lines. It ends a command, and is no failure.
     Gone,
-    /// It failed, as a full disk does.
+    /// A write failed, as on a full disk.
     Failed(io::Error),
 }
 
@@ -49,7 +49,7 @@ impl std::error::Error for Unprinted {
     }
 }
 
-/// What printing comes to.
+/// Result of printing.
 pub(crate) type Printed = Result<(), Unprinted>;
 
 /// Prints a line to standard output.

@@ -16,7 +16,7 @@ use crate::sender::{Secrets, Senders};
 
 /// A page over an account that is ready to be served.
 pub(crate) struct Account {
-    /// Where the page is, with the secret without which nobody sees it.
+    /// Address of the page, with the secret without which nobody sees the page.
     pub(crate) address: String,
     listener: TcpListener,
     stack: Stack,

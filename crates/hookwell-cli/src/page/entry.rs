@@ -12,7 +12,7 @@ use super::token::Token;
 /// The name of the secret in the address.
 const PARAMETER: &str = "secret";
 
-/// What a browser must know to see the page.
+/// The secret that a browser must know to see the page.
 pub(crate) struct Entry {
     secret: Token,
     /// Cookies do not tell one port from another, so the name does.
