@@ -1,4 +1,4 @@
-//! What was measured, by target and figure.
+//! Measured values by target and figure.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,11 +14,11 @@ use crate::target::Function;
 /// One figure that a target can have.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Figure {
-    /// Its name in `--json`, with its unit.
+    /// Name in `--json`, with the unit.
     pub(crate) id: &'static str,
-    /// Its name above a column.
+    /// Name above the column.
     pub(crate) title: &'static str,
-    /// How many decimals it is shown with.
+    /// Number of decimals that tables show.
     pub(crate) decimals: usize,
     /// Which of two targets is ahead.
     pub(crate) ahead: Ahead,
@@ -82,11 +82,11 @@ pub(crate) const FIGURES: [Figure; 21] = [
 /// The figures of one target.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
-    /// Its function.
+    /// Name of the function.
     pub(crate) function: &'static str,
-    /// Its name.
+    /// Name of the target.
     pub(crate) target: &'static str,
-    /// What was measured.
+    /// Measured values by figure id.
     pub(crate) figures: BTreeMap<&'static str, f64>,
 }
 
@@ -116,7 +116,7 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     percentile(values, 50)
 }
 
-/// What so many of a hundred do not exceed.
+/// The value that `percent` of 100 values do not exceed.
 pub(crate) fn percentile(values: &[f64], percent: usize) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

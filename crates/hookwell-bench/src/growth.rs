@@ -1,4 +1,4 @@
-//! How the cost of Hookwell grows with what it is given.
+//! Measures how the cost of Hookwell grows with the size of its input.
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -26,10 +26,10 @@ const BATCHES: [usize; 4] = [1, 10, 100, 1_000];
 const STARTS: usize = 7;
 const REQUESTS: usize = 40;
 
-/// What one size costs.
+/// Cost at one size.
 #[derive(Debug, Serialize)]
 pub(crate) struct Grown {
-    /// What grows, with its size.
+    /// The input that grows, with its size.
     what: String,
     /// Spawn to the first question for work.
     init_ms: f64,

@@ -46,7 +46,7 @@ impl Table {
         })
     }
 
-    /// What ingest needs in its environment to write into it.
+    /// Environment variables with which ingest writes into this table.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         let variables = self.storage.endpoints.environment();
         let owned = |(name, value): (_, &str)| (name, value.to_owned());

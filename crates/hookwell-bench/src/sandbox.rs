@@ -18,10 +18,10 @@ use nix::unistd::Pid;
 use crate::share::{Share, hold};
 use crate::target::{Setting, Target};
 
-/// What every invocation may take; a target that needs longer is broken.
+/// Time limit of every invocation; a target that needs longer is broken.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How often a target that says nothing is looked after.
+/// Interval at which a silent target is checked for having died.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// An answer and what it cost.
@@ -31,7 +31,7 @@ pub(crate) struct Answered {
     pub(crate) at: Instant,
     /// From the event handed out to the answer taken.
     pub(crate) took: Duration,
-    /// What the process had computed by then, since it began.
+    /// CPU time of the process from its start until the answer.
     pub(crate) cpu: Duration,
     /// The answer.
     pub(crate) body: Vec<u8>,
@@ -48,7 +48,7 @@ enum Mark {
     Failed(String),
 }
 
-/// What the threads of a Runtime API share.
+/// State that the threads of a Runtime API share.
 #[derive(Debug)]
 struct Api {
     function: &'static str,

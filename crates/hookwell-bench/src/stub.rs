@@ -14,7 +14,7 @@ use md5::{Digest as _, Md5};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Map, Value, json};
 
-/// How long a connection and a call take, beside what the machine needs.
+/// Delays that the stub adds to each connection and each call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Latency {
     /// Before the TLS handshake.
@@ -42,7 +42,7 @@ impl std::fmt::Display for Latency {
     }
 }
 
-/// How often each operation was called.
+/// Number of calls by operation.
 pub(crate) type Calls = BTreeMap<String, u64>;
 
 #[derive(Debug, Default)]
@@ -101,7 +101,7 @@ impl Stub {
         call_micros.store(micros(latency.call), Ordering::Relaxed);
     }
 
-    /// What was called since the last time.
+    /// Counts the calls since the last time, and starts again at zero.
     pub(crate) fn calls(&self) -> Calls {
         std::mem::take(&mut lock(&self.shared.calls))
     }

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::connection::Connection;
 
-/// Who calls, and where.
+/// Credentials that sign requests, and the region that they are for.
 #[derive(Debug)]
 pub(crate) struct Credentials {
     pub(crate) key: String,
