@@ -1,4 +1,4 @@
-//! What the storage really did, as the proxy saw it: the evidence that no function writes.
+//! Effects in the storage as the proxy saw them: evidence that no function writes.
 
 use std::sync::Mutex;
 use std::time::SystemTime;
@@ -18,7 +18,7 @@ pub(crate) fn now() -> u64 {
 /// A first record of an event that the storage took.
 #[derive(Debug, Clone)]
 pub(crate) struct FirstRecord {
-    /// Its key.
+    /// Key of the record.
     pub(crate) pk: String,
     /// When the event was received, as the record says.
     pub(crate) received_at: u64,

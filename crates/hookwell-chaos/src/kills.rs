@@ -90,7 +90,7 @@ impl Kills {
         None
     }
 
-    /// Whether this is an armed point. It is disarmed when `kill` succeeds.
+    /// Calls `kill` when this point is armed, and disarms the point on success. True when it killed.
     pub(crate) fn trip(&self, site: Site, when: When, kill: impl FnOnce() -> bool) -> bool {
         let mut armed = lock(&self.armed);
         let found = armed.iter().position(|point| *point == (site, when));
@@ -102,7 +102,7 @@ impl Kills {
         killed
     }
 
-    /// How many are still to come.
+    /// Number of kills still to come.
     pub(crate) fn left(&self) -> usize {
         lock(&self.planned)
             .len()
