@@ -64,7 +64,7 @@ impl Message {
         status.and_then(|text| text.parse().ok()).unwrap_or(0)
     }
 
-    /// Its bytes.
+    /// Bytes of the message as they go over the connection.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         let mut head = format!("{}\r\n", self.start);

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::http::Message;
 
-/// What a runtime asks.
+/// A call of a function's runtime to the Runtime API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call<'p> {
     /// The next invocation.
@@ -64,7 +64,8 @@ pub fn accepted() -> Message {
     Message::answer("202 Accepted", r#"{"status":"OK"}"#)
 }
 
-/// What Lambda sets for every function. `api` is the Runtime API without its `http://`, `memory` is in MB.
+/// Environment variables that Lambda sets for every function. `api` is the Runtime API without its `http://`, `memory` is
+/// in MB.
 #[must_use]
 pub fn environment(function: &str, api: &str, memory: u32) -> [(&'static str, String); 6] {
     [

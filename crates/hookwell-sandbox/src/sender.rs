@@ -51,7 +51,7 @@ impl Draft {
         })
     }
 
-    /// What a delivery says, without what its connection and its signature added.
+    /// Draft of a delivery, without the headers that its connection and its signature added.
     #[must_use]
     pub fn of(delivery: &Delivery) -> Self {
         let added = [
@@ -94,11 +94,11 @@ impl Draft {
 pub struct Signed {
     /// The source it is for.
     pub source: String,
-    /// Its query, without `?`.
+    /// Query of the URL, without `?`.
     pub query: String,
-    /// Its headers.
+    /// Headers of the request.
     pub headers: Vec<(String, String)>,
-    /// Its body.
+    /// Body of the request.
     pub body: Vec<u8>,
 }
 
@@ -147,13 +147,13 @@ fn header_map(headers: &[(String, String)]) -> Result<HeaderMap> {
 }
 
 impl Signed {
-    /// Its path.
+    /// Path of the URL.
     #[must_use]
     pub fn path(&self) -> String {
         format!("/webhooks/{}", self.source)
     }
 
-    /// Its path and query.
+    /// Path and query of the URL.
     #[must_use]
     pub fn target(&self) -> String {
         match self.query.as_str() {

@@ -33,9 +33,9 @@ pub struct HttpRequest {
     pub path: String,
     /// The query as sent, without `?`.
     pub query: String,
-    /// Its headers.
+    /// Headers of the request.
     pub headers: HeaderMap,
-    /// Its body.
+    /// Body of the request.
     pub body: Vec<u8>,
     /// The peer.
     pub source_ip: IpAddr,
