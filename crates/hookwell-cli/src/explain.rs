@@ -1,5 +1,5 @@
-//! Why a delivery was refused, found by trying what people get wrong: whatever makes the signature fit is the answer.
-//! Says what differs and never what the right signature would have been.
+//! Explains why a delivery was refused, by trying what people get wrong: a change that makes the signature fit is the
+//! answer. Says what differs and never what the right signature would have been.
 
 mod rewrite;
 
@@ -88,7 +88,7 @@ impl Case<'_> {
         }
     }
 
-    /// What must be changed for the signature to fit.
+    /// The change with which the signature fits, in words.
     fn difference(&self, sources: &[Source]) -> String {
         let found = self
             .other_secret(sources)

@@ -1,5 +1,5 @@
-//! What happened on a machine, told to whoever listens: every delivery as it was answered, every event as it was processed.
-//! Telling never waits; the listener takes it in beside the machine's own work.
+//! Reports what happens on a machine to a listener: every delivery as it was answered, every event as it was processed.
+//! A report never waits; the listener takes it in while the machine goes on.
 
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ pub(crate) struct Arrived {
     pub(crate) number: u64,
     /// When it came in.
     pub(crate) at: Millis,
-    /// How long its sender waited for the answer.
+    /// Time that the sender waited for the answer.
     pub(crate) ack: Duration,
     /// The request as it came in.
     pub(crate) request: HttpRequest,
-    /// What came of it.
+    /// Result of the reception.
     pub(crate) received: Received,
 }
 
@@ -38,7 +38,7 @@ pub(crate) enum Seen {
     Stored {
         events: Vec<Item>,
         documents: Vec<Item>,
-        /// How often the queue hands out a message before it gives up.
+        /// Receives of a message before the queue gives up on it.
         tries: u32,
     },
     /// Somebody wants to know when everything before this was taken in.
@@ -49,7 +49,7 @@ pub(crate) enum Seen {
 #[derive(Debug, Clone)]
 pub(crate) struct Recorder(mpsc::UnboundedSender<Seen>);
 
-/// Where a listener hears it.
+/// The listener's end of the channel.
 pub(crate) type Records = mpsc::UnboundedReceiver<Seen>;
 
 impl Recorder {

@@ -123,7 +123,7 @@ fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// What `--help` says beside the options.
+/// Examples and rules that `--help` shows below the options.
 fn examples_and_rules() -> String {
     let mut text = "Examples:
   hookwell check --template template.yaml

@@ -1,4 +1,4 @@
-//! How the tool prints: lines, tables and JSON, colours on a terminal only, and log lines for people.
+//! Prints lines, tables and JSON, colours on a terminal only, and log lines for people.
 //!
 //! Nothing else prints, so nothing reaches a terminal that was not cleaned.
 

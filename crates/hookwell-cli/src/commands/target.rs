@@ -11,7 +11,7 @@ use hookwell_aws::tools::dead_letters::DeadLetters;
 use hookwell_aws::{Bucket, Connection, Limits, SqsQueue};
 use hookwell_local::storage::Endpoints;
 
-/// Where to look.
+/// The account or machine that a command looks into.
 #[derive(Debug, Args)]
 pub(crate) struct Target {
     /// Look into a running `hookwell dev` instead of the AWS account; give its URL when it is not on port 9000.
@@ -19,9 +19,9 @@ pub(crate) struct Target {
     local: Option<String>,
 }
 
-/// What a command works on.
+/// Tables and queues that a command works on.
 pub(crate) struct Opened {
-    /// Hands on it.
+    /// Calls of an operator to them.
     pub(crate) admin: Admin,
     /// The events table.
     pub(crate) events_table: String,
@@ -87,7 +87,7 @@ fn is_not_set(name: &str) -> String {
 }
 
 impl Target {
-    /// Whether it is the machine of `hookwell dev`.
+    /// True for the machine of `hookwell dev`.
     pub(crate) fn is_local(&self) -> bool {
         self.local.is_some()
     }

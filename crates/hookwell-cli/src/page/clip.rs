@@ -1,4 +1,4 @@
-//! How much of a text of a sender is kept.
+//! Cuts the text of a sender to the length that a line keeps.
 
 /// The longest text of a sender that a line keeps, in characters.
 const MAX_TEXT: usize = 200;

@@ -21,7 +21,7 @@ use super::{charts, event};
 /// Charts move on with the clock, this often in milliseconds.
 const TICK: i64 = 5_000;
 
-/// What a delivery can end as without an event.
+/// Results of a delivery that has no event.
 const RECEIPTS: [Receipt; 13] = [
     Receipt::Duplicate,
     Receipt::Filtered,

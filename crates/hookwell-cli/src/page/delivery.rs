@@ -21,7 +21,7 @@ use super::veil::headers;
 use crate::explain::explain;
 use crate::news::Arrived;
 
-/// How much of a body is shown, in bytes; the rest is only counted.
+/// Bytes of a body that are shown; the rest is only counted.
 const MAX_BODY: usize = 64 * 1024;
 
 pub(super) async fn view(

@@ -16,7 +16,7 @@ use super::layout::{DOCUMENTS, count, encoded, frame, pairs, sentence};
 use super::pretty::pretty;
 use super::shared::Page;
 
-/// How many lines a page has.
+/// Number of lines on a page.
 const LINES: usize = 100;
 
 /// Which documents to list.

@@ -1,4 +1,4 @@
-//! What became of one event.
+//! The effect of one event: the outcome, and the tries until then.
 
 use hookwell::format::time::Millis;
 use hookwell::ports::handler::Outcome;
@@ -18,7 +18,7 @@ pub(super) struct Try {
     pub(super) reason: Option<String>,
 }
 
-/// What became of an event.
+/// Outcome of an event, and the tries until then.
 #[derive(Debug, Clone)]
 pub(super) struct Effect {
     pub(super) outcome: &'static str,
@@ -38,7 +38,7 @@ pub(super) const OUTCOMES: [&str; 7] = [
     "applied",
 ];
 
-/// Those that a record of the events table can tell.
+/// Outcomes that a record of the events table can tell.
 pub(super) const RECORDED: [&str; 5] = ["rejected", "queued", "stale", "ignored", "applied"];
 
 impl Default for Effect {
@@ -104,7 +104,7 @@ impl Effect {
         });
     }
 
-    /// Whether it changed its document.
+    /// True when the event changed its document.
     pub(super) fn is_applied(&self) -> bool {
         self.outcome == Outcome::Applied.name()
     }

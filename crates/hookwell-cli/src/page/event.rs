@@ -23,7 +23,7 @@ pub(super) struct Which {
     key: String,
 }
 
-/// Where an event is shown.
+/// Path of the page about an event.
 pub(super) fn address(key: &str) -> String {
     format!("/event?key={}", encoded(key))
 }
@@ -116,7 +116,7 @@ fn part(page: &Page, effect: &Effect, deliveries: &[u64], record: Option<&Item>)
     }
 }
 
-/// What to do about an event.
+/// Links and buttons for an event.
 fn actions(page: &Page, key: &str, effect: &Effect, is_kept: bool) -> Markup {
     html! {
         @if ["rejected", "out of tries"].contains(&effect.outcome) {
@@ -170,7 +170,7 @@ impl Page {
         Ok(true)
     }
 
-    /// Whether it can be replayed, as far as the tables tell.
+    /// True when the event can be replayed, as far as the tables tell.
     async fn is_kept(&self, key: &str) -> bool {
         let (table, bucket) = (&self.stack.events_table, self.bucket());
         let at = now();

@@ -6,10 +6,10 @@ use super::effects::Effects;
 use super::index::Index;
 use super::row::Row;
 
-/// How many lines a page has.
+/// Number of lines on a page.
 const LINES: usize = 100;
 
-/// What to show.
+/// Search, filters and page of a list.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Filter {
@@ -25,7 +25,7 @@ pub(super) struct Filter {
 /// The lines of one page.
 pub(super) struct Lines<'i> {
     pub(super) rows: Vec<&'i Row>,
-    /// How many lines there are on all pages.
+    /// Number of lines on all pages.
     pub(super) found: usize,
     /// The address of the next page.
     pub(super) older: Option<String>,
@@ -74,12 +74,12 @@ impl Filter {
             && (words.is_empty() || row.holds(words, effect))
     }
 
-    /// Whether it is the newest page.
+    /// True for the newest page.
     pub(super) fn is_newest(&self) -> bool {
         self.before.is_none()
     }
 
-    /// Whether anything is left out.
+    /// True when a search or a filter may leave lines out.
     pub(super) fn is_set(&self) -> bool {
         [&self.q, &self.source, &self.outcome, &self.status]
             .iter()

@@ -1,4 +1,4 @@
-//! Who may see the page and press its buttons: a browser on this machine that was asked to, and nobody else's page.
+//! Guards the page and its buttons: only a browser on this machine may use them, and no other web page in it.
 
 use std::sync::Arc;
 
