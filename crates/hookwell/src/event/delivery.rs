@@ -12,7 +12,7 @@ use crate::format::trace::Trace;
 pub struct Delivery {
     /// Unique for every request; what the platform calls it.
     pub request_id: String,
-    /// Its method.
+    /// Method of the request.
     pub method: Method,
     /// The name after `/webhooks/`, `None` on any other path.
     pub source: Option<String>,
@@ -20,7 +20,7 @@ pub struct Delivery {
     pub path: String,
     /// The query string, without `?`, as sent.
     pub query: String,
-    /// Its headers.
+    /// Headers of the request.
     pub headers: HeaderMap,
     /// The bytes as sent.
     pub body: Vec<u8>,
@@ -65,7 +65,7 @@ impl Delivery {
         Some(Cow::Owned(format!("{url}?{}", self.query)))
     }
 
-    /// Whether the body is a form.
+    /// True when the content type says that the body is a form.
     #[must_use]
     pub fn is_form(&self) -> bool {
         let kind = self.header("content-type").unwrap_or_default();

@@ -60,7 +60,7 @@ pub enum Rank {
 }
 
 impl Rank {
-    /// Whether arrival decides, which messages leave out.
+    /// True when arrival decides; messages leave this rank out.
     #[must_use]
     pub fn is_arrival(&self) -> bool {
         *self == Self::Arrival
@@ -111,7 +111,7 @@ impl Version {
         digits(time.saturating_add(1))
     }
 
-    /// Whether two events of a document have the same time, so that something else decides which is newer.
+    /// True when two events of a document have the same time, so that something else decides which is newer.
     #[must_use]
     pub fn ties_with(&self, other: &Self) -> bool {
         let time = |version: &Self| version.0.get(..TIME_DIGITS).map(str::to_owned);

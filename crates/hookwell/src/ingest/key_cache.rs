@@ -25,7 +25,7 @@ pub const RENEW_AFTER: Millis = 300_000;
 /// the background.
 pub const PAUSE: Millis = 30_000;
 
-/// How long keys from a store count after they were last fetched. A store that is away is mended within a day; a secret
+/// Time for which keys from a store count after the last fetch. A store that is away is mended within a day; a secret
 /// that was withdrawn because somebody stole it opens nothing after that, even where the store cannot be asked.
 pub const STALE_AFTER: Millis = DAY;
 
@@ -85,16 +85,16 @@ impl fmt::Debug for Fetch {
     }
 }
 
-/// What is not here and might change how a delivery ends.
+/// Key material that is missing and might change how a delivery ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
-    /// What the stores hold now.
+    /// Secrets as the stores hold them now.
     Secrets,
     /// The certificate at an address that was found to be the provider's.
     Certificate(String),
 }
 
-/// What went wrong when keys were fetched again.
+/// Problem of fetching keys again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble {
     /// A store did not answer: the last keys stay.
@@ -105,7 +105,7 @@ pub enum Trouble {
     NoCertificate {
         /// The address, which was found to be the provider's.
         url: String,
-        /// Why.
+        /// Problem of the certificate.
         problem: SecretProblem,
     },
 }
@@ -323,7 +323,7 @@ impl Entry {
         }
     }
 
-    /// Whether the pause is over; then the next one begins.
+    /// True when the pause is over; then the next one begins.
     fn takes_turn(&self, wanted: &Wanted, now: Millis) -> bool {
         match wanted {
             Wanted::Secrets => {
@@ -338,7 +338,7 @@ impl Entry {
         }
     }
 
-    /// Whether this address may be asked; then its pause begins. Each has its own: anybody can name a certificate that
+    /// True when this address may be asked; its pause then begins. Each has one: anybody can name a certificate that
     /// does not exist, and must not keep a sender with a good one waiting.
     fn may_ask(&self, url: &str, now: Millis) -> bool {
         let asked = &mut self.held().addresses;

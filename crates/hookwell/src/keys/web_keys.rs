@@ -76,7 +76,7 @@ impl WebKeys {
         counts.then_some((position, &key.point))
     }
 
-    /// Whether there is none.
+    /// True when there is no key.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
