@@ -33,9 +33,9 @@ struct Limit {
 /// Consequence of a missed bound.
 #[derive(Debug, Clone, Copy)]
 enum Miss {
-    /// A change is to blame, and not the machine, when the bound is missed by so many times.
+    /// A value above the bound times this factor is a change's fault and not the machine's.
     Broken(f64),
-    /// Somebody has to say why; the run does not fail.
+    /// Somebody has to explain the miss; the run does not fail.
     Explain,
 }
 
@@ -133,7 +133,7 @@ pub(crate) fn all(rows: &Rows) -> Vec<Bound> {
     measured.chain(ahead).collect()
 }
 
-/// In how many figures a target in Node or Python is ahead of ours; `None` when none was measured.
+/// Number of figures in which a target in Node or Python is ahead of ours; `None` when none was measured.
 fn columns_ahead(rows: &Rows, function: Function) -> Option<f64> {
     let is_peer = |name: &str| name.starts_with("Node") || name.starts_with("Python");
     let peers: Vec<_> = rows

@@ -32,7 +32,7 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    /// Makes one, with its files in `folder`.
+    /// Makes an authority, with its files in `folder`.
     pub(crate) fn new(folder: &Path) -> Result<Self> {
         let key = || KeyPair::from_pem_and_sign_algo(KEY, &PKCS_RSA_SHA256);
         let authority = |name: &str| -> Result<CertificateParams> {

@@ -27,9 +27,9 @@ pub(crate) struct Figure {
 /// Which of two targets is ahead in a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ahead {
-    /// The one with less.
+    /// The target with the smaller value.
     Less,
-    /// The one with more.
+    /// The target with the larger value.
     More,
     /// Neither: the figure is of a part of the work, and other targets have other parts.
     Neither,
@@ -53,7 +53,7 @@ impl Figure {
     }
 }
 
-/// All of them, in the order of the table.
+/// All figures, in the order of the table.
 pub(crate) const FIGURES: [Figure; 21] = [
     figure("init_ms", "init ms", 2),
     figure("init_cpu_ms", "init CPU ms", 2),
@@ -111,7 +111,7 @@ impl Rows {
     }
 }
 
-/// The middle of many.
+/// Median of the values.
 pub(crate) fn median(values: &[f64]) -> f64 {
     percentile(values, 50)
 }
@@ -125,7 +125,7 @@ pub(crate) fn percentile(values: &[f64], percent: usize) -> f64 {
     sorted.get(at).copied().unwrap_or(f64::NAN)
 }
 
-/// Milliseconds.
+/// A duration in milliseconds.
 pub(crate) fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }

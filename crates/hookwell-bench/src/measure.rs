@@ -138,8 +138,8 @@ pub(crate) fn all(targets: &[Target], setting: &Setting, effort: Effort) -> Resu
     Ok(rows)
 }
 
-/// A good event is answered as it should be and makes exactly the calls it must; a forged one makes none. Whoever does
-/// less than the others would only look faster. The calls of each are figures too.
+/// Checks that a good event is answered as it should be and makes exactly the calls it must, and that a forged one
+/// makes none. A target that does less than the others would only look faster. The calls of each are figures too.
 fn check(
     target: &Target,
     setting: &Setting,

@@ -90,7 +90,7 @@ pub(crate) struct Setting {
 }
 
 impl Setting {
-    /// The variables of a target beside those that the Runtime API is found by.
+    /// Environment variables of a target, without those of the Runtime API.
     pub(crate) fn environment(&self, target: &Target) -> Vec<(&'static str, String)> {
         let path = |path: &Path| path.display().to_string();
         let queue = format!("{}/000000000000/hookwell", self.stub.sqs);

@@ -64,7 +64,7 @@ pub(crate) struct Arguments {
     /// Number of ingest sandboxes; the first is never killed.
     #[arg(long, default_value_t = 6)]
     pub(crate) ingest: usize,
-    /// The same of process.
+    /// Number of process sandboxes; the first is never killed.
     #[arg(long, default_value_t = 6)]
     pub(crate) process: usize,
     /// A folder with the binaries `ingest` and `process` (or `examples/http_endpoint`), in place of a build of them.

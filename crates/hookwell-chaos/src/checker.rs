@@ -28,9 +28,9 @@ pub(crate) struct Evidence<'a> {
     pub(crate) sent: &'a [Message],
     /// The first records that the events table took.
     pub(crate) firsts: &'a [FirstRecord],
-    /// When the done records of these keys expired, while nothing else happened.
+    /// Time at which the done record of each of these keys expired, while nothing else happened.
     pub(crate) expired: &'a BTreeMap<String, u64>,
-    /// When the letters of these events were taken away, while nothing else happened.
+    /// Time at which the letter of each of these events was taken away, while nothing else happened.
     pub(crate) taken: &'a BTreeMap<String, u64>,
     /// The calls of the example handler by record key, when it was the handler.
     pub(crate) calls: Option<&'a BTreeMap<String, Calls>>,
@@ -45,7 +45,7 @@ pub(crate) struct Evidence<'a> {
 }
 
 impl Evidence<'_> {
-    /// When the record of an event expired, or its letter was taken away.
+    /// Time at which the record of an event expired, or its letter was taken away.
     fn forgotten(&self, sent: &Sent) -> Option<u64> {
         let expired = self.expired.get(&sent.key);
         expired.or(self.taken.get(&sent.id)).copied()
@@ -145,7 +145,7 @@ impl Sent {
 #[derive(Debug, Clone, Copy)]
 struct Due {
     acknowledged: bool,
-    /// Acknowledged or queued.
+    /// True when the event was acknowledged or queued.
     must_end: bool,
 }
 
@@ -513,7 +513,7 @@ impl Verdict {
         }
     }
 
-    /// The first few problems.
+    /// Text of the first few problems.
     pub(crate) fn examples(&self) -> &[String] {
         self.wrong.get(..EXAMPLES).unwrap_or(&self.wrong)
     }

@@ -63,7 +63,7 @@ impl Endpoint {
         change(lock(&self.0).entry(key.to_owned()).or_default());
     }
 
-    /// All of them.
+    /// All calls by idempotency key.
     pub(crate) fn calls(&self) -> BTreeMap<String, Calls> {
         lock(&self.0).clone()
     }

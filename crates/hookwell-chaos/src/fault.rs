@@ -86,15 +86,15 @@ pub(crate) enum When {
 /// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
-    /// The service's word for "slower".
+    /// Throttling error of the service.
     Throttle,
-    /// 500.
+    /// Status 500.
     Internal,
-    /// 503.
+    /// Status 503.
     Unavailable,
-    /// RST.
+    /// Connection reset (RST).
     Reset,
-    /// FIN without an answer.
+    /// Connection closed (FIN) without an answer.
     Close,
     /// No answer, the connection stays.
     Silence,
@@ -188,12 +188,12 @@ impl Faults {
         }
     }
 
-    /// From now on calls go wrong.
+    /// Lets calls go wrong from now on.
     pub(crate) fn begin(&self) {
         self.open.store(true, Ordering::Relaxed);
     }
 
-    /// From now on nothing goes wrong.
+    /// Ends the faults.
     pub(crate) fn end(&self) {
         self.open.store(false, Ordering::Relaxed);
     }

@@ -20,7 +20,7 @@ use crate::proxy::{World, forward};
 /// Time since the end of a record that expires here, in seconds.
 const AGO: u64 = 60;
 
-/// A signature that the embedded tables do not look at, but ask for.
+/// Signature header that the embedded tables require and do not check.
 const UNSIGNED: &str = "AWS4-HMAC-SHA256 Credential=local/20261126/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0";
 
 /// The operator, and what was done.

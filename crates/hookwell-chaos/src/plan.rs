@@ -12,7 +12,7 @@ pub(crate) const SECRET: &str = "chaos_4f0f6f9d1c7e4b52a2f4c1d8";
 /// Kind of an event: good, poison or forged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Nature {
-    /// Nothing: it must be applied.
+    /// Good: it must be applied.
     Good,
     /// Names no document, so it must end in the dead-letter queue.
     Poison,

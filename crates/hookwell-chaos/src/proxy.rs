@@ -39,7 +39,7 @@ pub(crate) struct World {
     pub(crate) endpoint: Endpoint,
     /// `127.0.0.1:PORT` of the embedded DynamoDB.
     pub(crate) dynamodb: String,
-    /// The same of SQS.
+    /// `127.0.0.1:PORT` of the embedded SQS.
     pub(crate) sqs: String,
     /// The table of documents.
     pub(crate) documents_table: String,

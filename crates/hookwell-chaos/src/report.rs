@@ -107,7 +107,7 @@ pub(crate) fn object(run: &Run<'_>, verdict: &Verdict) -> Value {
     })
 }
 
-/// The same for people.
+/// The report as a table, for people.
 pub(crate) fn table(object: &Value) -> String {
     let empty = Map::new();
     let mut lines = String::new();
@@ -146,7 +146,7 @@ pub(crate) fn progress(done: u64, all: u64, waiting: u64, note: &str) {
     let _ = out.flush();
 }
 
-/// Leaves the bar's line.
+/// Leaves the line of the bar.
 pub(crate) fn progress_ended() {
     if std::io::stderr().is_terminal() {
         let _ = writeln!(std::io::stderr());

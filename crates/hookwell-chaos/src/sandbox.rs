@@ -12,12 +12,12 @@ use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 
 use crate::fault::lock;
 
-/// Which binary.
+/// The two functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Function {
-    /// Behind the front.
+    /// Ingest, behind the front.
     Ingest,
-    /// Behind the queue.
+    /// Process, behind the queue.
     Process,
 }
 

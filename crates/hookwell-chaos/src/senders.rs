@@ -51,9 +51,9 @@ pub(crate) struct Try {
     pub(crate) status: u16,
     /// True when the answer calls the delivery a duplicate.
     pub(crate) is_duplicate: bool,
-    /// When it was sent, in milliseconds since 1970, queueing for a sandbox not included.
+    /// Time of sending, in milliseconds since 1970, queueing for a sandbox not included.
     pub(crate) started: u64,
-    /// When its sender had an answer or lost patience.
+    /// Time at which the sender had an answer or lost patience.
     pub(crate) ended: u64,
 }
 

@@ -13,9 +13,9 @@ use tokio::sync::{mpsc, oneshot};
 /// A delivery that was answered.
 #[derive(Debug)]
 pub(crate) struct Arrived {
-    /// Which one, counted since the start.
+    /// Number of the delivery, counted since the start.
     pub(crate) number: u64,
-    /// When it came in.
+    /// Time at which the delivery came in.
     pub(crate) at: Millis,
     /// Time that the sender waited for the answer.
     pub(crate) ack: Duration,
@@ -25,7 +25,7 @@ pub(crate) struct Arrived {
     pub(crate) received: Received,
 }
 
-/// One thing to take in.
+/// A report.
 pub(crate) enum Seen {
     Arrived(Box<Arrived>),
     Processed(Box<Processed>),
@@ -41,11 +41,11 @@ pub(crate) enum Seen {
         /// Receives of a message before the queue gives up on it.
         tries: u32,
     },
-    /// Somebody wants to know when everything before this was taken in.
+    /// Asks for an answer once everything before this was taken in.
     Mark(oneshot::Sender<()>),
 }
 
-/// Tells what happened.
+/// Sends reports to the listener.
 #[derive(Debug, Clone)]
 pub(crate) struct Recorder(mpsc::UnboundedSender<Seen>);
 
@@ -66,12 +66,12 @@ impl Recorder {
         self.tell(Seen::Processed(Box::new(done)));
     }
 
-    /// Nobody listens any more only while the machine stops.
+    /// Sends a report. Nobody listens any more only while the machine stops.
     pub(crate) fn tell(&self, seen: Seen) {
         let _ = self.0.send(seen);
     }
 
-    /// Waits until the listener knows everything that it was told before.
+    /// Waits until the listener has taken in everything before this.
     pub(crate) async fn caught_up(&self) {
         let (mark, reached) = oneshot::channel();
         self.tell(Seen::Mark(mark));

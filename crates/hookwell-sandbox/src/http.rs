@@ -12,7 +12,7 @@ pub struct Message {
     pub body: Vec<u8>,
 }
 
-/// These bytes are no message that the tools know.
+/// Error: the bytes are no message that the tools know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a message: {0}")]
 pub struct Malformed(&'static str);
@@ -35,7 +35,7 @@ impl Message {
         }
     }
 
-    /// With one more header.
+    /// The message with one more header.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));

@@ -8,14 +8,14 @@ use crate::http::Message;
 /// A call of a function's runtime to the Runtime API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call<'p> {
-    /// The next invocation.
+    /// Asks for the next invocation.
     Next,
-    /// To take an answer.
+    /// Gives the answer of an invocation.
     Response {
         /// The invocation's id.
         id: &'p str,
     },
-    /// To take an error: of an invocation, or of the start.
+    /// Reports an error: of an invocation, or of the start.
     Error {
         /// The invocation's id; `None` when the function could not start.
         id: Option<&'p str>,

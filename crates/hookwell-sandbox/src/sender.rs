@@ -162,7 +162,7 @@ impl Signed {
         }
     }
 
-    /// As an HTTP request from this machine.
+    /// The request in HTTP, from this machine.
     ///
     /// # Errors
     /// When a header cannot be sent.
@@ -177,7 +177,7 @@ impl Signed {
         })
     }
 
-    /// As the JSON that `hookwell verify` reads.
+    /// The request in the JSON that `hookwell verify` reads.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let headers: serde_json::Map<_, _> = self
@@ -195,7 +195,7 @@ impl Signed {
         })
     }
 
-    /// As a `curl` command for a shell.
+    /// The request as a `curl` command for a shell.
     #[must_use]
     pub fn to_curl(&self, base: &str) -> String {
         let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));

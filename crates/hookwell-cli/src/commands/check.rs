@@ -43,7 +43,7 @@ struct Findings {
 struct Finding {
     path: String,
     message: String,
-    /// For what is in the template: its file and line, and the rule.
+    /// File, line and rule, for a problem of the template.
     template: Option<(String, usize, &'static str)>,
 }
 

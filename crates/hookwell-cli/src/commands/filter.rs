@@ -1,4 +1,4 @@
-//! Which events of the table are meant, and what a line about one shows.
+//! Filters of events, and the columns of a line about one.
 
 use clap::Args;
 use hookwell::format::pattern::Pattern;
@@ -23,7 +23,7 @@ pub(super) const COLUMNS: &[Column] = &[
     ("document_id", "DOCUMENT"),
 ];
 
-/// Which events are meant, beside their source.
+/// Filters of events, beside their source.
 #[derive(Debug, Args)]
 pub(super) struct Filter {
     /// Only of this type, or of types like it: `invoice.*`.

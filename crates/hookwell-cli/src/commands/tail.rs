@@ -51,7 +51,7 @@ pub(crate) struct Tail {
 
 /// Changes that were printed, so that an event is printed again only when it changed.
 struct Seen {
-    /// Earlier changes are not asked for.
+    /// Time before which changes are not asked for.
     from: Millis,
     /// The last change of each event that the next look may find again.
     last: HashMap<String, (Millis, String)>,
@@ -121,7 +121,7 @@ fn line(item: &Item) -> String {
     cells.join("  ").trim_end().to_owned()
 }
 
-/// When the record was last written.
+/// Time at which the record was last written.
 fn changed_at(item: &Item) -> Millis {
     let times = CHANGES.iter().filter_map(|name| item.get(*name));
     times.filter_map(Value::as_i64).max().unwrap_or(0)

@@ -1,4 +1,5 @@
-//! Which tables and queues a command looks into: the account of the AWS credentials, or the machine of `hookwell dev`.
+//! Opens the tables and queues of a command: in the account of the AWS credentials, or on the machine of `hookwell
+//! dev`.
 
 use crate::front::DESCRIPTION_PATH;
 use crate::machine::Machine;
@@ -61,7 +62,7 @@ impl Opened {
         Some(Bucket::new(self.connection.clone(), name, Limits::TOOL))
     }
 
-    /// All of it, for the page.
+    /// Tables, queue and bucket, for the page.
     ///
     /// # Errors
     /// When nobody said which queue.

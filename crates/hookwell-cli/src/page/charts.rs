@@ -24,7 +24,7 @@ const KINDS: [&str; 4] = ["good", "plain", "open", "bad"];
 #[derive(Default, Clone)]
 struct Bar {
     acks: Vec<Duration>,
-    /// By kind.
+    /// Number of outcomes of each of the [`KINDS`].
     counts: [u32; 4],
 }
 

@@ -18,7 +18,7 @@ use super::row::Row;
 use super::shared::Page;
 use super::{charts, event};
 
-/// Charts move on with the clock, this often in milliseconds.
+/// Time after which the charts move on, in milliseconds.
 const TICK: i64 = 5_000;
 
 /// Results of a delivery that has no event.

@@ -12,7 +12,7 @@ use super::clip::clip;
 #[derive(Debug, Clone)]
 pub(super) struct Try {
     pub(super) at: Millis,
-    /// Which one; `None` for what was no try.
+    /// Number of the try; `None` for what was no try.
     pub(super) number: Option<u32>,
     pub(super) what: &'static str,
     pub(super) reason: Option<String>,
@@ -53,7 +53,7 @@ impl Default for Effect {
 }
 
 impl Effect {
-    /// As the record of the events table says.
+    /// The effect that a record of the events table tells.
     pub(super) fn of_record(item: &Item) -> Self {
         let text = |name| item.get(name).and_then(Value::as_str).unwrap_or_default();
         let outcome = OUTCOMES.into_iter().find(|it| *it == text("outcome"));
@@ -69,7 +69,7 @@ impl Effect {
         }
     }
 
-    /// Takes in what came of a try. `tries` is how many there are before the queue gives up.
+    /// Takes in the result of a try. `tries` is how many there are before the queue gives up.
     pub(super) fn tried(&mut self, done: &Processed, tries: u32) {
         let reason = match &done.fate {
             Fate::Retry(why) => Some(why.clone()),
@@ -92,7 +92,7 @@ impl Effect {
         });
     }
 
-    /// A person put it back into the queue.
+    /// Notes that a person put the event back into the queue.
     pub(super) fn put_back(&mut self, at: Millis) {
         self.outcome = "queued";
         self.ended_at = None;

@@ -31,7 +31,7 @@ impl Effects {
         self.places.get(place).map(|place| &place.effect)
     }
 
-    /// Changes that of the event with this key, a new one where there is none.
+    /// Changes the effect of the event with this key, a new one where there is none.
     pub(super) fn change(&mut self, key: &str, change: impl FnOnce(&mut Effect)) {
         let place = self.place(key);
         if let Some(place) = self.places.get_mut(place) {

@@ -1,4 +1,4 @@
-//! One event: its record, what became of it, and the document it changed.
+//! One event: its record, its outcome, and the document it changed.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::shared::Page;
 use crate::news::Seen;
 use crate::user::user;
 
-/// Which event.
+/// Query of the page about an event.
 #[derive(Debug, Deserialize)]
 pub(super) struct Which {
     key: String,
@@ -150,7 +150,7 @@ pub(super) async fn replay(State(page): State<Arc<Page>>, Form(which): Form<Whic
 }
 
 impl Page {
-    /// False when the event was not kept.
+    /// Puts an event into the queue again; false when it was not kept.
     async fn put_again(&self, key: &str) -> Result<bool, AdminError> {
         let (table, bucket) = (&self.stack.events_table, self.bucket());
         let at = now();

@@ -35,7 +35,7 @@ pub(crate) async fn fill(page: &Page) {
     }
 }
 
-/// All that there is to know over an account, from its tables as they are now.
+/// Makes the index of an account anew, from its tables as they are now.
 async fn renew(page: &Page) -> Result<(), AdminError> {
     let Page { admin, stack, .. } = page;
     let at = now();

@@ -1,4 +1,4 @@
-//! Which lines to show. It is the query of the address, so that a reload and a bookmark keep it.
+//! Filters the lines of a list. The filter is the query of the address, so that a reload and a bookmark keep it.
 
 use serde::Deserialize;
 
@@ -13,7 +13,7 @@ const LINES: usize = 100;
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Filter {
-    /// Any part of source, type, id, document or reason.
+    /// Search for any part of source, type, id, document or reason.
     pub(super) q: String,
     pub(super) source: String,
     pub(super) outcome: String,
@@ -32,7 +32,7 @@ pub(super) struct Lines<'i> {
 }
 
 impl Filter {
-    /// The lines that it lets through, newest first.
+    /// Lines that pass the filter, newest first.
     pub(super) fn lines<'i>(&self, index: &'i Index) -> Lines<'i> {
         let words = self.q.trim().to_lowercase();
         let mut rows = Vec::new();
@@ -86,7 +86,7 @@ impl Filter {
             .any(|it| !it.is_empty())
     }
 
-    /// The address that shows it.
+    /// Address of the list with this filter.
     pub(super) fn address(&self, before: Option<i64>) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         let pairs = [

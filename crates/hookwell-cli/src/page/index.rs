@@ -42,17 +42,17 @@ pub(super) struct DocumentRow {
 /// Everything that the page knows.
 #[derive(Debug)]
 pub(crate) struct Index {
-    /// Oldest first.
+    /// Lines of the list, oldest first.
     pub(super) rows: VecDeque<Row>,
-    /// By the event's key.
+    /// Effects by the event's key.
     pub(super) effects: Effects,
-    /// By the document's key.
+    /// Documents by their keys.
     pub(super) documents: BTreeMap<String, DocumentRow>,
     /// True once the tables were read.
     pub(super) is_filled: bool,
-    /// When the look began that the page shows; `None` where a machine keeps it current.
+    /// Time at which the look began that the page shows; `None` where a machine keeps it current.
     pub(super) looked_at: Option<Millis>,
-    /// Counts the changes.
+    /// Number of changes so far.
     pub(super) revision: u64,
     kept: VecDeque<Arc<Arrived>>,
     kept_bytes: usize,
@@ -62,7 +62,7 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// An empty one.
+    /// An empty index.
     pub(super) fn new() -> Self {
         Self {
             rows: VecDeque::new(),
@@ -110,7 +110,7 @@ impl Index {
         self.revision = self.revision.wrapping_add(1);
     }
 
-    /// Forgets everything for what the tables of an account hold now.
+    /// Replaces everything by what the tables of an account hold now.
     pub(super) fn renew(&mut self, index: Self) {
         let revision = self.revision.wrapping_add(1);
         *self = Self { revision, ..index };
@@ -183,7 +183,7 @@ impl Index {
         }
     }
 
-    /// As the built-in handler does it: only over a smaller version.
+    /// Puts the document of an event, as the built-in handler does it: only over a smaller version.
     fn changed(&mut self, event: &Event) {
         let Ok(Some(document)) = change(event) else {
             return;

@@ -1,4 +1,4 @@
-//! The dead letters: what could not be applied, why, and the way back.
+//! The dead letters: why each could not be applied, and the way back into the queue.
 
 use std::sync::Arc;
 

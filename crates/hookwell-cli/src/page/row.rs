@@ -145,7 +145,7 @@ impl Row {
         (worst.map_or(none, |effect| effect.outcome), worst)
     }
 
-    /// From the request to the last effect, once there is nothing left to wait for.
+    /// Time from the request to the last effect, once there is nothing left to wait for.
     pub(super) fn to_effect(&self, effects: &Effects) -> Option<Duration> {
         if !matches!(
             self.receipt,

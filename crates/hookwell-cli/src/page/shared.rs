@@ -44,17 +44,17 @@ pub(crate) struct Page {
     pub(super) recorder: Recorder,
     /// The front that takes deliveries and reports them; `None` over an account, whose tables show all that is known.
     pub(super) front: Option<Arc<Front>>,
-    /// None are known over an account.
+    /// Sources and secrets of the machine; none over an account.
     pub(super) senders: Senders,
     veil: Veil,
     pub(super) admin: Admin,
     pub(super) stack: Stack,
-    /// One look into the dead-letter queue at a time: it hides the letters from every other.
+    /// Lock for one look into the dead-letter queue at a time: a look hides the letters from every other.
     pub(super) looking: Mutex<()>,
     pub(super) started_at: i64,
-    /// Every form carries it, and nothing changes without it.
+    /// Token that every form carries; nothing changes without it.
     pub(super) token: Token,
-    /// Everybody on this machine may see a machine's page, and only who has the secret that of an account.
+    /// Secret of a page over an account; `None` on a machine, whose page everybody on this computer may see.
     pub(super) entry: Option<Entry>,
 }
 
@@ -85,7 +85,7 @@ impl Page {
         })
     }
 
-    /// Takes in what the machine tells, for as long as it does.
+    /// Takes in the reports of the machine, for as long as there are any.
     pub(crate) async fn listen(&self, mut records: Records) {
         while let Some(seen) = records.recv().await {
             self.index

@@ -31,7 +31,7 @@ impl Token {
         self.0.len() == text.len() && difference == 0
     }
 
-    /// The field of a form that carries it.
+    /// Form field that carries the token.
     pub(super) fn field(&self) -> Markup {
         html! { input type="hidden" name=(FIELD) value=(self.0); }
     }
