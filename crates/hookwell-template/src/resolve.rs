@@ -75,7 +75,7 @@ pub(super) fn changes<'c>(
         .filter(|(name, value)| from.get(*name) != Some(*value))
 }
 
-/// Which parameters conditions compare, and with what.
+/// Finds the parameters that conditions compare, and the values that they compare them with.
 fn comparisons(node: &Node, found: &mut BTreeMap<String, Vec<String>>) {
     for (name, inner) in node.entries() {
         if let ("Fn::Equals", [left, right]) = (name.as_str(), inner.elements()) {

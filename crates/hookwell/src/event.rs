@@ -99,18 +99,18 @@ impl WithoutState {
 /// Something that happened at a sender, as one verified delivery tells it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// The key of its record; also the idempotency key for effects elsewhere.
+    /// Key of the event's record; also the idempotency key for effects elsewhere.
     pub key: Key,
     /// The source it came from.
     pub source: String,
-    /// The sender's id of it; for senders without ids, the request's.
+    /// Id that the sender gave the event; for senders without ids, the request's.
     pub id: String,
     /// The sender's word for what happened, `customer.created`.
     #[serde(rename = "type")]
     pub kind: String,
     /// Effect on the document.
     pub operation: Operation,
-    /// When it happened, by the sender's clock.
+    /// Time of the event by the sender's clock, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<Millis>,
     /// Reason why the sender's time is not the event's time.
@@ -122,14 +122,14 @@ pub struct Event {
     /// Place among the events of one instant.
     #[serde(default, skip_serializing_if = "Rank::is_arrival")]
     pub rank: Rank,
-    /// When ingest received this copy; once the event is [settled](Self::settle), when its first copy was received.
+    /// Time at which ingest received this copy; once the event is [settled](Self::settle), that of its first copy.
     pub received_at: Millis,
     /// Place among the events of the delivery, from 0.
     #[serde(default, skip_serializing_if = "is_first")]
     pub place: u32,
-    /// When a record that is written now may be forgotten, in seconds since 1970 (DynamoDB TTL counts seconds).
+    /// Time at which a record that is written now may be forgotten, in seconds since 1970, as DynamoDB's TTL counts.
     pub expires_at: i64,
-    /// Until when it is kept whole, in seconds since 1970, so that it can be replayed; not at all when `None`.
+    /// Time until which the event is kept whole for a replay, in seconds since 1970; `None` when it is not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retain_until: Option<i64>,
     /// Type of the document; empty when the sender has only one.
@@ -147,14 +147,14 @@ pub struct Event {
     /// Reason why ingest could not read the event, for sources that keep what they cannot read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invalid: Option<String>,
-    /// The trace of its delivery: for a log line, or to pass on with a call.
+    /// Trace of the delivery: for a log line, or to pass on with a call.
     #[serde(
         default,
         deserialize_with = "Trace::of_message",
         skip_serializing_if = "Option::is_none"
     )]
     pub trace: Option<Trace>,
-    /// The version in its record, once process has read it.
+    /// Version in the event's record, once process has read it.
     #[serde(skip)]
     pub settled: Option<Version>,
     /// The body as sent.
@@ -221,7 +221,7 @@ impl Event {
         self.settled = Some(version);
     }
 
-    /// The key of its document, when it is about one.
+    /// Key of the document that the event is about, if any.
     #[must_use]
     pub fn document_key(&self) -> Option<DocumentKey> {
         let id = self.document_id.as_ref()?;

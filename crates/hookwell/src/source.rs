@@ -48,7 +48,7 @@ pub struct Source {
     pub on_invalid: OnInvalid,
     /// Keys of the file that nothing reads any more.
     pub ignored: Vec<&'static str>,
-    /// For how many days its events are kept whole, so that they can be replayed; 0 for not at all.
+    /// Days for which its events are kept whole, so that they can be replayed; 0 keeps none.
     pub retain_days: i64,
     /// The types to queue; empty for all.
     pub types: Vec<Pattern>,

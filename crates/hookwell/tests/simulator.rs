@@ -589,7 +589,7 @@ fn sources() -> Sources {
 struct Plan {
     /// `None` for a poison event, which names no document.
     document: Option<u64>,
-    /// When the sender did it.
+    /// Time at which the sender did it.
     acted_at: i64,
     /// Longest time until the delivery is first tried, in milliseconds.
     delay: u64,

@@ -71,7 +71,7 @@ pub struct QueueSettings {
 /// The life of a record that a person opens again, in seconds.
 const LIFE: i64 = LIFE_DAYS * DAY / 1000;
 
-/// A person's hands on tables and queues.
+/// An operator's access to tables and queues.
 #[derive(Debug, Clone)]
 pub struct Admin {
     dynamodb: aws_sdk_dynamodb::Client,
@@ -79,7 +79,7 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Hands on what the connection reaches.
+    /// Access to the tables and queues that the connection reaches.
     #[must_use]
     pub fn new(connection: &Connection) -> Self {
         Self {

@@ -24,7 +24,7 @@ const HOLD: i32 = 120;
 /// A message of the dead-letter queue.
 #[derive(Debug, Clone)]
 pub struct DeadLetter {
-    /// The queue's id of it.
+    /// Id that the queue gave the message.
     pub message_id: String,
     /// Event of the message; `None` when it is no message of ours.
     pub event: Option<Event>,
@@ -32,13 +32,13 @@ pub struct DeadLetter {
     pub body: String,
     /// Reason of the rejection; `None` when the message ran out of tries, and the reason of each is in the log.
     pub reason: Option<String>,
-    /// When it was sent to the queue that it failed in, or was rejected.
+    /// Time at which it was sent to the queue that it failed in, or was rejected.
     pub sent_at: Option<Millis>,
     receipt: String,
 }
 
 impl DeadLetter {
-    /// The sender's id of its event, or the queue's of the message.
+    /// Id that the sender gave the event, else the one that the queue gave the message.
     #[must_use]
     pub fn id(&self) -> &str {
         let event = self.event.as_ref();

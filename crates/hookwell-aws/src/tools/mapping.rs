@@ -18,7 +18,7 @@ pub const MAX_WAIT: i32 = 20;
 /// One received message, as the function's event shows it.
 #[derive(Debug, Clone)]
 pub struct Received {
-    /// The queue's id of it.
+    /// Id that the queue gave the message.
     pub id: String,
     /// SQS receipt handle.
     pub receipt: String,

@@ -22,7 +22,7 @@ pub(crate) struct Target {
 
 /// Tables and queues that a command works on.
 pub(crate) struct Opened {
-    /// Calls of an operator to them.
+    /// An operator's access to them.
     pub(crate) admin: Admin,
     /// The events table.
     pub(crate) events_table: String,

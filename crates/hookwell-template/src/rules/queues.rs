@@ -8,7 +8,7 @@ const DAY: u64 = 86_400;
 
 /// Default visibility timeout of SQS, in seconds: `AWS::SQS::Queue`.
 const DEFAULT_VISIBILITY: u64 = 30;
-/// As above.
+/// Default retention of messages in SQS, in seconds: `AWS::SQS::Queue`.
 const DEFAULT_RETENTION: u64 = 4 * DAY;
 
 /// The longest that SQS keeps a message, in seconds: "Amazon SQS message quotas".

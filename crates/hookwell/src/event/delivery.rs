@@ -10,7 +10,7 @@ use crate::format::trace::Trace;
 /// One request, in the shape every Lambda trigger can give.
 #[derive(Clone)]
 pub struct Delivery {
-    /// Unique for every request; what the platform calls it.
+    /// Id of the request, unique, as the platform gives it.
     pub request_id: String,
     /// Method of the request.
     pub method: Method,
@@ -26,7 +26,7 @@ pub struct Delivery {
     pub body: Vec<u8>,
     /// The peer that the platform saw; never what a header claims.
     pub source_ip: Option<IpAddr>,
-    /// The trace that it belongs to, by its sender's word or the platform's; it proves nothing.
+    /// Trace of the request, by the sender's word or the platform's; it proves nothing.
     pub trace: Option<Trace>,
 }
 

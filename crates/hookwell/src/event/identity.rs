@@ -22,7 +22,7 @@ impl Key {
         Self(format!("{source}#{}", hash(parts)))
     }
 
-    /// As the tables write it.
+    /// The key as the tables write it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -143,7 +143,7 @@ impl DocumentKey {
         Self(format!("{source}#{}#{id}", escaped(document_type)))
     }
 
-    /// As the documents table writes it.
+    /// The key as the documents table writes it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -73,7 +73,7 @@ impl Fetch {
         (self.find)(reference).await
     }
 
-    /// Opens a link, as somebody who follows it does. Whether the page was there; what it says does not matter.
+    /// Opens a link, as somebody who follows it does. True when the page was there; what it says does not matter.
     pub async fn open(&self, link: String) -> bool {
         (self.open)(link).await
     }
@@ -131,11 +131,11 @@ struct Entry {
 #[derive(Debug)]
 struct Held {
     keys: Arc<Result<Keys, NotReady>>,
-    /// When the keys were made of what the stores said.
+    /// Time at which the stores gave the texts of these keys.
     fetched_at: Millis,
-    /// When the secrets are due to be fetched in the background.
+    /// Time at which the secrets are due to be fetched in the background.
     due: Millis,
-    /// Until when no delivery has the secrets fetched.
+    /// Time until which no delivery has the secrets fetched.
     secrets_pause: Millis,
     /// The addresses that deliveries had asked within the last pause, and when.
     addresses: Vec<(String, Millis)>,
@@ -195,7 +195,7 @@ impl Sources {
         Some(entry.pair())
     }
 
-    /// All of them, by name.
+    /// All sources and their keys, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&Source, Arc<Result<Keys, NotReady>>)> {
         self.entries.values().map(|entry| entry.pair())
     }
@@ -221,7 +221,7 @@ impl Sources {
         Some(async move { Self::tell(tell, &entry, entry.renew(&fetch, now).await) })
     }
 
-    /// Fetches what a delivery of this source wants, unless that was done a moment ago. Whether it was asked for.
+    /// Fetches what a delivery of this source wants, unless that was done a moment ago. True when it was asked for.
     pub(crate) async fn obtain(&self, name: &str, wanted: &Wanted, now: Millis) -> bool {
         let Some(entry) = self.entries.get(name) else {
             return false;
@@ -243,7 +243,7 @@ impl Sources {
     }
 
     /// Opens an address that was found to be the provider's, whatever its page says, unless that was done a moment ago.
-    /// Whether it was there.
+    /// True when it was there.
     pub(crate) async fn open(&self, name: &str, url: &str, now: Millis) -> bool {
         let Some(entry) = self.entries.get(name) else {
             return false;

@@ -34,7 +34,7 @@ pub struct Received {
     pub events: Vec<Event>,
     /// True when the table was away, so that a duplicate could not be told.
     pub dedup_unavailable: bool,
-    /// Which secret matched, 0 for the newest.
+    /// Place of the secret that matched, 0 for the newest.
     pub secret: usize,
     /// True when the signature and the time were good.
     pub verified: bool,

@@ -16,7 +16,7 @@ pub struct NotReady {
 /// Problem of a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretProblem {
-    /// There is none under that name.
+    /// The store has no secret under that name.
     #[error("is not set")]
     NotSet,
     /// The store did not answer; the text is the store's, without the value.

@@ -14,7 +14,7 @@ pub struct WebKeys(Vec<WebKey>);
 struct WebKey {
     id: String,
     point: Vec<u8>,
-    /// When it ceases to count.
+    /// Time at which the key ceases to count.
     expires_at: Option<Millis>,
 }
 
@@ -32,7 +32,7 @@ struct Key {
     crv: String,
     x: String,
     y: String,
-    /// Plaid's word for it, in seconds since 1970 ("Verify webhooks", `JWKPublicKey`).
+    /// End of the key in Plaid's form, in seconds since 1970 ("Verify webhooks", `JWKPublicKey`).
     expired_at: Option<i64>,
 }
 

@@ -22,7 +22,7 @@ pub struct Document {
     /// State of the document, the JSON text as the sender wrote it; `None` for a tombstone, which stays so that an
     /// older event that arrives late cannot bring the document back.
     pub state: Option<String>,
-    /// When a tombstone may be forgotten, in seconds since 1970. No record outlives it, so by then no copy of an
+    /// Time at which a tombstone may be forgotten, in seconds since 1970. No record outlives it, so then no copy of an
     /// older event is left.
     pub expires_at: Option<i64>,
 }

@@ -44,7 +44,7 @@ pub struct Record {
     pub status: Status,
     /// The event's version, settled by whoever wrote the record first.
     pub version: Version,
-    /// When the event was first received.
+    /// Time at which the event was first received.
     pub received_at: Millis,
     /// The [hash](crate::event::body::Body::hash) of the body that came first.
     pub body_hash: String,
@@ -55,7 +55,7 @@ pub struct Record {
 pub enum Remembered {
     /// The record was written now.
     New,
-    /// One was there before.
+    /// A record was there before.
     Known(Record),
 }
 
@@ -68,7 +68,7 @@ pub struct End {
     pub reason: Option<String>,
     /// True when another event of its document has the same time, so that arrival decided which is newer.
     pub tie: bool,
-    /// When.
+    /// Time of the end.
     pub at: Millis,
     /// The owner of the lease under which it ended, for events with effects outside the documents table.
     pub owner: Option<String>,
@@ -90,9 +90,9 @@ pub enum Finish {
 pub struct Lease<'a> {
     /// Owner of the lease; unique for every call.
     pub owner: &'a str,
-    /// The time of asking.
+    /// Time at which the lease is asked for.
     pub now: Millis,
-    /// When it ends, never before the call that holds it.
+    /// End of the lease, never before the end of the call that holds it.
     pub until: Millis,
 }
 
@@ -103,9 +103,9 @@ pub enum Claim {
     Held,
     /// The event is done.
     Finished,
-    /// Somebody else holds one.
+    /// Somebody else holds the lease.
     Busy {
-        /// Until then.
+        /// End of that lease.
         until: Millis,
     },
 }

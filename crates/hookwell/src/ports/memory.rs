@@ -61,7 +61,7 @@ pub struct Stored {
     pub outcome: Option<Outcome>,
     /// True when another event of its document has the same time.
     pub tie: bool,
-    /// When it may be forgotten, in seconds since 1970.
+    /// Time at which the record may be forgotten, in seconds since 1970.
     pub expires_at: i64,
     /// Number of leases that were taken.
     pub tries: u32,

@@ -13,7 +13,7 @@ pub const LEASE_MARGIN: Millis = 1_000;
 /// One message of a batch.
 #[derive(Debug, Clone)]
 pub struct Message {
-    /// The queue's id of it.
+    /// Id that the queue gave the message.
     pub id: String,
     /// SQS's receipt handle of this reception.
     pub receipt: String,
@@ -29,7 +29,7 @@ pub struct Invocation<'a> {
     /// Id of the call. MUST be new for every call: Lambda may hand the very same reception of a message to two of them
     /// ("Using Lambda with Amazon SQS": at least once).
     pub id: &'a str,
-    /// When it ends.
+    /// Time at which Lambda ends the call.
     pub deadline: Millis,
 }
 
@@ -108,7 +108,7 @@ pub struct Processed {
     pub reason: Option<String>,
     /// True when another event of its document has the same time, so that arrival decided which is newer.
     pub tie: bool,
-    /// When.
+    /// Time of the result.
     pub at: Millis,
     /// Time that each step took.
     pub steps: OfEvent,

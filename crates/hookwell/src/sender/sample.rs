@@ -33,7 +33,7 @@ pub struct Ask<'a> {
     pub id: &'a str,
     /// The document's id.
     pub document_id: &'a str,
-    /// When it happens.
+    /// Time of the event.
     pub at: Millis,
 }
 

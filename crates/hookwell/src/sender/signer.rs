@@ -17,7 +17,7 @@ pub struct Signer<'a> {
     pub secret: Option<&'a Secret>,
     /// Private key of the sender, for public-key schemes.
     pub pair: Option<&'a KeyPair>,
-    /// When.
+    /// Time of signing.
     pub now: Millis,
 }
 

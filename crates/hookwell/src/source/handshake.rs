@@ -74,7 +74,7 @@ pub enum HandshakeKind {
 /// Result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Check {
-    /// This is not one.
+    /// The request is no check.
     Not,
     /// Answered.
     Answered(Reply),

@@ -34,7 +34,7 @@ pub struct Mapping {
 pub struct Parts {
     /// The sender's id of the event.
     pub id: Option<Locator>,
-    /// When it happened.
+    /// Time of the event.
     pub time: Option<Locator>,
     /// The sender's own count of the document's states.
     pub version: Option<Locator>,

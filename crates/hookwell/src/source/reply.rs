@@ -31,7 +31,7 @@ pub enum Receipt {
     MethodNotAllowed,
     /// Larger than the source takes.
     TooLarge,
-    /// Compressed; the signature is over other bytes.
+    /// The body is compressed, and signatures cover the uncompressed bytes.
     Compressed,
     /// The source has no usable secret.
     NotReady,
@@ -71,11 +71,11 @@ impl Reply {
 /// Replies that a sender expects in place of the default ones.
 #[derive(Debug, Clone, Default)]
 pub struct Replies {
-    /// When its delivery was taken, new or not.
+    /// Reply to a delivery that was taken, new or not.
     pub success: Option<Reply>,
-    /// The status when its signature is wrong.
+    /// Status of the reply to a wrong signature.
     pub refused_status: Option<StatusCode>,
-    /// The body when its signature is wrong.
+    /// Body of the reply to a wrong signature.
     pub refused_body: Option<String>,
 }
 

@@ -20,7 +20,7 @@ use crate::verify::verifier::{Claim, Refusal, Tolerance, Verifier};
 /// A scheme that is code, with what a source can set about it.
 #[derive(Debug, Clone)]
 pub struct Special {
-    /// Which one.
+    /// Kind of the scheme.
     pub kind: SpecialKind,
     /// Distance that the signed time may have from now, for schemes that have one.
     pub tolerance: Tolerance,
@@ -28,7 +28,7 @@ pub struct Special {
     pub topics: Vec<String>,
 }
 
-/// Which scheme.
+/// Kind of a scheme that is code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpecialKind {
     /// Twilio: the address and the sorted fields of a form.

@@ -83,7 +83,7 @@ pub enum Part {
     Timestamp,
     /// The source's public address, as configured: the request's own idea of it depends on proxies.
     Url,
-    /// The same with the escapes decoded that `HubSpot` decodes before it signs.
+    /// The public address with the escapes decoded that `HubSpot` decodes before it signs.
     DecodedUrl,
     /// The method in capitals.
     Method,
