@@ -17,7 +17,7 @@ use crate::http::bucket::{Bucket, pointed_at, pointer};
 /// The message attribute of a dead letter that says why it was rejected.
 pub(crate) const REASON: &str = "reason";
 
-/// How much of a reason goes into it, in characters.
+/// Characters of a reason that go into the attribute.
 const MAX_REASON: usize = 500;
 
 /// The largest event that goes into a message, in bytes: SQS takes 1 MiB, attributes and all (`SendMessage`).

@@ -1,4 +1,4 @@
-//! What only the command-line tool and the tests need: looking into tables and queues, and playing the event source mapping.
+//! Parts for the command-line tool and the tests: looking into tables and queues, and playing the event source mapping.
 
 pub mod admin;
 pub mod dead_letters;

@@ -1,5 +1,5 @@
-//! What every ledger and every documents handler must do, run on the model in memory and on the AWS adapters with the
-//! embedded tables and queues. What holds for one holds for the other, so the proofs on the model count.
+//! The contract of every ledger and every documents handler, run on the model in memory and on the AWS adapters with
+//! the embedded tables and queues. A property of one is a property of the other, so the proofs on the model count.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use hookwell::event::body::Body;
@@ -224,7 +224,7 @@ async fn a_ledger_writes_what_ingest_could_not(ledger: &impl Ledger) {
     );
 }
 
-/// It expired while the event was at work.
+/// The record expires while the event is at work.
 async fn a_ledger_writes_the_end_over_an_expired_record(ledger: &impl Ledger) {
     for (id, first) in [("gone", Outcome::Applied), ("ill", Outcome::Rejected)] {
         let event = event(id, Operation::Create, 1, "d");
@@ -364,7 +364,7 @@ async fn a_ledger_lends_an_event_to_one_owner_at_a_time(ledger: &impl Ledger) {
     );
 }
 
-/// What holds for every ledger that one caller asks at a time.
+/// The contract of a ledger that one caller asks at a time.
 async fn a_ledger_keeps_the_contract(ledger: &impl Ledger) {
     a_ledger_remembers(ledger).await;
     a_ledger_forgets_on_time(ledger).await;

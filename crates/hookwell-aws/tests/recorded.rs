@@ -1,5 +1,5 @@
-//! What deployed functions wrote and sent is read rightly by these: a stack is updated in place, with its tables and
-//! queues full. `recorded/` has the items, each folder those of one version.
+//! Records and messages of earlier versions are read rightly by this one: a stack is updated in place, with its tables
+//! and queues full. `recorded/` has the items, each folder those of one version.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::collections::{BTreeMap, HashMap};
@@ -146,7 +146,7 @@ impl Stack {
         self.admin.get(table, pk).await.unwrap().unwrap()
     }
 
-    /// What process makes of the messages of these events at [`NOW`], with the handler of documents.
+    /// Fates of these events' messages when process takes them at [`NOW`], with the handler of documents.
     async fn process(&self, names: &[&str]) -> Vec<String> {
         let mut fates = Vec::new();
         for name in names {
@@ -190,7 +190,7 @@ const PENDING: [&str; 10] = [
 
 const QUARANTINED: [&str; 2] = ["quarantined", "quarantined_unreadable"];
 
-/// What is recorded of a record, apart from whole events.
+/// Names of the recorded records and the status of each, apart from whole events.
 fn names(stack: &Stack) -> Vec<(String, Status)> {
     let names = stack
         .records

@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 
 const NOW: i64 = 1_790_000_000_000;
 
-/// What SQS says of an entry.
+/// Answer of SQS to one entry of a batch.
 #[derive(Clone, Copy)]
 enum Says {
     Failed,
@@ -27,7 +27,8 @@ enum Says {
     Nothing,
 }
 
-/// What the stub says of events, one after another, and what it was asked. It takes whatever it has no word for.
+/// Answers of the stub to each event, one after another, and the requests that it got. It takes an event without an
+/// answer.
 #[derive(Default)]
 struct Stub {
     says: Mutex<BTreeMap<String, Vec<Says>>>,
@@ -107,7 +108,7 @@ fn ids(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
     numbers.map(|number| format!("e-{number}")).collect()
 }
 
-/// What is said of so many events of which the last one is not sent.
+/// Results of so many events of which the last one is not sent.
 fn all_but_one(events: usize, why: &str) -> Vec<Result<(), QueueError>> {
     let mut sent = vec![Ok(()); events - 1];
     sent.push(Err(QueueError(why.to_owned())));

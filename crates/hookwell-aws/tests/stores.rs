@@ -344,8 +344,8 @@ async fn no_secret_is_ever_logged() {
     assert!(!log.contains("canary"), "{log}");
 }
 
-/// What was logged, by every test of this file: with a subscriber per thread, tracing asks the thread that comes to a line
-/// first whether anybody wants it, and that may be another test's.
+/// The log of every test of this file: with a subscriber per thread, tracing asks the thread that comes to a line first
+/// whether anybody wants it, and that may be another test's.
 static LOG: LazyLock<Log> = LazyLock::new(|| {
     let log = Log::default();
     let into = log.clone();

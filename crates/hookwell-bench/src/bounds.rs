@@ -1,5 +1,5 @@
-//! What must hold between figures of one run, whatever the machine. They are bounds for the design and leave a tenth for
-//! what a busy machine does: a miss within that is no reason to write code.
+//! Bounds that hold between figures of one run on every machine. They check the design and allow a tenth for the noise of
+//! a busy machine: a miss within that is no reason to write code.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use crate::table::markdown;
 use crate::target::Function::{self, Ingest, Process};
 use crate::target::{AT_ONCE, NO_SDK, OURS};
 
-/// What a figure is held against.
+/// The figure that a limit is compared with.
 #[derive(Debug, Clone, Copy)]
 enum Against {
     /// The same figure of a target.
@@ -30,12 +30,12 @@ struct Limit {
     miss: Miss,
 }
 
-/// What a miss means.
+/// Consequence of a missed bound.
 #[derive(Debug, Clone, Copy)]
 enum Miss {
-    /// A change is to blame, and not the machine, when the bound is missed by so many times.
+    /// A value above the bound times this factor is a change's fault and not the machine's.
     Broken(f64),
-    /// Somebody has to say why; the run does not fail.
+    /// Somebody has to explain the miss; the run does not fail.
     Explain,
 }
 
@@ -43,7 +43,7 @@ enum Miss {
 /// start that waits for random numbers, or a call too many, is far beyond either.
 const COMPUTING: Miss = Miss::Broken(2.0);
 const WAITING: Miss = Miss::Broken(1.25);
-/// What is counted is the same on every machine.
+/// For counted figures: they are the same on every machine.
 const COUNTED: Miss = Miss::Broken(1.0);
 
 const fn limit(
@@ -81,23 +81,23 @@ const LIMITS: [Limit; 10] = [
 /// One bound and what was measured.
 #[derive(Debug, Serialize)]
 pub(crate) struct Bound {
-    /// What it is about.
+    /// Function, figure and reference of the bound, as a row title.
     what: String,
-    /// What was measured.
+    /// The measured figure, or its ratio to the reference.
     value: f64,
-    /// What it may be at most.
+    /// The largest value that holds the bound.
     at_most: f64,
     #[serde(skip)]
     miss: Miss,
 }
 
 impl Bound {
-    /// Whether it holds.
+    /// True when the bound holds.
     pub(crate) fn holds(&self) -> bool {
         self.value <= self.at_most
     }
 
-    /// Whether it is missed by more than the machine explains.
+    /// True when the bound is missed by more than noise of the machine explains.
     pub(crate) fn is_broken(&self) -> bool {
         match self.miss {
             Miss::Broken(times) => self.value > self.at_most * times,
@@ -133,7 +133,7 @@ pub(crate) fn all(rows: &Rows) -> Vec<Bound> {
     measured.chain(ahead).collect()
 }
 
-/// In how many figures a target in Node or Python is ahead of ours; `None` when none was measured.
+/// Number of figures in which a target in Node or Python is ahead of ours; `None` when none was measured.
 fn columns_ahead(rows: &Rows, function: Function) -> Option<f64> {
     let is_peer = |name: &str| name.starts_with("Node") || name.starts_with("Python");
     let peers: Vec<_> = rows

@@ -14,16 +14,16 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 /// RSA of 2,048 bits, the size of the leaves of AWS's endpoints. It protects nothing.
 const KEY: &str = include_str!("../../hookwell-sandbox/src/test-keys/rsa.pem");
 
-/// Where systems keep the roots that they trust.
+/// Paths at which Linux systems keep their trusted root certificates.
 const SYSTEM_ROOTS: [&str; 2] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
 ];
 
-/// The identity of the stubs, and who vouches for it.
+/// The certificate of the stubs and the root that signed it.
 #[derive(Debug)]
 pub(crate) struct Authority {
-    /// How a stub speaks TLS.
+    /// TLS settings of a stub, with its certificate.
     pub(crate) server: Arc<ServerConfig>,
     /// The bundle that every target trusts: the system's roots, whose reading is a part of a cold start, and ours.
     pub(crate) bundle: PathBuf,
@@ -32,7 +32,7 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    /// Makes one, with its files in `folder`.
+    /// Makes an authority, with its files in `folder`.
     pub(crate) fn new(folder: &Path) -> Result<Self> {
         let key = || KeyPair::from_pem_and_sign_algo(KEY, &PKCS_RSA_SHA256);
         let authority = |name: &str| -> Result<CertificateParams> {

@@ -46,7 +46,7 @@ pub(crate) fn all(rows: &Rows) -> Vec<(&'static str, String)> {
     .collect()
 }
 
-/// Where bars begin, how long the longest is and how high a line is, in pixels.
+/// Left edge of the bars, length of the longest bar and height of a line, in pixels.
 const LEFT: f64 = 230.0;
 const LONGEST: f64 = 420.0;
 const LINE: f64 = 24.0;

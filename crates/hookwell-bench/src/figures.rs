@@ -1,4 +1,4 @@
-//! What was measured, by target and figure.
+//! Measured values by target and figure.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,11 +14,11 @@ use crate::target::Function;
 /// One figure that a target can have.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Figure {
-    /// Its name in `--json`, with its unit.
+    /// Name in `--json`, with the unit.
     pub(crate) id: &'static str,
-    /// Its name above a column.
+    /// Name above the column.
     pub(crate) title: &'static str,
-    /// How many decimals it is shown with.
+    /// Number of decimals that tables show.
     pub(crate) decimals: usize,
     /// Which of two targets is ahead.
     pub(crate) ahead: Ahead,
@@ -27,9 +27,9 @@ pub(crate) struct Figure {
 /// Which of two targets is ahead in a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ahead {
-    /// The one with less.
+    /// The target with the smaller value.
     Less,
-    /// The one with more.
+    /// The target with the larger value.
     More,
     /// Neither: the figure is of a part of the work, and other targets have other parts.
     Neither,
@@ -53,7 +53,7 @@ impl Figure {
     }
 }
 
-/// All of them, in the order of the table.
+/// All figures, in the order of the table.
 pub(crate) const FIGURES: [Figure; 21] = [
     figure("init_ms", "init ms", 2),
     figure("init_cpu_ms", "init CPU ms", 2),
@@ -82,11 +82,11 @@ pub(crate) const FIGURES: [Figure; 21] = [
 /// The figures of one target.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
-    /// Its function.
+    /// Name of the function.
     pub(crate) function: &'static str,
-    /// Its name.
+    /// Name of the target.
     pub(crate) target: &'static str,
-    /// What was measured.
+    /// Measured values by figure id.
     pub(crate) figures: BTreeMap<&'static str, f64>,
 }
 
@@ -111,12 +111,12 @@ impl Rows {
     }
 }
 
-/// The middle of many.
+/// Median of the values.
 pub(crate) fn median(values: &[f64]) -> f64 {
     percentile(values, 50)
 }
 
-/// What so many of a hundred do not exceed.
+/// The value that `percent` of 100 values do not exceed.
 pub(crate) fn percentile(values: &[f64], percent: usize) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -125,7 +125,7 @@ pub(crate) fn percentile(values: &[f64], percent: usize) -> f64 {
     sorted.get(at).copied().unwrap_or(f64::NAN)
 }
 
-/// Milliseconds.
+/// A duration in milliseconds.
 pub(crate) fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }

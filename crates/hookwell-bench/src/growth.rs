@@ -1,4 +1,4 @@
-//! How the cost of Hookwell grows with what it is given.
+//! Measures how the cost of Hookwell grows with the size of its input.
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -13,31 +13,31 @@ use crate::table::markdown;
 use crate::target::{Function, OURS, SOURCES_FILE, Setting, Target};
 use crate::traffic;
 
-/// The body, in KiB; the largest is the most that a source may take.
+/// Sizes of the body, in KiB; the largest is the most that a source may take.
 const BODIES: [usize; 5] = [1, 16, 64, 256, 700];
-/// The sources in the file.
+/// Numbers of sources in the file.
 const SOURCES: [usize; 4] = [1, 10, 100, 1_000];
-/// The records in the table.
+/// Numbers of records in the table.
 const RECORDS: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
-/// The messages in a batch; Lambda gives at most 10,000 of a standard queue.
+/// Numbers of messages in a batch; Lambda gives at most 10,000 of a standard queue.
 const BATCHES: [usize; 4] = [1, 10, 100, 1_000];
 
-/// Starts, and requests after each.
+/// Number of starts, and of requests after each.
 const STARTS: usize = 7;
 const REQUESTS: usize = 40;
 
-/// What one size costs.
+/// Cost at one size.
 #[derive(Debug, Serialize)]
 pub(crate) struct Grown {
-    /// What grows, with its size.
+    /// The input that grows, with its size.
     what: String,
-    /// Spawn to the first question for work.
+    /// Time from the spawn to the first question for work, in milliseconds.
     init_ms: f64,
-    /// The median request or batch, the services answering at once.
+    /// Median time of a request or batch, in milliseconds; the services answer at once.
     p50_ms: f64,
-    /// The CPU of each.
+    /// CPU time of a request or batch, in microseconds.
     cpu_us: f64,
-    /// The most memory.
+    /// Peak memory, in MiB.
     memory_mib: f64,
 }
 

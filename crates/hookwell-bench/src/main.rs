@@ -1,4 +1,4 @@
-//! How fast the functions are, beside what others would have done and what the machine allows.
+//! Measures the speed of the functions, compared with other ways to build them and with the limits of the machine.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // printing is what it is for
 
 mod bounds;

@@ -1,5 +1,4 @@
-//! How targets are measured: one after the other in each round, round after round, so that whatever else the machine
-//! does meets all of them alike.
+//! Measures the targets in turn, round after round, so that other load on the machine affects all of them alike.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +13,7 @@ use crate::stub::{Calls, Latency};
 use crate::target::{Function, HELLO, Setting, Target};
 use crate::traffic;
 
-/// How often everything is done.
+/// Number of starts, rounds and requests of a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Effort {
     /// Starts of each target, for each latency.
@@ -31,7 +30,7 @@ pub(crate) struct Effort {
 }
 
 impl Effort {
-    /// What the figures of docs/performance.md are made with.
+    /// The effort behind the figures of docs/performance.md.
     pub(crate) const FULL: Self = Self {
         starts: 21,
         rounds: 20,
@@ -139,8 +138,8 @@ pub(crate) fn all(targets: &[Target], setting: &Setting, effort: Effort) -> Resu
     Ok(rows)
 }
 
-/// A good event is answered as it should be and makes exactly the calls it must; a forged one makes none. Whoever does
-/// less than the others would only look faster. The calls of each are figures too.
+/// Checks that a good event is answered as it should be and makes exactly the calls it must, and that a forged one
+/// makes none. A target that does less than the others would only look faster. The calls of each are figures too.
 fn check(
     target: &Target,
     setting: &Setting,
@@ -311,9 +310,9 @@ fn warm(
 /// Requests, one after the other.
 #[derive(Debug)]
 pub(crate) struct Block {
-    /// How long each took, in milliseconds.
+    /// Time of each request, in milliseconds.
     pub(crate) took: Vec<f64>,
-    /// How many a second.
+    /// Requests a second.
     pub(crate) per_second: f64,
     /// The CPU of each, in microseconds.
     pub(crate) cpu_us: f64,

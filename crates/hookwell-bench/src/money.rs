@@ -1,4 +1,4 @@
-//! What a million events cost at AWS, by part, from the measured times and the list prices.
+//! The price of a million events at AWS, by part, from the measured times and the list prices.
 
 use serde::Serialize;
 
@@ -23,10 +23,10 @@ const BATCH: f64 = 10.0;
 /// The size of a million events.
 const MILLION: f64 = 1e6;
 
-/// What one part costs.
+/// Price of one part.
 #[derive(Debug, Serialize)]
 pub(crate) struct Part {
-    /// What is paid for.
+    /// The item on AWS's bill.
     what: &'static str,
     /// US dollars for a million events.
     dollars: f64,

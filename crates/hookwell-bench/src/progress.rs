@@ -1,4 +1,4 @@
-//! How far a run is: a line that changes on a terminal, one line a step elsewhere.
+//! Shows the progress of a run: a line that changes on a terminal, one line a step elsewhere.
 
 use std::cell::Cell;
 use std::io::{IsTerminal as _, Write as _};

@@ -16,13 +16,13 @@ use crate::traffic;
 /// Puts under way at once.
 const PUTS: usize = 8;
 
-/// Nobody takes from it.
+/// Settings of the queue, from which nobody takes messages.
 const QUEUE: QueueSettings = QueueSettings {
     visibility_timeout: 30,
     max_receive_count: 1,
 };
 
-/// The table, and what goes with it.
+/// The table, with the embedded services behind it.
 #[derive(Debug)]
 pub(crate) struct Table {
     runtime: Runtime,
@@ -32,7 +32,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Starts an empty one.
+    /// Starts an empty table.
     pub(crate) fn start() -> Result<Self> {
         let runtime = Runtime::new()?;
         let storage = runtime.block_on(Storage::start(0, None, QUEUE))?;
@@ -46,14 +46,14 @@ impl Table {
         })
     }
 
-    /// What ingest needs in its environment to write into it.
+    /// Environment variables with which ingest writes into this table.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         let variables = self.storage.endpoints.environment();
         let owned = |(name, value): (_, &str)| (name, value.to_owned());
         variables.map(owned).into()
     }
 
-    /// Fills it up to so many records, as ingest writes them.
+    /// Fills the table up to so many records, as ingest writes them.
     pub(crate) fn fill(&mut self, records: usize) -> Result<()> {
         let sample = traffic::event()?;
         let put = async |number: usize| {
@@ -74,7 +74,7 @@ impl Table {
         Ok(())
     }
 
-    /// Ends it.
+    /// Stops the services.
     pub(crate) fn stop(self) {
         self.runtime.block_on(self.storage.stop());
     }

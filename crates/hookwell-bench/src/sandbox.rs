@@ -18,20 +18,20 @@ use nix::unistd::Pid;
 use crate::share::{Share, hold};
 use crate::target::{Setting, Target};
 
-/// What every invocation may take; a target that needs longer is broken.
+/// Time limit of every invocation; a target that needs longer is broken.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How often a target that says nothing is looked after.
+/// Interval at which a silent target is checked for having died.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// An answer and what it cost.
 #[derive(Debug)]
 pub(crate) struct Answered {
-    /// When it was there.
+    /// Time at which the answer was there.
     pub(crate) at: Instant,
-    /// From the event handed out to the answer taken.
+    /// Time from the event handed out to the answer taken.
     pub(crate) took: Duration,
-    /// What the process had computed by then, since it began.
+    /// CPU time of the process from its start until the answer.
     pub(crate) cpu: Duration,
     /// The answer.
     pub(crate) body: Vec<u8>,
@@ -48,7 +48,7 @@ enum Mark {
     Failed(String),
 }
 
-/// What the threads of a Runtime API share.
+/// State that the threads of a Runtime API share.
 #[derive(Debug)]
 struct Api {
     function: &'static str,
@@ -133,8 +133,8 @@ impl Sandbox {
         })
     }
 
-    /// Waits until the runtime asks for its first event: since the start, and the CPU until then. From here on the
-    /// process has only its share: Lambda starts functions at full speed.
+    /// Waits until the runtime asks for its first event. Gives the time since the start, and the CPU time until then.
+    /// From here on the process has only its share: Lambda starts functions at full speed.
     pub(crate) fn ready(&mut self) -> Result<(Duration, Duration)> {
         match self.mark()? {
             Mark::Asked { at, cpu } => {
@@ -172,7 +172,7 @@ impl Sandbox {
         (0..waiting).map(|_| self.answered()).collect()
     }
 
-    /// Since the process was started, until `at`.
+    /// Time from the start of the process until `at`.
     pub(crate) fn since_start(&self, at: Instant) -> Duration {
         at.duration_since(self.spawned)
     }

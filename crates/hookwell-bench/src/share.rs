@@ -12,10 +12,10 @@ use nix::unistd::Pid;
 /// The memory in MB at which a function has a whole CPU.
 const WHOLE: u32 = 1_769;
 
-/// How often the share is given anew.
+/// Length of a period; each one grants the process its share of CPU time.
 const PERIOD: Duration = Duration::from_millis(20);
 
-/// How often the use is looked at.
+/// Interval at which the used CPU time is read.
 const LOOK: Duration = Duration::from_micros(200);
 
 /// A process and its share; it runs freely again when this is dropped.

@@ -14,12 +14,12 @@ use md5::{Digest as _, Md5};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Map, Value, json};
 
-/// How long a connection and a call take, beside what the machine needs.
+/// Delays that the stub adds to each connection and each call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Latency {
-    /// Before the TLS handshake.
+    /// Delay before the TLS handshake.
     pub(crate) connect: Duration,
-    /// Before each answer.
+    /// Delay before each answer.
     pub(crate) call: Duration,
 }
 
@@ -42,7 +42,7 @@ impl std::fmt::Display for Latency {
     }
 }
 
-/// How often each operation was called.
+/// Number of calls by operation.
 pub(crate) type Calls = BTreeMap<String, u64>;
 
 #[derive(Debug, Default)]
@@ -58,12 +58,12 @@ pub(crate) struct Stub {
     shared: Arc<Shared>,
     /// `https://` address of DynamoDB.
     pub(crate) dynamodb: String,
-    /// The same of SQS.
+    /// `https://` address of SQS.
     pub(crate) sqs: String,
 }
 
 impl Stub {
-    /// Starts both, each at a port of its own, on threads that end with the process.
+    /// Starts both services, each at a port of its own, on threads that end with the process.
     pub(crate) fn start(tls: &Arc<ServerConfig>) -> Result<Self> {
         let shared = Arc::new(Shared::default());
         let serve = || -> Result<SocketAddr> {
@@ -89,7 +89,7 @@ impl Stub {
         })
     }
 
-    /// Sets how slow both are from now on.
+    /// Sets the delays of both services from now on.
     pub(crate) fn set(&self, latency: Latency) {
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let Shared {
@@ -101,7 +101,7 @@ impl Stub {
         call_micros.store(micros(latency.call), Ordering::Relaxed);
     }
 
-    /// What was called since the last time.
+    /// Counts the calls since the last time, and starts again at zero.
     pub(crate) fn calls(&self) -> Calls {
         std::mem::take(&mut lock(&self.shared.calls))
     }

@@ -15,7 +15,7 @@ pub(crate) enum Function {
 }
 
 impl Function {
-    /// Its name.
+    /// Name of the function.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Ingest => "ingest",
@@ -27,17 +27,17 @@ impl Function {
 /// A program.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
-    /// Its name in tables.
+    /// Name of the target in tables.
     pub(crate) name: &'static str,
-    /// What it does.
+    /// The function that the program implements.
     pub(crate) function: Function,
     /// The program and its arguments.
     pub(crate) command: Vec<PathBuf>,
-    /// What is in its environment beside what all have, or in place of that.
+    /// Variables that are added to the common environment or replace one in it.
     pub(crate) environment: Vec<(&'static str, String)>,
-    /// What a user would upload.
+    /// Files that a user would upload.
     pub(crate) artifact: Vec<PathBuf>,
-    /// What one good event makes it call.
+    /// Calls to AWS that one good request or batch causes.
     pub(crate) calls: Calls,
 }
 
@@ -69,17 +69,17 @@ impl Target {
         }
     }
 
-    /// Its name, for a file.
+    /// Name of the target as a part of a file name.
     pub(crate) fn file_name(&self) -> String {
         let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
         self.name.chars().map(plain).collect()
     }
 }
 
-/// What all targets of a run share.
+/// Setup that all targets of a run share.
 #[derive(Debug)]
 pub(crate) struct Setting {
-    /// Where files of the run are.
+    /// The folder for files of the run.
     pub(crate) folder: PathBuf,
     /// The services.
     pub(crate) stub: Stub,
@@ -90,7 +90,7 @@ pub(crate) struct Setting {
 }
 
 impl Setting {
-    /// The variables of a target beside those that the Runtime API is found by.
+    /// Environment variables of a target, without those of the Runtime API.
     pub(crate) fn environment(&self, target: &Target) -> Vec<(&'static str, String)> {
         let path = |path: &Path| path.display().to_string();
         let queue = format!("{}/000000000000/hookwell", self.stub.sqs);
@@ -116,7 +116,7 @@ impl Setting {
     }
 }
 
-/// Where the programs are.
+/// Folders of the programs.
 #[derive(Debug)]
 pub(crate) struct Places<'a> {
     /// The floors.
@@ -125,7 +125,7 @@ pub(crate) struct Places<'a> {
     pub(crate) functions: &'a Path,
     /// Another build of the functions.
     pub(crate) beside: Option<&'a Path>,
-    /// What `peers/install` made.
+    /// The folder that `peers/install` filled.
     pub(crate) peers: &'a Path,
 }
 

@@ -1,4 +1,4 @@
-//! What every target is given: the same request and the same batch.
+//! The input of every target: the same request and the same batch.
 
 use anyhow::{Context as _, Result};
 use hmac::{Hmac, KeyInit as _, Mac as _};

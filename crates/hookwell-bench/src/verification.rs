@@ -58,7 +58,7 @@ pub(crate) fn measure(bytes: usize, rounds: usize) -> Result<(f64, f64)> {
     Ok((median(&all_ours), median(&all_bare)))
 }
 
-/// How long [`BATCH`] calls take: milliseconds of it are microseconds of one.
+/// Duration of [`BATCH`] calls: its milliseconds are the microseconds of one call.
 fn time(call: impl Fn() -> bool) -> Duration {
     let started = Instant::now();
     for _ in 0..BATCH {

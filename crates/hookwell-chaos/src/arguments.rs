@@ -43,13 +43,13 @@ impl Handler {
 #[derive(Debug, Clone, Parser)]
 #[command(name = "hookwell-chaos", version, max_term_width = 100)]
 pub(crate) struct Arguments {
-    /// How many events are sent, each at least once.
+    /// Number of events to send, each at least once.
     #[arg(long, default_value_t = 5_000)]
     pub(crate) events: usize,
-    /// What decides about the events, the faults and the kills.
+    /// Seed of the random choices: events, faults and kills.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// How often a function is killed, at random and at named points.
+    /// Number of kills of a function, at random and at named points.
     #[arg(long, default_value_t = 20)]
     pub(crate) kills: u64,
     /// The share of calls to DynamoDB and SQS that go wrong.
@@ -61,10 +61,10 @@ pub(crate) struct Arguments {
     /// Print one JSON object instead of a table.
     #[arg(long)]
     pub(crate) json: bool,
-    /// How many sandboxes ingest has; the first is never killed.
+    /// Number of ingest sandboxes; the first is never killed.
     #[arg(long, default_value_t = 6)]
     pub(crate) ingest: usize,
-    /// The same of process.
+    /// Number of process sandboxes; the first is never killed.
     #[arg(long, default_value_t = 6)]
     pub(crate) process: usize,
     /// A folder with the binaries `ingest` and `process` (or `examples/http_endpoint`), in place of a build of them.

@@ -20,21 +20,21 @@ pub(crate) type Item = BTreeMap<String, Value>;
 /// Everything there is to know about a run.
 #[derive(Debug)]
 pub(crate) struct Evidence<'a> {
-    /// What was to be sent.
+    /// The events of the plan.
     pub(crate) events: &'a [Planned],
-    /// What the senders saw.
+    /// The tries, as the senders saw them.
     pub(crate) tries: &'a [Try],
-    /// What the queue took.
+    /// The messages that the queue took.
     pub(crate) sent: &'a [Message],
     /// The first records that the events table took.
     pub(crate) firsts: &'a [FirstRecord],
-    /// When the done records of these keys expired, while nothing else happened.
+    /// Time at which the done record of each of these keys expired, while nothing else happened.
     pub(crate) expired: &'a BTreeMap<String, u64>,
-    /// When the letters of these events were taken away, while nothing else happened.
+    /// Time at which the letter of each of these events was taken away, while nothing else happened.
     pub(crate) taken: &'a BTreeMap<String, u64>,
     /// The calls of the example handler by record key, when it was the handler.
     pub(crate) calls: Option<&'a BTreeMap<String, Calls>>,
-    /// What the documents table decided.
+    /// The document writes that the table accepted or refused.
     pub(crate) writes: &'a [DocumentWrite],
     /// The events table in the end.
     pub(crate) records: &'a [Item],
@@ -45,7 +45,7 @@ pub(crate) struct Evidence<'a> {
 }
 
 impl Evidence<'_> {
-    /// When the record of an event expired, or its letter was taken away.
+    /// Time at which the record of an event expired, or its letter was taken away.
     fn forgotten(&self, sent: &Sent) -> Option<u64> {
         let expired = self.expired.get(&sent.key);
         expired.or(self.taken.get(&sent.id)).copied()
@@ -90,14 +90,14 @@ struct Said {
     order: (u64, u64),
 }
 
-/// How long a record lives, in seconds, counted from the last write of it.
+/// Lifetime of a record in seconds, counted from its last write.
 const LIFE: u64 = 35 * 24 * 3600;
 
 /// The time that process may have between its first look at a message and its write of the record, in seconds.
 const PROCESS: u64 = 31;
 
-/// How long after its sender lost patience a delivery may still be received, in milliseconds: it waits for a sandbox as
-/// long as an invocation may take.
+/// Time after a sender lost patience within which ingest may still receive its delivery, in milliseconds: the delivery
+/// waits for a sandbox as long as an invocation may take.
 const LATE: u64 = 10_000;
 
 /// Distance of a reception behind the clock at most, in milliseconds: a process never receives two deliveries in one millisecond, and
@@ -141,11 +141,11 @@ impl Sent {
     }
 }
 
-/// What an event has to show for itself since a moment.
+/// Promises to one event since a moment.
 #[derive(Debug, Clone, Copy)]
 struct Due {
     acknowledged: bool,
-    /// Acknowledged or queued.
+    /// True when the event was acknowledged or queued.
     must_end: bool,
 }
 
@@ -229,7 +229,7 @@ fn count<T>(all: impl IntoIterator<Item = T>) -> u64 {
     u64::try_from(all.into_iter().count()).unwrap_or(u64::MAX)
 }
 
-/// How many problems of a kind are spelled out.
+/// Number of problems that the report spells out.
 const EXAMPLES: usize = 5;
 
 impl Verdict {
@@ -513,12 +513,12 @@ impl Verdict {
         }
     }
 
-    /// The first few problems.
+    /// Text of the first few problems.
     pub(crate) fn examples(&self) -> &[String] {
         self.wrong.get(..EXAMPLES).unwrap_or(&self.wrong)
     }
 
-    /// Whether the promise was kept.
+    /// True when the promise was kept.
     pub(crate) fn is_kept(&self) -> bool {
         let counts = [self.lost, self.doubled, self.at_once, self.after_the_end];
         counts == [0; 4] && self.wrong.is_empty()

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::fault::lock;
 
-/// What was seen of one key.
+/// Calls with one idempotency key.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Calls {
     /// Calls that run.
@@ -18,7 +18,7 @@ pub(crate) struct Calls {
     pub(crate) effects: u64,
     /// Calls that began while another one ran.
     pub(crate) at_once: u64,
-    /// Whether the record of the event is finished.
+    /// True when the record of the event is finished.
     pub(crate) is_finished: bool,
     /// Calls that began after that.
     pub(crate) after_the_end: u64,
@@ -63,7 +63,7 @@ impl Endpoint {
         change(lock(&self.0).entry(key.to_owned()).or_default());
     }
 
-    /// All of them.
+    /// All calls by idempotency key.
     pub(crate) fn calls(&self) -> BTreeMap<String, Calls> {
         lock(&self.0).clone()
     }

@@ -1,4 +1,4 @@
-//! What goes wrong between the functions and their storage, and how often each did.
+//! Faults between the functions and their storage, drawn at random and counted.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,7 +41,7 @@ pub(crate) enum Site {
 }
 
 impl Site {
-    /// Its name.
+    /// Name of the call in reports.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Remember => "remember",
@@ -61,7 +61,7 @@ impl Site {
     }
 }
 
-/// What a function speaks to.
+/// A service that a function calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
     /// The Lambda Runtime API.
@@ -74,27 +74,27 @@ pub(crate) enum Service {
     Endpoint,
 }
 
-/// Whether the call had taken effect.
+/// The time of a fault: before or after the call takes effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum When {
-    /// It never reached the storage.
+    /// The call never reaches the storage.
     Before,
     /// The storage has done it, only the answer suffers.
     After,
 }
 
-/// What goes wrong.
+/// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
-    /// The service's word for "slower".
+    /// Throttling error of the service.
     Throttle,
-    /// 500.
+    /// Status 500.
     Internal,
-    /// 503.
+    /// Status 503.
     Unavailable,
-    /// RST.
+    /// Connection reset (RST).
     Reset,
-    /// FIN without an answer.
+    /// Connection closed (FIN) without an answer.
     Close,
     /// No answer, the connection stays.
     Silence,
@@ -130,8 +130,8 @@ impl Kind {
         }
     }
 
-    /// Whether a call can end like this. A 200 to a put into a table needs nothing in its body, so
-    /// of the calls that write only a send can be answered with 200 and not be done, and its client can tell.
+    /// True when a call can end with this fault. A put into a table needs no body in its 200, so of the calls that
+    /// write, only a send can be answered with 200 without effect: its client checks the body.
     fn fits(self, when: When, site: Site) -> bool {
         match self {
             Self::Unprocessed => site == Site::Recall,
@@ -188,17 +188,17 @@ impl Faults {
         }
     }
 
-    /// From now on calls go wrong.
+    /// Lets calls go wrong from now on.
     pub(crate) fn begin(&self) {
         self.open.store(true, Ordering::Relaxed);
     }
 
-    /// From now on nothing goes wrong.
+    /// Ends the faults.
     pub(crate) fn end(&self) {
         self.open.store(false, Ordering::Relaxed);
     }
 
-    /// What goes wrong with this call, if anything does.
+    /// Draws the fault of this call, or none.
     pub(crate) fn draw(&self, site: Site) -> Option<(When, Kind)> {
         *lock(&self.calls).entry(site).or_default() += 1;
         if !self.open.load(Ordering::Relaxed) {
@@ -224,19 +224,19 @@ impl Faults {
         Some((when, kind))
     }
 
-    /// How late a slow answer is, in milliseconds: 20 to 2,560, every doubling as likely.
+    /// Delay of a slow answer, in milliseconds: 20 to 2,560, every doubling as likely.
     pub(crate) fn lateness(&self) -> u64 {
         let mut rng = lock(&self.rng);
         let base = 20_u64 << rng.below(7);
         base.saturating_add(rng.below(base))
     }
 
-    /// How long the endpoint takes, in milliseconds.
+    /// Time that the endpoint takes for a call, in milliseconds.
     pub(crate) fn slowness(&self) -> u64 {
         lock(&self.rng).below(200)
     }
 
-    /// How many faults there were.
+    /// Number of faults so far.
     pub(crate) fn total(&self) -> u64 {
         lock(&self.counts).values().sum()
     }
@@ -262,7 +262,7 @@ impl Faults {
     }
 }
 
-/// What the service would say; `None` for what is no answer.
+/// The service's answer with this fault; `None` when the fault is not an answer.
 pub(crate) fn answer(kind: Kind, service: Service, dice: u64) -> Option<Message> {
     let error = |status: &str, code: &str| {
         let shape = match service {

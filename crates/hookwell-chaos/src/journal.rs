@@ -1,4 +1,4 @@
-//! What the storage really did, as the proxy saw it: the evidence that no function writes.
+//! Effects in the storage as the proxy saw them: evidence that no function writes.
 
 use std::sync::Mutex;
 use std::time::SystemTime;
@@ -18,13 +18,13 @@ pub(crate) fn now() -> u64 {
 /// A first record of an event that the storage took.
 #[derive(Debug, Clone)]
 pub(crate) struct FirstRecord {
-    /// Its key.
+    /// Key of the record.
     pub(crate) pk: String,
-    /// When the event was received, as the record says.
+    /// Time of the reception, as the record says.
     pub(crate) received_at: u64,
     /// The version that it settles.
     pub(crate) version: String,
-    /// When the proxy had the storage's answer.
+    /// Time at which the proxy had the storage's answer.
     pub(crate) at: u64,
 }
 
@@ -33,20 +33,20 @@ pub(crate) struct FirstRecord {
 pub(crate) struct Message {
     /// The id of its event.
     pub(crate) event: String,
-    /// When the proxy had the queue's answer.
+    /// Time at which the proxy had the queue's answer.
     pub(crate) at: u64,
 }
 
 /// A write of a document that the storage decided on.
 #[derive(Debug, Clone)]
 pub(crate) struct DocumentWrite {
-    /// The document.
+    /// Key of the document.
     pub(crate) pk: String,
-    /// The version that was to be.
+    /// Version that the write puts.
     pub(crate) version: String,
-    /// The event that wanted it.
+    /// Event of the write.
     pub(crate) event: String,
-    /// Written, or refused by its condition.
+    /// True when written, false when refused by its condition.
     pub(crate) committed: bool,
 }
 

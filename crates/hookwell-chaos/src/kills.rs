@@ -1,4 +1,4 @@
-//! When a function is killed: at random, or at a named point of its protocol.
+//! Kills of functions: at random, or at a named point of the protocol.
 
 use std::sync::Mutex;
 
@@ -10,7 +10,7 @@ use crate::sandbox::Function;
 /// One kill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kill {
-    /// Whatever it is doing.
+    /// At any time, whatever the function is doing.
     Anywhere(Function),
     /// Just before or just after the next such call took effect.
     At(Site, When),
@@ -39,7 +39,7 @@ const POINTS: [(Site, When); 16] = [
 /// The kills of a run, each at its place in the run. Places are uniform, so the gaps between them are exponential.
 #[derive(Debug)]
 pub(crate) struct Kills {
-    /// The latest first.
+    /// Planned kills, the latest first.
     planned: Mutex<Vec<(u64, Kill)>>,
     armed: Mutex<Vec<(Site, When)>>,
 }
@@ -90,7 +90,7 @@ impl Kills {
         None
     }
 
-    /// Whether this is an armed point. It is disarmed when `kill` succeeds.
+    /// Calls `kill` when this point is armed, and disarms the point on success. True when it killed.
     pub(crate) fn trip(&self, site: Site, when: When, kill: impl FnOnce() -> bool) -> bool {
         let mut armed = lock(&self.armed);
         let found = armed.iter().position(|point| *point == (site, when));
@@ -102,7 +102,7 @@ impl Kills {
         killed
     }
 
-    /// How many are still to come.
+    /// Number of kills still to come.
     pub(crate) fn left(&self) -> usize {
         lock(&self.planned)
             .len()

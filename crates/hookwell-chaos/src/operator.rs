@@ -1,5 +1,5 @@
-//! What an operator and time do between the two halves of a run: letters are taken out of the dead-letter queue, and
-//! records expire. All of it goes to the storage itself, not through the proxy.
+//! The operator between the two halves of a run: takes letters out of the dead-letter queue and lets records expire.
+//! All of it goes to the storage itself, not through the proxy.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,10 +17,10 @@ use crate::journal::now;
 use crate::plan::{Nature, Plan};
 use crate::proxy::{World, forward};
 
-/// How long ago records expired, in seconds.
+/// Time since the end of a record that expires here, in seconds.
 const AGO: u64 = 60;
 
-/// A signature that the embedded tables do not look at, but ask for.
+/// Signature header that the embedded tables require and do not check.
 const UNSIGNED: &str = "AWS4-HMAC-SHA256 Credential=local/20261126/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0";
 
 /// The operator, and what was done.

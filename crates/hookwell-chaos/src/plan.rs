@@ -1,4 +1,4 @@
-//! What the senders will send: histories of documents, shuffled, some without times, with copies, poison and forgeries.
+//! The plan of the senders: histories of documents, shuffled, some without times, with copies, poison and forgeries.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
@@ -9,27 +9,27 @@ use crate::rng::Rng;
 /// The secret of the source.
 pub(crate) const SECRET: &str = "chaos_4f0f6f9d1c7e4b52a2f4c1d8";
 
-/// What is special about an event.
+/// Kind of an event: good, poison or forged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Nature {
-    /// Nothing: it must be applied.
+    /// Good: it must be applied.
     Good,
-    /// It names no document, so it must end in the dead-letter queue.
+    /// Names no document, so it must end in the dead-letter queue.
     Poison,
-    /// It is signed with another secret, so it must leave nothing behind.
+    /// Signed with another secret, so it must leave nothing behind.
     Forged,
 }
 
 /// One event.
 #[derive(Debug)]
 pub(crate) struct Planned {
-    /// Its id.
+    /// The event's id.
     pub(crate) id: String,
-    /// What is special about it.
+    /// Kind of the event.
     pub(crate) nature: Nature,
-    /// What is sent.
+    /// The body that is sent.
     pub(crate) body: String,
-    /// Its signature.
+    /// Signature of the body.
     pub(crate) signature: String,
 }
 

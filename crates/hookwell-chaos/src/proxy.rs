@@ -22,24 +22,24 @@ use crate::sandbox::{Function, Pool};
 /// The longest that a failed message is hidden, in seconds. The function asks for up to 15 minutes.
 const MAX_HIDDEN: u64 = 3;
 
-/// What a run is made of.
+/// The parts of a run: functions, storage, faults and evidence.
 #[derive(Debug)]
 pub(crate) struct World {
     /// The sandboxes of ingest.
     pub(crate) ingest: Pool,
     /// The sandboxes of process.
     pub(crate) process: Pool,
-    /// What goes wrong.
+    /// The faults of calls.
     pub(crate) faults: Faults,
-    /// Who dies.
+    /// The kills of functions.
     pub(crate) kills: Kills,
-    /// What was done.
+    /// The effects in the storage.
     pub(crate) journal: Journal,
-    /// What the example handler posts to.
+    /// The endpoint of the example handler.
     pub(crate) endpoint: Endpoint,
     /// `127.0.0.1:PORT` of the embedded DynamoDB.
     pub(crate) dynamodb: String,
-    /// The same of SQS.
+    /// `127.0.0.1:PORT` of the embedded SQS.
     pub(crate) sqs: String,
     /// The table of documents.
     pub(crate) documents_table: String,
@@ -57,7 +57,7 @@ impl World {
     }
 }
 
-/// Who asks, and what for.
+/// The sandbox that calls, and the service that it calls.
 #[derive(Debug, Clone, Copy)]
 struct Caller {
     service: Service,
@@ -103,7 +103,7 @@ pub(crate) async fn serve(listener: TcpListener, world: Arc<World>) {
     }
 }
 
-/// What becomes of a connection after a request.
+/// The proxy's action on a connection after a request.
 enum Then {
     Keep,
     Close,

@@ -1,4 +1,4 @@
-//! What a run says in the end, and while it runs.
+//! The report of a run, and its progress.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
@@ -30,28 +30,28 @@ fn quarters(samples: &[u64]) -> Value {
     json!({ "first_kb": mean(samples.get(..quarter)), "last_kb": mean(samples.get(last..)) })
 }
 
-/// What the run adds to the verdict.
+/// Facts about the run that the verdict lacks.
 #[derive(Debug)]
 pub(crate) struct Run<'a> {
-    /// What it was made of.
+    /// The parts of the run.
     pub(crate) world: &'a World,
-    /// How many events.
+    /// Number of events.
     pub(crate) events: usize,
-    /// How often they were sent.
+    /// Number of tries of all senders.
     pub(crate) tries: usize,
     /// The seed.
     pub(crate) seed: u64,
-    /// Whether the queue was empty in the end.
+    /// True when the queue was empty in the end.
     pub(crate) drained: bool,
     /// Memory of both functions over the run, in kilobytes.
     pub(crate) memory: &'a [Vec<u64>; 2],
-    /// How long senders and queue took.
+    /// Time that the senders and the queue took.
     pub(crate) took: Duration,
-    /// How late the machine was, in milliseconds, sorted.
+    /// Lateness of the machine in milliseconds, sorted.
     pub(crate) late: &'a [u64],
-    /// How many done records expired.
+    /// Number of done records that expired.
     pub(crate) expired: usize,
-    /// How many events lost their letter.
+    /// Number of events whose dead letter was taken away.
     pub(crate) taken: usize,
     /// The slowest answer that a sender waited for.
     pub(crate) max_sender_ms: u64,
@@ -107,7 +107,7 @@ pub(crate) fn object(run: &Run<'_>, verdict: &Verdict) -> Value {
     })
 }
 
-/// The same for people.
+/// The report as a table, for people.
 pub(crate) fn table(object: &Value) -> String {
     let empty = Map::new();
     let mut lines = String::new();
@@ -146,7 +146,7 @@ pub(crate) fn progress(done: u64, all: u64, waiting: u64, note: &str) {
     let _ = out.flush();
 }
 
-/// Leaves the bar's line.
+/// Leaves the line of the bar.
 pub(crate) fn progress_ended() {
     if std::io::stderr().is_terminal() {
         let _ = writeln!(std::io::stderr());

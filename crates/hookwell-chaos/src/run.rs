@@ -33,7 +33,7 @@ const QUEUE: QueueSettings = QueueSettings {
     max_receive_count: 50,
 };
 
-/// How long the queue may stay as it is before the run gives up on it.
+/// Time without a change of the queue after which the run gives up on it.
 const STUCK: Duration = Duration::from_mins(1);
 
 /// The timeouts in template.yaml.
@@ -44,10 +44,10 @@ const PROCESS_TIMEOUT: Duration = Duration::from_secs(30);
 /// call costs that much.
 const HTTP_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// How often kills, processes and memory are looked after.
+/// Interval of kills, of checks for ended processes and of memory samples.
 const TICK: Duration = Duration::from_millis(50);
 
-/// How long the thread sleeps that measures how late the machine is.
+/// Sleep of the thread that measures the lateness of the machine.
 const NAP: Duration = Duration::from_millis(5);
 
 /// Runs everything, prints the result and says whether the promise was kept.
@@ -211,8 +211,8 @@ fn world(
     })
 }
 
-/// How late a thread that sleeps wakes up while the run lasts, in milliseconds: what the machine itself, with whatever
-/// else runs on it, adds to every answer. Sorted.
+/// Lateness of a sleeping thread while the run lasts, in milliseconds, sorted: the delay that the machine, with all else
+/// that runs on it, adds to every answer.
 fn lateness(ended: &AtomicBool) -> Vec<u64> {
     let mut late = Vec::new();
     while !ended.load(Ordering::Relaxed) {

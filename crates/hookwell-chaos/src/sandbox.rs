@@ -12,17 +12,17 @@ use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 
 use crate::fault::lock;
 
-/// Which binary.
+/// The two functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Function {
-    /// Behind the front.
+    /// Ingest, behind the front.
     Ingest,
-    /// Behind the queue.
+    /// Process, behind the queue.
     Process,
 }
 
 impl Function {
-    /// Its name.
+    /// Name of the function.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Ingest => "ingest",
@@ -59,18 +59,18 @@ struct Slot {
     generation: watch::Sender<u64>,
 }
 
-/// How the processes are started.
+/// Settings with which the processes start.
 #[derive(Debug)]
 pub(crate) struct Setup {
     /// The binary.
     pub(crate) binary: PathBuf,
-    /// How long an invocation may take.
+    /// Time limit of an invocation.
     pub(crate) timeout: Duration,
     /// `127.0.0.1:PORT` of the listener.
     pub(crate) address: String,
     /// Variables beside those of Lambda and of the endpoints.
     pub(crate) environment: Vec<(String, String)>,
-    /// Where the logs go; nowhere when `None`.
+    /// Folder for the logs of the processes; `None` discards them.
     pub(crate) logs: Option<PathBuf>,
 }
 
@@ -83,7 +83,7 @@ pub(crate) struct Pool {
     offer: mpsc::UnboundedSender<Invocation>,
     wanted: AsyncMutex<mpsc::UnboundedReceiver<Invocation>>,
     invocations: AtomicU64,
-    /// How long each answer took, in milliseconds.
+    /// Time to each answer, in milliseconds.
     answers: Mutex<Vec<u64>>,
     kills: AtomicU64,
     crashes: AtomicU64,
@@ -203,13 +203,13 @@ impl Pool {
         }
     }
 
-    /// Whether no sandbox has an invocation.
+    /// True when no sandbox has an invocation.
     pub(crate) fn is_idle(&self) -> bool {
         let mut slots = self.slots.iter();
         slots.all(|slot| lock(&slot.state).running.is_none())
     }
 
-    /// How many sandboxes there are.
+    /// Number of sandboxes.
     pub(crate) fn size(&self) -> usize {
         self.slots.len()
     }
@@ -275,7 +275,7 @@ impl Pool {
         line.split_whitespace().nth(1)?.parse().ok()
     }
 
-    /// How long the answers took, sorted.
+    /// Times to the answers in milliseconds, sorted.
     pub(crate) fn answers(&self) -> Vec<u64> {
         let mut answers = lock(&self.answers).clone();
         answers.sort_unstable();
@@ -304,10 +304,10 @@ impl Pool {
 /// An invocation as the runtime gets it.
 #[derive(Debug)]
 pub(crate) struct Handed {
-    /// Its request id.
+    /// Id of the request.
     pub(crate) id: String,
     /// The event.
     pub(crate) payload: Vec<u8>,
-    /// How long it may take.
+    /// Time limit of the invocation.
     pub(crate) timeout: Duration,
 }

@@ -36,10 +36,10 @@ const SCHEDULES: [(&str, &[u64]); 6] = [
 /// The longest pause.
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 
-/// How long a sender waits for an answer.
+/// Time that a sender waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How many sendings are under way, most of them pausing.
+/// Number of sendings under way, most of them pausing.
 const UNDER_WAY: usize = 1_000;
 
 /// One try, as the sender saw it.
@@ -49,15 +49,15 @@ pub(crate) struct Try {
     pub(crate) event: usize,
     /// The status; 502 for a function that died, 0 for no answer in time.
     pub(crate) status: u16,
-    /// Whether it was told that this is a duplicate.
+    /// True when the answer calls the delivery a duplicate.
     pub(crate) is_duplicate: bool,
-    /// When it was sent, in milliseconds since 1970, queueing for a sandbox not included.
+    /// Time of sending, in milliseconds since 1970, queueing for a sandbox not included.
     pub(crate) started: u64,
-    /// When its sender had an answer or lost patience.
+    /// Time at which the sender had an answer or lost patience.
     pub(crate) ended: u64,
 }
 
-/// What all senders share.
+/// State that all senders share.
 #[derive(Debug)]
 pub(crate) struct Senders {
     world: Arc<World>,
@@ -80,7 +80,7 @@ impl Senders {
         }
     }
 
-    /// How many sendings have ended.
+    /// Number of sendings that have ended.
     pub(crate) fn finished(&self) -> u64 {
         self.finished.load(Ordering::Relaxed)
     }

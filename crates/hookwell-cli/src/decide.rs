@@ -1,4 +1,4 @@
-//! What ingest would decide about a request, as `hookwell verify` prints it.
+//! Decides about a request as ingest would; `hookwell verify` prints it.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow::{Break, Continue};

@@ -1,5 +1,5 @@
-//! Why a delivery was refused, found by trying what people get wrong: whatever makes the signature fit is the answer.
-//! Says what differs and never what the right signature would have been.
+//! Explains why a delivery was refused, by trying what people get wrong: a change that makes the signature fit is the
+//! answer. Says what differs and never what the right signature would have been.
 
 mod rewrite;
 
@@ -88,7 +88,7 @@ impl Case<'_> {
         }
     }
 
-    /// What must be changed for the signature to fit.
+    /// The change with which the signature fits, in words.
     fn difference(&self, sources: &[Source]) -> String {
         let found = self
             .other_secret(sources)
@@ -107,7 +107,7 @@ impl Case<'_> {
         })
     }
 
-    /// The secret of another source.
+    /// Tries the secrets of the other sources.
     fn other_secret(&self, sources: &[Source]) -> Option<String> {
         let others = sources.iter().filter(|it| it.name != self.source.name);
         for other in others {
@@ -128,7 +128,7 @@ impl Case<'_> {
         None
     }
 
-    /// The right secret, read in another way.
+    /// Tries other readings of the right secret.
     fn other_reading(&self) -> Option<String> {
         let readings = [
             (KeyEncoding::Utf8, "as text"),
@@ -167,7 +167,7 @@ impl Case<'_> {
         None
     }
 
-    /// Another body.
+    /// Tries other bodies.
     fn other_body(&self) -> Option<String> {
         rewrite::bodies(&self.delivery.body).find_map(|(what, body)| {
             let delivery = Delivery {
@@ -187,7 +187,7 @@ impl Case<'_> {
         })
     }
 
-    /// The signature in another header.
+    /// Tries the signature in other headers.
     fn other_header(&self) -> Option<String> {
         self.delivery.headers.keys().find_map(|name| {
             let mut source = self.source.clone();
@@ -208,7 +208,7 @@ impl Case<'_> {
         })
     }
 
-    /// Another sender's way of signing.
+    /// Tries the schemes of other senders.
     fn other_preset(&self) -> Option<String> {
         let secrets = &self.source.secrets;
         let secrets: Vec<_> = secrets.iter().map(|it| format!("{it}").into()).collect();

@@ -30,10 +30,10 @@ use crate::news::{Arrived, Recorder};
 /// invocation payload, synchronous).
 const MAX_REQUEST: usize = 6 * 1024 * 1024;
 
-/// Where a running machine tells other `hookwell` commands what it is made of.
+/// Path at which a running machine describes itself to other `hookwell` commands.
 pub(crate) const DESCRIPTION_PATH: &str = "/_hookwell";
 
-/// Where requests go.
+/// Takes requests over HTTP and hands them to ingest.
 pub(crate) struct Front {
     ingest: Ingest<EventsTable, SqsQueue>,
     requests: AtomicU64,

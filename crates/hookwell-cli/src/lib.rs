@@ -5,12 +5,12 @@
 //! * `sender`: test senders and the secrets of this machine
 //! * `machine`: the whole system on one machine
 //!   * `front`: from an HTTP request to ingest and back
-//!   * `news`: what happened, told to whoever listens
+//!   * `news`: reports of what happens, for a listener
 //! * `page`: what happened, in a browser
 //! * `decide`: what ingest would decide about a recorded request
 //! * `explain`: why a delivery was refused
 //! * `presets`: the presets as people read them
-//! * `user`: who gives the commands
+//! * `user`: the name of the person who gives the commands
 
 mod command_line;
 mod commands;

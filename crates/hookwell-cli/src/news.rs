@@ -1,5 +1,5 @@
-//! What happened on a machine, told to whoever listens: every delivery as it was answered, every event as it was processed.
-//! Telling never waits; the listener takes it in beside the machine's own work.
+//! Reports what happens on a machine to a listener: every delivery as it was answered, every event as it was processed.
+//! A report never waits; the listener takes it in while the machine goes on.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use tokio::sync::{mpsc, oneshot};
 /// A delivery that was answered.
 #[derive(Debug)]
 pub(crate) struct Arrived {
-    /// Which one, counted since the start.
+    /// Number of the delivery, counted since the start.
     pub(crate) number: u64,
-    /// When it came in.
+    /// Time at which the delivery came in.
     pub(crate) at: Millis,
-    /// How long its sender waited for the answer.
+    /// Time that the sender waited for the answer.
     pub(crate) ack: Duration,
     /// The request as it came in.
     pub(crate) request: HttpRequest,
-    /// What came of it.
+    /// Result of the reception.
     pub(crate) received: Received,
 }
 
-/// One thing to take in.
+/// A report.
 pub(crate) enum Seen {
     Arrived(Box<Arrived>),
     Processed(Box<Processed>),
@@ -38,18 +38,18 @@ pub(crate) enum Seen {
     Stored {
         events: Vec<Item>,
         documents: Vec<Item>,
-        /// How often the queue hands out a message before it gives up.
+        /// Receives of a message before the queue gives up on it.
         tries: u32,
     },
-    /// Somebody wants to know when everything before this was taken in.
+    /// Asks for an answer once everything before this was taken in.
     Mark(oneshot::Sender<()>),
 }
 
-/// Tells what happened.
+/// Sends reports to the listener.
 #[derive(Debug, Clone)]
 pub(crate) struct Recorder(mpsc::UnboundedSender<Seen>);
 
-/// Where a listener hears it.
+/// The listener's end of the channel.
 pub(crate) type Records = mpsc::UnboundedReceiver<Seen>;
 
 impl Recorder {
@@ -66,12 +66,12 @@ impl Recorder {
         self.tell(Seen::Processed(Box::new(done)));
     }
 
-    /// Nobody listens any more only while the machine stops.
+    /// Sends a report. Nobody listens any more only while the machine stops.
     pub(crate) fn tell(&self, seen: Seen) {
         let _ = self.0.send(seen);
     }
 
-    /// Waits until the listener knows everything that it was told before.
+    /// Waits until the listener has taken in everything before this.
     pub(crate) async fn caught_up(&self) {
         let (mark, reached) = oneshot::channel();
         self.tell(Seen::Mark(mark));

@@ -1,4 +1,4 @@
-//! Who gives the commands and presses the buttons.
+//! Name of the person who gives the commands and presses the buttons.
 
 /// The name under which a record is reopened.
 pub(crate) fn user() -> String {

@@ -17,7 +17,7 @@ struct Console {
     /// Open for as long as it may print.
     _output: BufReader<ChildStdout>,
     first_line: String,
-    /// What follows the question mark in the printed address.
+    /// Query of the printed address: the secret of the page.
     secret: String,
     world: World,
 }
@@ -153,7 +153,7 @@ async fn an_account_is_looked_at_and_its_dead_letters_go_back() {
     machine.stop().await;
 }
 
-/// Whether somebody put the rejected event back.
+/// True when somebody put the rejected event back.
 async fn reopened(account: &World) -> bool {
     let mut events = account.events().await;
     events.retain(|event| event["event_id"] == "evt_2");

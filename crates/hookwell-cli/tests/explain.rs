@@ -1,4 +1,4 @@
-//! What a person is told about a refused delivery.
+//! Explanations that a person gets for a refused delivery.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use hookwell::config;

@@ -1,6 +1,6 @@
-//! What a sender does to a document within one second, delivered in order, one after the other: the document shows the last
-//! of it. `NEWEST_DOCUMENTS=1000 cargo test --release -p hookwell-cli --test newest -- --nocapture` takes as many documents
-//! of each sender; the plain test takes fewer.
+//! A sender changes a document several times within one second, delivered in order, one after the other: the document
+//! shows the last state. `NEWEST_DOCUMENTS=1000 cargo test --release -p hookwell-cli --test newest -- --nocapture` takes
+//! as many documents of each sender; the plain test takes fewer.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -48,7 +48,7 @@ const SENDERS: [(&str, bool); 5] = [
     ("resource", true),
 ];
 
-/// How many documents are under way at once.
+/// Number of documents under way at once.
 const AT_ONCE: usize = 8;
 
 /// One thing that a sender does, in its own words: headers and body. Everything happens in one second of its clock.
@@ -123,7 +123,7 @@ fn said(
     }
 }
 
-/// What a sender does to a document in turn: some stay updated, some are deleted, some are created again.
+/// Operations of a sender on a document: some stay updated, some are deleted, some are created again.
 fn steps(document: usize, comes_again: bool) -> &'static [&'static str] {
     let all = &["create", "update", "update", "delete", "create"];
     match document % 3 {
@@ -134,7 +134,7 @@ fn steps(document: usize, comes_again: bool) -> &'static [&'static str] {
     }
 }
 
-/// How often a delivery is sent until it is taken.
+/// Number of tries of a delivery, at most.
 const TRIES: usize = 20;
 
 /// Sends one delivery of a sender until it hears 200.

@@ -22,7 +22,7 @@ fn event(id: &str, second: usize, name: &str, bytes: usize) -> Value {
     })
 }
 
-/// What the command printed, when it went well.
+/// Runs a command: its standard output when it succeeds, its standard error when it fails.
 async fn hookwell(world: &World, arguments: &[&str]) -> Result<String, String> {
     let local = format!("--local={}", world.url);
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookwell"));

@@ -77,7 +77,7 @@ async fn without_send(sqs: &str) -> String {
     serve(Router::new().fallback(pass)).await
 }
 
-/// Where a command has its credentials from.
+/// Source of a command's credentials.
 #[derive(Debug, Clone, Copy)]
 enum From {
     Environment,
@@ -117,7 +117,7 @@ fn printed(output: &Output) -> String {
     format!("{} {}", text(&output.stdout), text(&output.stderr))
 }
 
-/// What a command says of what it did: no success.
+/// Asserts that a command reports no success.
 fn says_no(output: &Output, word: &str) {
     let printed = printed(output);
     assert!(
@@ -158,7 +158,7 @@ async fn rejected(account: &World, id: &str) {
     assert_eq!(account.dead_letters().await, 1);
 }
 
-/// Whether the event was applied again after `before`.
+/// Asserts that the event was applied again after `before`.
 async fn is_applied_again(account: &World, id: &str, before: &Item) {
     account.drained().await;
     let after = record(account, id).await;

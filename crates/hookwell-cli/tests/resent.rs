@@ -57,7 +57,7 @@ async fn a_rejected_event_whose_letter_was_purged_is_judged_again() {
     machine.stop().await;
 }
 
-/// What `hookwell dev` makes up for `env:HOOKWELL_SECRET_RESOURCE`.
+/// Secret that `hookwell dev` makes up for `env:HOOKWELL_SECRET_RESOURCE`.
 const SECRET: &str = "local_701c2e110a3d9d5be4479772b90b75ec";
 
 /// A handler that counts its calls, with effects elsewhere or not.

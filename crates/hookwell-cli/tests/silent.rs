@@ -16,7 +16,7 @@ use hookwell_lambda::now::now;
 use hookwell_lambda::process::Process;
 use hookwell_local::storage::Storage;
 
-/// How much time Lambda gives.
+/// Time that Lambda gives an invocation.
 const TIME: Duration = Duration::from_secs(7);
 
 /// Takes so long, then fails or rejects by the event's type.

@@ -13,7 +13,7 @@ use hookwell_lambda::now::clock;
 
 const SOURCES: &str = include_str!("../../../functions/ingest/sources.toml");
 
-/// What `hookwell dev` makes up for `env:HOOKWELL_SECRET_RESOURCE`.
+/// Secret that `hookwell dev` makes up for `env:HOOKWELL_SECRET_RESOURCE`.
 const SECRET: &str = "local_701c2e110a3d9d5be4479772b90b75ec";
 
 const JSON: &str = "application/x-amz-json-1.0";
@@ -21,12 +21,12 @@ const JSON: &str = "application/x-amz-json-1.0";
 /// Longer than anything that the function may still do after its answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What the queue says to a message, on a connection that ends with it.
+/// Answer of the queue to a message, on a connection that ends with it.
 #[derive(Clone, Copy)]
 struct Answer {
     kind: &'static str,
     body: &'static str,
-    /// How many bytes more than there are it promises.
+    /// Bytes that the answer's length promises and that never come.
     missing: usize,
 }
 
@@ -110,12 +110,12 @@ fn request(client: &mut TcpStream) -> Option<String> {
     }
 }
 
-/// What became of one delivery.
+/// Answer to one delivery, and the sends that it took.
 struct End {
     response: Response,
-    /// How often the message had been sent when the sender was answered.
+    /// Sends of the message until the sender was answered.
     sent_before: usize,
-    /// How often it was sent in all.
+    /// Sends of the message in all.
     sent: usize,
 }
 

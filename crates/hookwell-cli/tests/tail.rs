@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use support::{PATIENCE, World, body, machine};
 use tokio::task::JoinSet;
 
-/// How many senders there are, and how many events each sends.
+/// Number of senders, and of events from each.
 const SENDERS: usize = 10;
 const EVENTS: usize = 10;
 
@@ -48,7 +48,7 @@ impl Tail {
         Self(tail)
     }
 
-    /// What it prints until that is enough, or nobody wants to wait any longer.
+    /// Reads the printed items until that is enough, or nobody wants to wait any longer.
     async fn read_until(
         mut self,
         mut is_enough: impl FnMut(&Value) -> bool + Send + 'static,

@@ -1,4 +1,4 @@
-//! What a sender writes, printed to a terminal; and a terminal that reads no further.
+//! Texts of a sender, printed to a terminal; and a terminal that reads no further.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod support;

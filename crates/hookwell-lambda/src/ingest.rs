@@ -21,7 +21,7 @@ use serde::Serialize;
 
 use crate::now::now;
 
-/// Why the function cannot start.
+/// Reasons for which the function cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A variable is missing, or the certificates cannot be read.

@@ -20,7 +20,7 @@ use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
 /// The function's timeout in template.yaml.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Why the function cannot start.
+/// Reasons for which the function cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A variable is missing, or the certificates cannot be read.

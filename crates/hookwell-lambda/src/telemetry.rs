@@ -109,7 +109,7 @@ where
     }
 }
 
-/// What makes a line a metric: "Specification: Embedded metric format", CloudWatch user guide.
+/// Fields that make a line a metric: "Specification: Embedded metric format", CloudWatch user guide.
 fn emf(namespace: &str, metric: &str) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.unwrap_or_default().as_millis();
@@ -138,7 +138,7 @@ mod tests {
         }
     }
 
-    /// What two lines about deliveries and two others look like.
+    /// Logs two lines about deliveries and two others, and returns them.
     fn logged(env: Environment<'_>) -> Vec<String> {
         let log = Log::default();
         let into = log.clone();

@@ -1,5 +1,5 @@
-//! How often the functions call AWS for an event, and when: each further call is a round trip on somebody's bill and in
-//! somebody's latency.
+//! Counts the calls of the functions to AWS for an event, and checks their order: each further call is a round trip on
+//! somebody's bill and in somebody's latency.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 const SOURCES: &str = include_str!("../../../functions/ingest/sources.toml");
 
-/// What `hookwell dev` makes up for `env:HOOKWELL_SECRET_RESOURCE`.
+/// Secret that `hookwell dev` makes up for `env:HOOKWELL_SECRET_RESOURCE`.
 const SECRET: &str = "local_701c2e110a3d9d5be4479772b90b75ec";
 
 /// Both services, which take everything and count.
@@ -27,11 +27,11 @@ struct Services {
     calls: Calls,
 }
 
-/// What was called, in the order in which it came.
+/// Operations that were called, in the order in which they came.
 type Calls = watch::Sender<Vec<String>>;
 
-/// How the services answer an operation: when it was called so often before, after which other operation has come, with
-/// which status, and what.
+/// Answers to an operation, by the number of earlier calls of it: the status, the body, and another operation that must
+/// come first.
 type How = fn(&str, usize) -> Answer;
 
 struct Answer {
@@ -49,12 +49,12 @@ impl Answer {
         }
     }
 
-    /// What both services say where nothing else is asked for.
+    /// Success of both services, where nothing else is asked for.
     fn taken() -> Self {
         Self::of(200, r#"{"MessageId":"1"}"#)
     }
 
-    /// That, once the other operation has come.
+    /// The same, once the other operation has come.
     fn taken_after(other: &'static str) -> Self {
         Self {
             after: Some(other),
@@ -110,7 +110,7 @@ impl Services {
         Some(value.to_owned())
     }
 
-    /// How often each operation was called since the last time.
+    /// Counts the calls of each operation since the last time.
     fn calls(&self) -> Value {
         let mut counts = BTreeMap::<String, usize>::new();
         for operation in self.calls.send_replace(Vec::new()) {
@@ -147,10 +147,10 @@ async fn ingest_makes_two_calls_for_an_event_and_none_for_a_forged_one() {
     }
 }
 
-/// What the table says to the put of an event that is done.
+/// Answer of the table to the put of an event that is done.
 const DONE: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","Item":{"status":{"S":"done"}}}"#;
 
-/// What it says to the put of one whose record is there, but who knows whether its message was sent.
+/// Answer to the put of an event whose record is there and does not say whether its message was sent.
 const PENDING: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","Item":{"status":{"S":"pending"}}}"#;
 
 /// A put and a send of which one waits for the other would not end here: each is answered once the other has come.
@@ -260,7 +260,7 @@ async fn an_event_is_answered_by_what_is_done_or_else_by_what_is_queued() {
     }
 }
 
-/// What the table says of the events `resource#0` to `resource#9`: ingest wrote their records.
+/// Answer of the table about the events `resource#0` to `resource#9`: ingest wrote their records.
 fn records() -> String {
     let record = |number| {
         json!({

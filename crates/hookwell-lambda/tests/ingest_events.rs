@@ -12,7 +12,7 @@ use hookwell::ports::memory::{MemoryLedger, MemoryQueue, StoppedClock};
 use hookwell_lambda::ingest::{Ingest, Response};
 use serde_json::{Value, json};
 
-/// What `hookwell dev` makes up for `env:HOOKWELL_SECRET_RESOURCE`.
+/// Secret that `hookwell dev` makes up for `env:HOOKWELL_SECRET_RESOURCE`.
 const SECRET: &str = "local_701c2e110a3d9d5be4479772b90b75ec";
 
 const SOURCES: &str = include_str!("../../../functions/ingest/sources.toml");

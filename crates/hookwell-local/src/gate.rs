@@ -13,7 +13,7 @@ use crate::port::{bind, url};
 /// The door.
 #[derive(Debug)]
 pub struct Gate {
-    /// Where to knock.
+    /// URL of the door, for clients.
     pub url: String,
     open: Arc<watch::Sender<bool>>,
 }

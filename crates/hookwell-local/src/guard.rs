@@ -58,7 +58,7 @@ fn is_this_machine(host: &str) -> bool {
     names.any(|one| name.eq_ignore_ascii_case(one))
 }
 
-/// Whether a page sent it that is not of this very port.
+/// True when a web page from elsewhere than this port sent the request.
 fn is_of_another_page(headers: &HeaderMap) -> bool {
     let own = local_host(headers).map(|host| format!("http://{host}"));
     let is_own = |origin: &HeaderValue| {
@@ -70,7 +70,7 @@ fn is_of_another_page(headers: &HeaderMap) -> bool {
         || sites.any(|site| site != "same-origin" && site != "none")
 }
 
-/// Whether a person follows a link to here: the answer is shown to them, and the page with the link cannot read it.
+/// True when a person follows a link to here: the answer is shown to them, and the page with the link cannot read it.
 fn is_followed_link(method: &Method, headers: &HeaderMap) -> bool {
     let is = |name: &str, expected: &str| headers.get(name).is_some_and(|value| value == expected);
     method == Method::GET

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::storage::when_true;
 
-/// How many batches run at once. Lambda starts with five pollers.
+/// Number of batches that run at once. Lambda starts with five pollers.
 const POLLERS: usize = 5;
 
 /// The pause after the queue did not answer.

@@ -1,4 +1,4 @@
-//! What stands in for S3 on one machine: objects are files in a folder.
+//! A stand-in for S3 on one machine: objects are files in a folder.
 
 use std::future::Future;
 use std::io;

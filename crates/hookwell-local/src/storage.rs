@@ -14,14 +14,14 @@ use crate::s3::Objects;
 use crate::sqs::Sqs;
 use crate::tables::Tables;
 
-/// Where tables and queues are.
+/// Addresses and names of tables, queues and bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoints {
     /// The embedded DynamoDB.
     pub dynamodb_endpoint: String,
     /// The embedded SQS.
     pub sqs_endpoint: String,
-    /// What stands in for S3.
+    /// The stand-in for S3.
     pub s3_endpoint: String,
     /// The table of events.
     pub events_table: String,
@@ -29,7 +29,7 @@ pub struct Endpoints {
     pub documents_table: String,
     /// The queue.
     pub queue_url: String,
-    /// Its dead-letter queue.
+    /// The dead-letter queue of that queue.
     pub dead_letter_queue_url: String,
     /// The bucket for large events.
     pub bucket: String,
@@ -48,7 +48,7 @@ impl Endpoints {
         )?)
     }
 
-    /// What the functions need in their environment to run against them, as under `cargo lambda watch`.
+    /// Environment variables with which the functions run against them, as under `cargo lambda watch`.
     #[must_use]
     pub fn environment(&self) -> [(&'static str, &str); 10] {
         [
@@ -69,7 +69,7 @@ impl Endpoints {
 /// Tables and queues that run until they are stopped.
 #[derive(Debug)]
 pub struct Storage {
-    /// Where they are.
+    /// Addresses and names of tables and queues.
     pub endpoints: Endpoints,
     stop: watch::Sender<bool>,
     servers: JoinSet<()>,

@@ -23,7 +23,7 @@ use crate::guard;
 /// The largest request, in bytes ("Service, account, and table quotas": BatchWriteItem).
 const MAX_REQUEST: usize = 16 * 1024 * 1024;
 
-/// What a refused PutItem, UpdateItem or DeleteItem says first.
+/// Beginning of the error of a refused PutItem, UpdateItem or DeleteItem.
 const ONE_ERROR: &str = "1 validation error detected: ";
 
 /// The tables of one account in one region.

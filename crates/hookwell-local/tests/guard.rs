@@ -1,4 +1,4 @@
-//! What a web page in a browser on this machine tries at the ports of tables, queues and bucket.
+//! Requests of a web page in a browser on this machine to the ports of tables, queues and bucket.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use hookwell_aws::tools::admin::{Admin, QueueSettings};

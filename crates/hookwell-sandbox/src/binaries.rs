@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
-/// What cargo-lambda tells the compiler of Lambda's processors, so that what is tested and measured is what is deployed
+/// Compiler flag that cargo-lambda sets for Lambda's processors, so that what is tested and measured is what is deployed
 /// (cargo-lambda 1.9, `cargo lambda build --release --verbose`).
 const PROCESSOR: &str = if cfg!(target_arch = "aarch64") {
     "-Ctarget-cpu=neoverse-n1"

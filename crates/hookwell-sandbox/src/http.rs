@@ -12,7 +12,7 @@ pub struct Message {
     pub body: Vec<u8>,
 }
 
-/// These bytes are no message that the tools know.
+/// Error: the bytes are no message that the tools know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a message: {0}")]
 pub struct Malformed(&'static str);
@@ -35,7 +35,7 @@ impl Message {
         }
     }
 
-    /// With one more header.
+    /// The message with one more header.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
@@ -64,7 +64,7 @@ impl Message {
         status.and_then(|text| text.parse().ok()).unwrap_or(0)
     }
 
-    /// Its bytes.
+    /// Bytes of the message as they go over the connection.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         let mut head = format!("{}\r\n", self.start);

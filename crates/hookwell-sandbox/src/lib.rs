@@ -1,5 +1,5 @@
-//! What surrounds a function on Lambda, for the tools and tests that run one. No connection is opened here: one tool waits
-//! on threads, another on tasks.
+//! The surroundings of a function on Lambda, for the tools and tests that run one. No connection is opened here: one tool
+//! waits on threads, another on tasks.
 //!
 //! * `sender`: requests as the senders of a source sign them
 //! * `test_keys`: secrets and key pairs to sign with; public, they protect nothing

@@ -5,17 +5,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::http::Message;
 
-/// What a runtime asks.
+/// A call of a function's runtime to the Runtime API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call<'p> {
-    /// The next invocation.
+    /// Asks for the next invocation.
     Next,
-    /// To take an answer.
+    /// Gives the answer of an invocation.
     Response {
         /// The invocation's id.
         id: &'p str,
     },
-    /// To take an error: of an invocation, or of the start.
+    /// Reports an error: of an invocation, or of the start.
     Error {
         /// The invocation's id; `None` when the function could not start.
         id: Option<&'p str>,
@@ -64,7 +64,8 @@ pub fn accepted() -> Message {
     Message::answer("202 Accepted", r#"{"status":"OK"}"#)
 }
 
-/// What Lambda sets for every function. `api` is the Runtime API without its `http://`, `memory` is in MB.
+/// Environment variables that Lambda sets for every function. `api` is the Runtime API without its `http://`, `memory` is
+/// in MB.
 #[must_use]
 pub fn environment(function: &str, api: &str, memory: u32) -> [(&'static str, String); 6] {
     [

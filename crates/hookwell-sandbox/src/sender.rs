@@ -51,7 +51,7 @@ impl Draft {
         })
     }
 
-    /// What a delivery says, without what its connection and its signature added.
+    /// Draft of a delivery, without the headers that its connection and its signature added.
     #[must_use]
     pub fn of(delivery: &Delivery) -> Self {
         let added = [
@@ -94,11 +94,11 @@ impl Draft {
 pub struct Signed {
     /// The source it is for.
     pub source: String,
-    /// Its query, without `?`.
+    /// Query of the URL, without `?`.
     pub query: String,
-    /// Its headers.
+    /// Headers of the request.
     pub headers: Vec<(String, String)>,
-    /// Its body.
+    /// Body of the request.
     pub body: Vec<u8>,
 }
 
@@ -147,13 +147,13 @@ fn header_map(headers: &[(String, String)]) -> Result<HeaderMap> {
 }
 
 impl Signed {
-    /// Its path.
+    /// Path of the URL.
     #[must_use]
     pub fn path(&self) -> String {
         format!("/webhooks/{}", self.source)
     }
 
-    /// Its path and query.
+    /// Path and query of the URL.
     #[must_use]
     pub fn target(&self) -> String {
         match self.query.as_str() {
@@ -162,7 +162,7 @@ impl Signed {
         }
     }
 
-    /// As an HTTP request from this machine.
+    /// The request in HTTP, from this machine.
     ///
     /// # Errors
     /// When a header cannot be sent.
@@ -177,7 +177,7 @@ impl Signed {
         })
     }
 
-    /// As the JSON that `hookwell verify` reads.
+    /// The request in the JSON that `hookwell verify` reads.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let headers: serde_json::Map<_, _> = self
@@ -195,7 +195,7 @@ impl Signed {
         })
     }
 
-    /// As a `curl` command for a shell.
+    /// The request as a `curl` command for a shell.
     #[must_use]
     pub fn to_curl(&self, base: &str) -> String {
         let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));

@@ -11,7 +11,7 @@ use hookwell::format::time::{Millis, to_rfc3339};
 use http::HeaderMap;
 use serde_json::{Value, json};
 
-/// Which trigger.
+/// Kind of a trigger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
     /// A function URL.
@@ -27,17 +27,17 @@ pub enum Trigger {
 /// An HTTP request as it reaches a trigger.
 #[derive(Debug, Clone)]
 pub struct HttpRequest {
-    /// `POST`.
+    /// Method of the request, `POST`.
     pub method: String,
     /// The path as sent.
     pub path: String,
     /// The query as sent, without `?`.
     pub query: String,
-    /// Its headers.
+    /// Headers of the request.
     pub headers: HeaderMap,
-    /// Its body.
+    /// Body of the request.
     pub body: Vec<u8>,
-    /// The peer.
+    /// Address of the peer.
     pub source_ip: IpAddr,
 }
 
@@ -155,7 +155,7 @@ fn multi(headers: &HeaderMap) -> BTreeMap<String, Vec<String>> {
     all
 }
 
-/// As a load balancer passes it on: as sent.
+/// Query parameters as a load balancer passes them on: as sent.
 fn escaped_query(request: &HttpRequest) -> BTreeMap<&str, &str> {
     let pairs = request.query.split('&').filter(|pair| !pair.is_empty());
     pairs

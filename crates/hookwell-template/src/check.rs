@@ -40,7 +40,7 @@ pub fn check(text: &str, sources: &[Source]) -> Result<Vec<Finding>, Unreadable>
     Ok(found)
 }
 
-/// Which parameters make the difference to the defaults.
+/// Parameters that differ from the defaults, in words.
 fn when(choices: &[Choice], choice: &Choice) -> String {
     let Some(defaults) = choices.first() else {
         return String::new();

@@ -1,4 +1,5 @@
-//! What a template deploys, found by type and wiring, never by the names that somebody gave.
+//! The functions, queues and tables that a template deploys, found by type and wiring, never by the names that somebody
+//! gave.
 
 use hookwell::source::Source;
 
@@ -18,13 +19,13 @@ pub(super) struct Deployment<'t> {
 /// An event source mapping from a queue to a function, of whatever notation.
 #[derive(Debug)]
 pub(super) struct Mapping<'d> {
-    /// Its properties.
+    /// Properties of the mapping.
     pub(super) place: Place<'d>,
     pub(super) queue: &'d Resource,
     pub(super) function: &'d Resource,
 }
 
-/// What an endpoint is, and so which metric counts its errors.
+/// Type of an endpoint, which decides which metric counts its errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Door {
     FunctionUrl,
@@ -32,7 +33,7 @@ pub(super) enum Door {
     RestApi,
 }
 
-/// Where senders reach a function.
+/// An endpoint at which senders reach a function.
 #[derive(Debug)]
 pub(super) struct Endpoint<'d> {
     pub(super) door: Door,

@@ -1,4 +1,4 @@
-//! What is wrong with a template before it is deployed: static rules over SAM and CloudFormation files.
+//! Finds mistakes in a template before it is deployed: static rules over SAM and CloudFormation files.
 //!
 //! The rules know the resources by type and wiring, so they judge other people's templates as well. Conditions are
 //! followed into each branch: a finding that needs other than the default parameters says which.

@@ -14,7 +14,7 @@ pub(super) struct Node {
     pub(super) value: Value,
 }
 
-/// What a node is. The last three are there only once a template is resolved.
+/// Value of a node. The last three are there only once a template is resolved.
 #[derive(Debug, Clone)]
 pub(super) enum Value {
     /// Any scalar: CloudFormation takes `"30"` for 30 and `"true"` for true.

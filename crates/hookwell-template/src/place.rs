@@ -85,7 +85,7 @@ impl<'t> Place<'t> {
         self.text() == Some(expected)
     }
 
-    /// Whether it is known to be `expected`, or may be: only deployment tells.
+    /// True when the value is `expected`, or only deployment tells.
     pub(super) fn may_be(&self, expected: &str) -> bool {
         self.node.is_some() && self.text().is_none_or(|text| text == expected)
     }

@@ -1,23 +1,23 @@
-//! What the rules have to say.
+//! Findings of the rules.
 
 use crate::place::{Number, Place};
 
-/// What a rule found.
+/// A finding of one rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// The id of the rule.
     pub rule: &'static str,
-    /// Where in the template, in keys.
+    /// Path in the template, in keys.
     pub path: String,
     /// The line of that key, or of the nearest key above it that is there.
     pub line: usize,
-    /// What is wrong there.
+    /// Description of the mistake.
     pub message: String,
     /// False for what only the deployment decides.
     pub is_problem: bool,
 }
 
-/// What one rule has to say.
+/// Findings of one rule.
 pub(crate) struct Report {
     rule: &'static str,
     pub(crate) found: Vec<Finding>,

@@ -10,11 +10,11 @@ use super::node::{Node, Value};
 /// Values of the parameters that conditions compare; `None` is a value that equals none of those in the template.
 pub(super) type Choice = BTreeMap<String, Option<String>>;
 
-/// How many parameters may differ from their defaults at once. Every combination would double with each parameter;
-/// a mistake that needs three together is not found.
+/// Number of parameters that may differ from their defaults at once. Every combination would double with each
+/// parameter; a mistake that needs three together is not found.
 const MAX_CHANGES: usize = 2;
 
-/// How deep conditions may name each other; CloudFormation refuses a circle.
+/// Depth to which conditions may name each other; CloudFormation refuses a circle.
 const MAX_DEPTH: usize = 32;
 
 /// A resource as it would be deployed.
@@ -22,7 +22,7 @@ const MAX_DEPTH: usize = 32;
 pub(super) struct Resource {
     pub(super) id: String,
     pub(super) kind: String,
-    /// Whether its condition holds.
+    /// True when the resource's condition holds.
     pub(super) exists: bool,
     pub(super) node: Node,
 }
@@ -75,7 +75,7 @@ pub(super) fn changes<'c>(
         .filter(|(name, value)| from.get(*name) != Some(*value))
 }
 
-/// Which parameters conditions compare, and with what.
+/// Finds the parameters that conditions compare, and the values that they compare them with.
 fn comparisons(node: &Node, found: &mut BTreeMap<String, Vec<String>>) {
     for (name, inner) in node.entries() {
         if let ("Fn::Equals", [left, right]) = (name.as_str(), inner.elements()) {

@@ -13,9 +13,9 @@ use crate::report::Report;
 /// One thing that a template must have.
 #[derive(Debug)]
 pub struct Rule {
-    /// Its name in findings.
+    /// Name of the rule in findings.
     pub id: &'static str,
-    /// What goes wrong without it.
+    /// Consequence when a template lacks it.
     pub without: &'static str,
     pub(crate) look: fn(&Deployment<'_>, &mut Report),
 }

@@ -19,15 +19,15 @@ use crate::format::trace::Trace;
 /// message can wait in the queue, be moved to the dead-letter queue and be redriven (14 days and more).
 pub const LIFE_DAYS: i64 = 35;
 
-/// What an event does to its document.
+/// Effect of an event on its document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Operation {
-    /// It is there now.
+    /// The document is there now.
     Create,
-    /// It changed; the event holds its full state.
+    /// The document changed; the event holds its full state.
     Update,
-    /// It is gone.
+    /// The document is gone.
     Delete,
     /// Something else happened: a payment, a push. For a handler to know.
     Other,
@@ -42,7 +42,7 @@ impl Operation {
         ("other", Self::Other),
     ];
 
-    /// Its name.
+    /// Name of the operation.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -54,18 +54,18 @@ impl Operation {
     }
 }
 
-/// Why the time that a sender wrote is not an event's time, so that its first reception stands for it.
+/// Reason why a sender's time is not the event's time, so that its first reception stands for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum UnusableTime {
-    /// It is in none of the [forms](crate::format::time::event_time) that are read.
+    /// The time is in none of the [forms](crate::format::time::event_time) that are read.
     Unreadable,
-    /// It lies more than a day after the reception.
+    /// The time lies more than a day after the reception.
     Future,
 }
 
 impl UnusableTime {
-    /// Its name, in logs and tables.
+    /// Name of the reason, in logs and tables.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -75,13 +75,13 @@ impl UnusableTime {
     }
 }
 
-/// Why an event that creates, updates or deletes leaves the documents table as it is.
+/// Reason why an event that creates, updates or deletes leaves the documents table as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WithoutState {
-    /// It names its document and holds no state of it: a notice to fetch it.
+    /// The event names its document and holds no state of it: a notice to fetch it.
     Thin,
-    /// Its preset expects the id of a document, and there is none.
+    /// The preset expects the id of a document, and the event has none.
     Unnamed,
 }
 
@@ -96,65 +96,65 @@ impl WithoutState {
     }
 }
 
-/// What happened, as one verified delivery tells it.
+/// Something that happened at a sender, as one verified delivery tells it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// The key of its record; also the idempotency key for effects elsewhere.
+    /// Key of the event's record; also the idempotency key for effects elsewhere.
     pub key: Key,
     /// The source it came from.
     pub source: String,
-    /// The sender's id of it; for senders without ids, the request's.
+    /// Id that the sender gave the event; for senders without ids, the request's.
     pub id: String,
     /// The sender's word for what happened, `customer.created`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// What that does to the document.
+    /// Effect on the document.
     pub operation: Operation,
-    /// When it happened, by the sender's clock.
+    /// Time of the event by the sender's clock, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<Millis>,
-    /// Why the time that the sender wrote is not the event's time.
+    /// Reason why the sender's time is not the event's time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unusable_time: Option<UnusableTime>,
     /// The sender's own count of the document's states. Where the document has one too, it decides before the time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<i64>,
-    /// Its place among the events of one instant.
+    /// Place among the events of one instant.
     #[serde(default, skip_serializing_if = "Rank::is_arrival")]
     pub rank: Rank,
-    /// When ingest received this copy; once the event is [settled](Self::settle), when its first copy was received.
+    /// Time at which ingest received this copy; once the event is [settled](Self::settle), that of its first copy.
     pub received_at: Millis,
-    /// Its place among the events of its delivery, from 0.
+    /// Place among the events of the delivery, from 0.
     #[serde(default, skip_serializing_if = "is_first")]
     pub place: u32,
-    /// When a record that is written now may be forgotten, in seconds since 1970 (DynamoDB TTL counts seconds).
+    /// Time at which a record that is written now may be forgotten, in seconds since 1970, as DynamoDB's TTL counts.
     pub expires_at: i64,
-    /// Until when it is kept whole, in seconds since 1970, so that it can be replayed; not at all when `None`.
+    /// Time until which the event is kept whole for a replay, in seconds since 1970; `None` when it is not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retain_until: Option<i64>,
-    /// What sort of document it is about; empty when the sender has only one.
+    /// Type of the document; empty when the sender has only one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub document_type: String,
     /// The document's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document_id: Option<String>,
-    /// Where the document's state is in the body, a JSON pointer.
+    /// Place of the document's state in the body, a JSON pointer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document_at: Option<String>,
-    /// Why the documents table has nothing to do with it, though its operation says so.
+    /// Reason why the documents table stays as it is, though the operation says otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub without_state: Option<WithoutState>,
-    /// Why ingest could not read it, for sources that keep what they cannot read.
+    /// Reason why ingest could not read the event, for sources that keep what they cannot read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invalid: Option<String>,
-    /// The trace of its delivery: for a log line, or to pass on with a call.
+    /// Trace of the delivery: for a log line, or to pass on with a call.
     #[serde(
         default,
         deserialize_with = "Trace::of_message",
         skip_serializing_if = "Option::is_none"
     )]
     pub trace: Option<Trace>,
-    /// The version in its record, once process has read it.
+    /// Version in the event's record, once process has read it.
     #[serde(skip)]
     pub settled: Option<Version>,
     /// The body as sent.
@@ -162,7 +162,7 @@ pub struct Event {
     pub body: Body,
 }
 
-/// Whether a place is the first, which messages leave out.
+/// True for the first place, which messages leave out.
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
 fn is_first(place: &u32) -> bool {
     *place == 0
@@ -221,7 +221,7 @@ impl Event {
         self.settled = Some(version);
     }
 
-    /// The key of its document, when it is about one.
+    /// Key of the document that the event is about, if any.
     #[must_use]
     pub fn document_key(&self) -> Option<DocumentKey> {
         let id = self.document_id.as_ref()?;

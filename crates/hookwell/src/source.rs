@@ -22,47 +22,47 @@ use crate::verify::scheme::Scheme;
 /// One sender.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// Its name in the path and everywhere else.
+    /// Name of the source in the path and everywhere else.
     pub name: String,
     /// The preset it was made from.
     pub preset: Option<String>,
-    /// How it signs; any one of them is enough.
+    /// Schemes with which the sender signs; any one of them is enough.
     pub schemes: Vec<Scheme>,
-    /// Where its secrets are, newest first.
+    /// References to the secrets, newest first.
     pub secrets: Vec<SecretRef>,
-    /// Where the keys are that its scheme would otherwise fetch.
+    /// References to the keys that the scheme would otherwise fetch.
     pub pinned: Vec<SecretRef>,
     /// The shortest secret it may use, in bytes.
     pub min_secret_bytes: usize,
-    /// Who may send; empty for everyone who signs.
+    /// Addresses that may send; empty for everyone who signs.
     pub allow_ips: Vec<IpNet>,
-    /// Its address as the sender knows it.
+    /// Address of the source as the sender knows it.
     pub public_url: Option<String>,
     /// The largest body, in bytes.
     pub max_body_bytes: usize,
-    /// What its bodies are.
+    /// Format of the sender's bodies.
     pub body: BodyFormat,
-    /// How old the time of an event may be, in milliseconds, where the sender signs it and nothing else limits its age.
+    /// Largest age of an event's time, in milliseconds, where the sender signs it and nothing else limits its age.
     pub max_age: Option<Millis>,
-    /// What happens to a signed body that cannot be read.
+    /// Treatment of a signed body that cannot be read.
     pub on_invalid: OnInvalid,
     /// Keys of the file that nothing reads any more.
     pub ignored: Vec<&'static str>,
-    /// For how many days its events are kept whole, so that they can be replayed; 0 for not at all.
+    /// Days for which its events are kept whole, so that they can be replayed; 0 keeps none.
     pub retain_days: i64,
     /// The types to queue; empty for all.
     pub types: Vec<Pattern>,
-    /// What makes two deliveries the same event.
+    /// Rule by which two deliveries are the same event.
     pub dedupe: Dedupe,
-    /// Where an event's parts are.
+    /// Places of an event's parts.
     pub mapping: Mapping,
-    /// How the sender checks that somebody is there.
+    /// Check by which the sender finds out that somebody is there.
     pub handshake: Option<Handshake>,
-    /// What the sender wants to hear.
+    /// Replies that the sender expects.
     pub replies: Replies,
 }
 
-/// What happens to a signed body that cannot be read.
+/// Treatment of a signed body that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnInvalid {
     /// 400.
@@ -71,7 +71,7 @@ pub enum OnInvalid {
     Quarantine,
 }
 
-/// What makes two deliveries the same event.
+/// Rule by which two deliveries are the same event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dedupe {
     /// Nothing: every delivery is applied. Never drops.
@@ -88,7 +88,7 @@ pub enum Dedupe {
 }
 
 impl Source {
-    /// Whether nothing is signed, so that only addresses say who sends.
+    /// True when nothing is signed, so that only addresses say who sends.
     #[must_use]
     pub fn is_unsigned(&self) -> bool {
         self.schemes.iter().any(|scheme| {
@@ -96,7 +96,7 @@ impl Source {
         })
     }
 
-    /// Whether a request from this address may go on.
+    /// True when a request from this address may go on.
     #[must_use]
     pub fn allows(&self, address: Option<IpAddr>) -> bool {
         let Some(address) = address.map(|address| address.to_canonical()) else {
@@ -114,7 +114,7 @@ impl Source {
         }
     }
 
-    /// What the sender is told.
+    /// Reply to the sender.
     #[must_use]
     pub fn reply(&self, receipt: Receipt) -> Reply {
         let handshake = self.handshake.as_ref();

@@ -30,7 +30,7 @@ const INVOCATIONS: usize = 5;
 const BATCH: usize = 10;
 const VISIBILITY: i64 = 180 * SECOND;
 const MAX_RECEIVES: u32 = 8;
-/// How long a write of a document takes, in milliseconds.
+/// Time that a write of a document takes, in milliseconds.
 const WRITE: i64 = 5;
 
 struct Stored {
@@ -47,12 +47,12 @@ struct World {
     messages: Mutex<BTreeMap<usize, Stored>>,
     /// The messages by the time from which they can be received.
     visible: Mutex<BTreeSet<(i64, usize)>>,
-    /// How many writes of one document the table takes in a second.
+    /// Writes of one document that the table takes in a second.
     limit: u32,
     /// The writes of a document in a second.
     writes: Mutex<BTreeMap<(String, i64), u32>>,
     throttled: Mutex<u32>,
-    /// How long each message was in the queue, by its number.
+    /// Time that each message was in the queue, by its number.
     waits: Mutex<BTreeMap<usize, i64>>,
 }
 

@@ -19,7 +19,7 @@ use http::{HeaderMap, Method};
 use support::NOW;
 use support::clock::Clock;
 
-/// How long a sender may wait, in milliseconds.
+/// Time that a sender may wait, in milliseconds.
 const PATIENCE: i64 = 1_200;
 
 const SOURCES: &str = r#"
@@ -158,8 +158,8 @@ fn a_limit_for_each_chunk_is_caught() {
     assert!(clock.now() - NOW > PATIENCE);
 }
 
-/// What a sender sees that sends a list again until it is taken, while process works between its tries: the number of the
-/// try that was answered 200.
+/// Number of the try that is answered 200, for a sender that sends a list again until it is taken, while process works
+/// between the tries.
 fn tries(
     send: i64,
     receive: impl Fn(&Clock, &Slow<'_, MemoryLedger>, &Slow<'_, MemoryQueue>) -> bool,

@@ -33,7 +33,7 @@ use support::{NOW, invoke, message};
 
 const MINUTE: i64 = 60_000;
 
-/// How ingest decides.
+/// Rule by which ingest answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Design {
     /// The code of this crate.
@@ -63,7 +63,7 @@ struct World<'s> {
     writes: Mutex<usize>,
     /// The record of the other designs: absent, present, or done.
     record: Mutex<Option<bool>>,
-    /// How often the function had died before this try.
+    /// Deaths of the function before this try.
     deaths_before: Mutex<usize>,
 }
 
@@ -134,7 +134,7 @@ impl World<'_> {
         self.script.call(effect).await
     }
 
-    /// Whether a try of the sender is answered 200; `None` when the function died.
+    /// True when a try of the sender is answered 200; `None` when the function died.
     fn attempt(
         &self,
         design: Design,
@@ -156,7 +156,7 @@ impl World<'_> {
         self.rival(design, delivery, now).now_or_never()
     }
 
-    /// What others do, in as few words as they do.
+    /// One of the other designs, in as few words as it needs.
     async fn rival(&self, design: Design, delivery: &Delivery, now: i64) -> bool {
         let event = event(delivery, now);
         if design == Design::StatusIsEnough {
@@ -243,7 +243,7 @@ fn delivery(timed: bool) -> Delivery {
     }
 }
 
-/// What the paths of a design came to.
+/// Results of all paths of a design.
 #[derive(Debug, Default)]
 struct Found {
     paths: usize,

@@ -34,7 +34,7 @@ use support::{NOW, invoke, message};
 
 const MINUTE: i64 = 60_000;
 
-/// How a receiver trusts its records.
+/// Trust that a receiver has in its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Design {
     /// The code of this crate.
@@ -56,9 +56,9 @@ struct World {
     table_away: Mutex<bool>,
     /// The letters of the dead-letter queue that an operator threw away.
     thrown_away: Mutex<usize>,
-    /// Whether the handler refuses what comes.
+    /// True when the handler refuses what comes.
     refuses: bool,
-    /// How often the handler was asked.
+    /// Number of times that the handler was asked.
     judged: Mutex<usize>,
 }
 
@@ -114,7 +114,7 @@ impl World {
         }
     }
 
-    /// How many letters an operator sees.
+    /// Number of letters that an operator sees.
     fn letters(&self) -> usize {
         self.queue.buried().len() - *self.thrown_away.lock().unwrap()
     }

@@ -28,7 +28,7 @@ use support::{NOW, invoke};
 const VISIBILITY: i64 = 180_000;
 const MAX_RECEIVES: i64 = 4;
 
-/// How process goes about it.
+/// Steps by which process applies an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Design {
     /// The code of this crate and its documents handler.
@@ -51,10 +51,10 @@ struct World<'s> {
     design: Design,
     ledger: MemoryLedger,
     documents: MemoryDocuments,
-    /// How often the event took effect, and how many calls were in the handler at once at most.
+    /// Number of times that the event took effect, and how many calls were in the handler at once at most.
     effects: Mutex<usize>,
     inside: Mutex<(usize, usize)>,
-    /// Whether the event took effect after a record said that it was finished.
+    /// True when the event took effect after a record said that it was finished.
     after_end: Mutex<bool>,
     /// The record of the other designs: done, and the end of a lease.
     record: Mutex<(bool, i64)>,
@@ -215,7 +215,7 @@ impl World<'_> {
         }
     }
 
-    /// What others do; `None` when a call failed.
+    /// One of the other designs; `None` when a call failed.
     async fn rival(&self, design: Design, now: i64) -> Option<()> {
         let record = || &self.record;
         let apply = || self.take_effect();
@@ -257,7 +257,7 @@ impl World<'_> {
     }
 }
 
-/// What the paths of a design came to.
+/// Results of all paths of a design.
 #[derive(Debug, Default)]
 struct Found {
     paths: usize,

@@ -125,7 +125,7 @@ fn delivery(request: &Request) -> Option<Delivery> {
     })
 }
 
-/// Whether both say the same; `None` when the request cannot exist.
+/// Asserts that verifier and oracle agree, and says what they say; `None` when the request cannot exist.
 fn agree(subject: &Subject, request: &Request, now: Millis) -> Option<bool> {
     let delivery = delivery(request)?;
     let verify = || subject.source.verify(&subject.keys, &delivery, now).is_ok();

@@ -1,4 +1,4 @@
-//! What a stranger makes of what others signed, or sends without any signature: other fields of the same bytes, ids of a
+//! Attacks of a stranger on what others signed, or without any signature: other fields of the same bytes, ids of a
 //! wrong kind, old deliveries, large checks.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
 
@@ -124,7 +124,7 @@ fn the_fields_of_an_sns_message_cannot_be_shifted() {
     assert_eq!(verify(&source, &keys, &bad), Err(Refusal::MalformedBody));
 }
 
-/// What a source makes of a delivery: its events by their ids, or the end of the delivery.
+/// Events of a delivery by their ids, or the end of the delivery.
 fn received(text: &str, delivery: &Delivery) -> Result<Vec<String>, Box<Received>> {
     let parsed = config::parse(text).unwrap();
     let sources = Sources::new(parsed, |_| {

@@ -1,4 +1,4 @@
-//! What ingest answers, and what it leaves behind.
+//! Answers of ingest, and the records and messages that it leaves behind.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -122,7 +122,7 @@ proptest! {
     }
 }
 
-/// How others guard a write.
+/// Condition with which other designs guard a write.
 #[derive(Debug, Clone, Copy)]
 enum Guard {
     /// The last one wins.

@@ -94,7 +94,7 @@ fn signed_presets() -> impl Iterator<Item = &'static str> {
         .filter(move |name| !unsigned.contains(name))
 }
 
-/// What a scheme signs beside headers.
+/// Part of a request that a scheme signs beside headers.
 #[derive(PartialEq)]
 enum Covers {
     Body,
@@ -253,7 +253,7 @@ fn one_changed_byte_of_the_body_is_refused() {
     }
 }
 
-/// Whether two notifications differ in a field that SNS signs.
+/// True when two notifications differ in a field that SNS signs.
 fn sns_signs(a: &[u8], b: &[u8]) -> bool {
     let read = |body| serde_json::from_slice::<serde_json::Value>(body).ok();
     let (Some(a), Some(b)) = (read(a), read(b)) else {
@@ -350,7 +350,7 @@ fn another_secret_is_refused() {
     }
 }
 
-/// What a source takes under this reference, and its sender did not sign with.
+/// Key that a source takes under this reference, and with which its sender did not sign.
 fn another_key(source: &Source, reference: &SecretRef) -> String {
     let is_pinned = source.pinned.contains(reference);
     match source.preset.as_deref().unwrap() {
@@ -433,7 +433,7 @@ fn a_missing_or_truncated_or_garbled_proof_is_refused() {
     }
 }
 
-/// Whether one header may hold several signatures.
+/// True when one header may hold several signatures.
 fn is_list(source: &Source) -> bool {
     matches!(&source.schemes[0], Scheme::Recipe(recipe)
         if recipe.signature.as_ref().is_some_and(|field| field.separator.is_some()))

@@ -1,4 +1,4 @@
-//! What process does with a batch.
+//! Results of process for a batch.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod support;

@@ -1,6 +1,6 @@
-//! What a delivery of each sender becomes: shortened deliveries in the sender's own shape, signed here, against what a user
-//! wants of them. `samples/PRESET.json` says where each shape was seen; what is expected was written from there, not from the
-//! preset. The same bytes under any other label are the same events.
+//! Events of each sender's deliveries: shortened deliveries in the sender's own shape, signed here, against what a user
+//! wants of them. `samples/PRESET.json` says where each shape was seen; what is expected was written from there, not
+//! from the preset. The same bytes under any other label are the same events.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
 
 use std::path::Path;
@@ -90,8 +90,8 @@ const LABELS: [Option<&str>; 6] = [
     Some("nonsense"),
 ];
 
-/// What an event is, in the words of the samples; the id only where the sample has one, and the document only where
-/// something happened to one.
+/// An event in the words of the samples; the id only where the sample has one, and the document only where something
+/// happened to one.
 fn told(event: &Event, expected: &Value) -> Value {
     let is_about_one = event.operation != Operation::Other && event.document_id.is_some();
     let mut told = json!({
@@ -108,7 +108,7 @@ fn told(event: &Event, expected: &Value) -> Value {
     told
 }
 
-/// Whether the documents table keeps the event's state.
+/// True when the documents table keeps the event's state.
 fn is_stored(event: &Event) -> bool {
     let changes = matches!(event.operation, Operation::Create | Operation::Update);
     changes && event.without_state.is_none() && event.document().is_some()

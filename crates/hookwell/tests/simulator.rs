@@ -96,7 +96,7 @@ const SCHEDULES: [&[i64]; 6] = [
     ],
 ];
 
-/// How a receiver trusts its records and answers.
+/// Trust that a receiver has in its records and answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Design {
     /// The code of this crate.
@@ -115,7 +115,7 @@ enum Design {
     HashOfOneTime,
 }
 
-/// How a sender tells the time of its events.
+/// Clock by which a sender tells the time of its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Clock {
     /// Not at all.
@@ -177,7 +177,7 @@ struct Stored {
 /// One life of a record: from its first write to its end.
 struct Life {
     reception: i64,
-    /// Whether a message of the event was queued meanwhile.
+    /// True when a message of the event was queued meanwhile.
     is_queued: bool,
 }
 
@@ -188,7 +188,7 @@ struct World {
     /// Of a thousand remote calls, how many go wrong.
     fault_rate: Mutex<u64>,
     faults: Mutex<u64>,
-    /// Whether the function that is running has died: what it does beside may or may not happen.
+    /// True when the function that is running has died: other calls of it may or may not happen.
     is_dead: Mutex<bool>,
     ledger: MemoryLedger,
     documents: MemoryDocuments,
@@ -198,7 +198,7 @@ struct World {
     visible_at: Mutex<BTreeMap<u64, i64>>,
     next_message: Mutex<u64>,
     now: Mutex<i64>,
-    /// What the storage did, by event id: lives of records, document writes, the last judgement of the handler.
+    /// Effects in the storage by event id: lives of records, document writes, the last judgement of the handler.
     lives: Mutex<BTreeMap<String, Vec<Life>>>,
     writes: Mutex<BTreeMap<String, usize>>,
     judged: Mutex<BTreeMap<String, i64>>,
@@ -279,7 +279,7 @@ impl World {
         record
     }
 
-    /// Whether the record of an event is there and has not expired.
+    /// True when the record of an event is there and has not expired.
     fn is_live(&self, key: &Key) -> bool {
         let now = *self.now.lock().unwrap();
         let stored = self.ledger.stored(key);
@@ -525,7 +525,7 @@ fn poll(world: &World) {
     }
 }
 
-/// What one run came to.
+/// Results of one run.
 #[derive(Debug, Default, Clone, Copy)]
 struct Counts {
     events: u64,
@@ -585,13 +585,13 @@ fn sources() -> Sources {
     Sources::new(config::parse(&text).unwrap(), |_| Err(none.clone()))
 }
 
-/// What a sender does, and says of it with an event.
+/// Act of a sender on a document, and the event that tells of it.
 struct Plan {
     /// `None` for a poison event, which names no document.
     document: Option<u64>,
-    /// When the sender did it.
+    /// Time at which the sender did it.
     acted_at: i64,
-    /// How long its delivery may take until it is first tried.
+    /// Longest time until the delivery is first tried, in milliseconds.
     delay: u64,
     clock: Clock,
     operation: &'static str,

@@ -86,12 +86,12 @@ impl Stage {
         store.texts.insert(name.to_owned(), text);
     }
 
-    /// How often anything was asked for since the last call.
+    /// Number of fetches since the last call.
     fn fetches(&self) -> usize {
         std::mem::take(&mut self.store.lock().unwrap().asked).len()
     }
 
-    /// What ingest does: the renewal beside the delivery, if one is due.
+    /// Receives a delivery as ingest does: the renewal beside the delivery, if one is due.
     fn receive(&self, delivery: &Delivery, now: i64) -> Received {
         let name = delivery.source.as_deref().unwrap();
         if let Some(renewal) = self.sources.renewal(name, now) {

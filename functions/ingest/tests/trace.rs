@@ -12,7 +12,7 @@ use hookwell_sandbox::http::Message;
 use hookwell_sandbox::runtime::{Call, accepted, environment, invocation};
 use serde_json::Value;
 
-/// What `hookwell dev` makes up for `env:HOOKWELL_SECRET_RESOURCE`.
+/// Secret that `hookwell dev` makes up for `env:HOOKWELL_SECRET_RESOURCE`.
 const SECRET: &str = "local_701c2e110a3d9d5be4479772b90b75ec";
 
 const XRAY: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1;Lineage=1:a87bd80c:0";

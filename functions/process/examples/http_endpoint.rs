@@ -12,7 +12,7 @@ use hookwell_lambda::process::Process;
 use hookwell_lambda::{Error, telemetry};
 use reqwest::{Client, StatusCode};
 
-/// How long the endpoint may take. A batch has 30 s.
+/// Time limit of the endpoint's answer. A batch has 30 s.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Posts events.

@@ -3,8 +3,8 @@
 use hookwell::event::Event;
 use hookwell::ports::handler::{HandleError, Handled, Handler};
 
-/// What happens to an event. As shipped: create, update and delete change the documents table, everything else is
-/// logged and done with.
+/// Handles the events of this project. As shipped: create, update and delete change the documents table, everything
+/// else is logged and done with.
 #[derive(Debug, Clone)]
 pub struct YourHandler<D> {
     documents: D,

@@ -22,7 +22,7 @@ use super::endpoints::Endpoints;
 use super::limits::Limits;
 use super::settings::{Environment, NotSet, required};
 
-/// Who computes for TLS.
+/// The cryptography library behind TLS.
 #[cfg(feature = "fips")]
 const CRYPTO: CryptoMode = CryptoMode::AwsLcFips;
 #[cfg(all(feature = "aws-lc", not(feature = "fips")))]
@@ -30,10 +30,10 @@ const CRYPTO: CryptoMode = CryptoMode::AwsLc;
 #[cfg(not(any(feature = "aws-lc", feature = "fips")))]
 const CRYPTO: CryptoMode = CryptoMode::Ring;
 
-/// How long opening a connection may take.
+/// Time limit of opening a connection.
 const CONNECT: Duration = Duration::from_secs(1);
 
-/// Where AWS is and who we are there.
+/// Region, endpoints and credentials, with one HTTP client for all services.
 #[derive(Debug, Clone)]
 pub struct Connection {
     connector: SharedHttpConnector,
@@ -60,7 +60,7 @@ macro_rules! client {
     }};
 }
 
-/// Why there is no connection.
+/// Reasons for which no connection can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectionError {
     /// A variable is missing.
@@ -81,7 +81,7 @@ pub enum ConnectionError {
 }
 
 impl Connection {
-    /// What Lambda gives every function in its environment. Reading it by hand instead of through the SDK's chain
+    /// Reads the variables that Lambda sets for every function. Reading them by hand instead of through the SDK's chain
     /// saves a millisecond of a cold start.
     ///
     /// # Errors
@@ -156,7 +156,7 @@ impl Connection {
         client!(aws_sdk_sqs, self, limits, sqs)
     }
 
-    /// Who signs.
+    /// Credentials that sign the requests.
     pub(crate) fn credentials(&self) -> &SharedCredentialsProvider {
         &self.credentials
     }
@@ -166,7 +166,7 @@ impl Connection {
         self.region.as_ref()
     }
 
-    /// Where a bucket's objects are ("Methods for accessing a general purpose bucket"). Emulators have no names for
+    /// URL of a bucket's objects ("Methods for accessing a general purpose bucket"). Emulators have no host name for
     /// each bucket, so with an endpoint of its own the bucket is in the path.
     pub(crate) fn bucket_url(&self, bucket: &str) -> String {
         match &self.endpoints.s3 {
@@ -175,7 +175,7 @@ impl Connection {
         }
     }
 
-    /// Where Parameter Store or Secrets Manager is.
+    /// URL of Parameter Store or Secrets Manager.
     pub(crate) fn service_url(&self, service: &str) -> String {
         let endpoint = match service {
             "ssm" => &self.endpoints.ssm,
@@ -251,7 +251,7 @@ fn connector(env: Environment<'_>) -> Result<SharedHttpConnector, ConnectionErro
     Ok(SharedHttpConnector::new(connector))
 }
 
-/// What went wrong, in a word or two that are safe to log.
+/// Reason of a failed call, in a word or two that are safe to log.
 pub(crate) fn reason<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
     match error {
         SdkError::TimeoutError(_) => "timed out".to_owned(),

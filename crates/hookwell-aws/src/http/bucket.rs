@@ -29,7 +29,7 @@ pub struct Bucket {
 #[error("the bucket is unavailable: {0}")]
 pub struct BucketError(pub String);
 
-/// What a message says in place of an event that is in the bucket.
+/// Text of a message whose event is in the bucket.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Pointer {
@@ -37,7 +37,7 @@ struct Pointer {
     stored: String,
 }
 
-/// What every pointer begins with, and no event.
+/// Beginning of every pointer, and of no event.
 const POINTER: &str = r#"{"stored":"#;
 
 impl Bucket {
@@ -107,7 +107,7 @@ impl Bucket {
     }
 }
 
-/// What S3 calls the error ("Error responses": XML with a `Code`), else the status.
+/// Code of an S3 error ("Error responses": XML with a `Code`), else the status.
 fn code(answer: &Answer) -> String {
     let text = String::from_utf8_lossy(&answer.body);
     let code = text
@@ -132,7 +132,7 @@ pub(crate) fn pointer(name: String) -> String {
     serde_json::to_string(&Pointer { stored: name }).unwrap_or_default()
 }
 
-/// Where the event of a message is, when the message is not the event itself.
+/// Key of the object with a message's event, when the message is not the event itself.
 pub(crate) fn pointed_at(message: &str) -> Option<String> {
     if !message.starts_with(POINTER) {
         return None;
@@ -149,7 +149,7 @@ pub(crate) fn compress(text: &str) -> Vec<u8> {
     encoder.finish().unwrap_or_default()
 }
 
-/// What was compressed; `None` when it was not, or is larger than anything of ours.
+/// Decompresses an event; `None` when the bytes are not compressed, or it is larger than any of ours.
 pub(crate) fn expand(compressed: &[u8]) -> Option<String> {
     let mut text = String::new();
     let mut decoder = DeflateDecoder::new(compressed).take(MAX_EXPANDED);

@@ -27,11 +27,11 @@ pub(crate) struct Request<'a> {
     pub(crate) url: &'a str,
     /// The headers, beside those of the signature, which covers them.
     pub(crate) headers: &'a [(&'static str, &'a str)],
-    /// What is sent.
+    /// Body of the request.
     pub(crate) body: &'a [u8],
 }
 
-/// What came back.
+/// Answer to the request.
 pub(crate) struct Answer {
     /// The status.
     pub(crate) status: u16,

@@ -1,4 +1,4 @@
-//! Where the texts of keys come from: the environment, Parameter Store, Secrets Manager, and a provider's own address.
+//! Stores of key material: the environment, Parameter Store, Secrets Manager, and a provider's own address.
 
 use std::sync::Arc;
 

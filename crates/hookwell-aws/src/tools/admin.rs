@@ -1,4 +1,4 @@
-//! What a person does with the tables and queues: create them on a local machine, and look into them anywhere.
+//! An operator's calls to tables and queues: create them on a local machine, and look into them anywhere.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -26,9 +26,9 @@ use crate::queue::SqsQueue;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}: {why}")]
 pub struct AdminError {
-    /// What was asked.
+    /// The call that failed.
     pub what: String,
-    /// What went wrong.
+    /// Reason of the failure.
     pub why: String,
 }
 
@@ -59,19 +59,19 @@ pub fn readable(item: &Item, name: &str) -> String {
     }
 }
 
-/// How a local queue behaves.
+/// Settings of a local queue.
 #[derive(Debug, Clone, Copy)]
 pub struct QueueSettings {
-    /// How long a received message stays hidden, in seconds.
+    /// Visibility timeout of a received message, in seconds.
     pub visibility_timeout: u32,
-    /// How often a message is tried before it goes to the dead-letter queue.
+    /// Receives of a message before it goes to the dead-letter queue.
     pub max_receive_count: u32,
 }
 
 /// The life of a record that a person opens again, in seconds.
 const LIFE: i64 = LIFE_DAYS * DAY / 1000;
 
-/// A person's hands on tables and queues.
+/// An operator's access to tables and queues.
 #[derive(Debug, Clone)]
 pub struct Admin {
     dynamodb: aws_sdk_dynamodb::Client,
@@ -79,7 +79,7 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Hands on what the connection reaches.
+    /// Access to the tables and queues that the connection reaches.
     #[must_use]
     pub fn new(connection: &Connection) -> Self {
         Self {
@@ -189,7 +189,7 @@ impl Admin {
         found.ok_or_else(|| failed(what, format!("there is no {name}")))
     }
 
-    /// How many messages wait in a queue and how many are being worked on. SQS calls both approximate.
+    /// Counts the messages that wait in a queue and those that are being worked on. SQS calls both approximate.
     ///
     /// # Errors
     /// When SQS refuses.
@@ -201,7 +201,7 @@ impl Admin {
         Ok((waiting, self.queue_attribute(url, hidden).await.map(count)?))
     }
 
-    /// How often a queue hands out a message before it moves it to the dead-letter queue; `None` when it never does.
+    /// Receives of a message before the queue moves it to the dead-letter queue; `None` when it never does.
     ///
     /// # Errors
     /// When SQS refuses.

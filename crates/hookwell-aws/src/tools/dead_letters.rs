@@ -18,34 +18,34 @@ use crate::queue::{REASON, SqsQueue, stored};
 use crate::tools::admin::{Admin, AdminError, failed};
 use crate::tools::mapping::MAX_BATCH;
 
-/// How long a message that is being looked at stays hidden from others, in seconds: long enough to ask a person.
+/// Time that a message stays hidden from others while somebody looks at it, in seconds: long enough to ask a person.
 const HOLD: i32 = 120;
 
 /// A message of the dead-letter queue.
 #[derive(Debug, Clone)]
 pub struct DeadLetter {
-    /// The queue's id of it.
+    /// Id that the queue gave the message.
     pub message_id: String,
-    /// Its event; `None` when it is no message of ours.
+    /// Event of the message; `None` when it is no message of ours.
     pub event: Option<Event>,
-    /// Its text.
+    /// Text of the message.
     pub body: String,
-    /// Why process rejected it; `None` when it ran out of tries, and the reason of each is in the log.
+    /// Reason of the rejection; `None` when the message ran out of tries, and the reason of each is in the log.
     pub reason: Option<String>,
-    /// When it was sent to the queue that it failed in, or was rejected.
+    /// Time at which it was sent to the queue that it failed in, or was rejected.
     pub sent_at: Option<Millis>,
     receipt: String,
 }
 
 impl DeadLetter {
-    /// The sender's id of its event, or the queue's of the message.
+    /// Id that the sender gave the event, else the one that the queue gave the message.
     #[must_use]
     pub fn id(&self) -> &str {
         let event = self.event.as_ref();
         event.map_or(&self.message_id, |event| &event.id)
     }
 
-    /// Why it is here, in a few words.
+    /// Reason why the message is a dead letter, in a few words.
     #[must_use]
     pub fn why(&self) -> &str {
         match (&self.reason, &self.event) {

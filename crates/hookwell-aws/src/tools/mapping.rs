@@ -1,5 +1,5 @@
-//! What Lambda's event source mapping does for a queue, for machines without Lambda: receive a batch, hand it on,
-//! delete what succeeded and leave the rest to come back.
+//! Lambda's event source mapping for machines without Lambda: receives a batch, hands it on, deletes the messages that
+//! succeeded and leaves the rest to come back.
 
 use std::collections::BTreeMap;
 
@@ -18,13 +18,13 @@ pub const MAX_WAIT: i32 = 20;
 /// One received message, as the function's event shows it.
 #[derive(Debug, Clone)]
 pub struct Received {
-    /// The queue's id of it.
+    /// Id that the queue gave the message.
     pub id: String,
-    /// What steers this reception.
+    /// SQS receipt handle.
     pub receipt: String,
-    /// Its text.
+    /// Text of the message.
     pub body: String,
-    /// Its system attributes, `ApproximateReceiveCount` among them.
+    /// System attributes of the message, `ApproximateReceiveCount` among them.
     pub attributes: BTreeMap<String, String>,
 }
 

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::connection::Connection;
 
-/// Who calls, and where.
+/// Credentials that sign requests, and the region that they are for.
 #[derive(Debug)]
 pub(crate) struct Credentials {
     pub(crate) key: String,
@@ -68,7 +68,7 @@ impl Service {
         stream.send(&request)
     }
 
-    /// Waits for the answer to it.
+    /// Waits for the answer to the request that was sent.
     pub(crate) fn receive(&mut self) -> io::Result<()> {
         let stream = self.stream.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         match stream.receive()?.status() {

@@ -52,7 +52,7 @@ struct Object<'b> {
     id: &'b str,
 }
 
-/// What the receiver works with.
+/// Settings and connections of the receiver.
 struct Receiver {
     secret: String,
     events_table: String,

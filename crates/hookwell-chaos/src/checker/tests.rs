@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::plan::Plan;
 
-/// When the run begins.
+/// Time at which the run begins.
 const NOW: u64 = 1_795_700_000_000;
 
 /// A run in which everything went well.
@@ -129,7 +129,7 @@ impl Fine {
     }
 }
 
-/// When an event is received.
+/// Time at which an event is received.
 fn received(event: usize) -> u64 {
     NOW + 10 * u64::try_from(event).unwrap()
 }
@@ -250,7 +250,7 @@ fn a_record_that_is_still_pending_is_wrong() {
     assert!(!fine.verdict().is_kept());
 }
 
-/// After everything else an event comes again.
+/// Time after everything else, at which an event comes again.
 const AGAIN: u64 = NOW + 1_000_000;
 
 impl Fine {

@@ -43,7 +43,7 @@ struct Findings {
 struct Finding {
     path: String,
     message: String,
-    /// For what is in the template: its file and line, and the rule.
+    /// File, line and rule, for a problem of the template.
     template: Option<(String, usize, &'static str)>,
 }
 
@@ -123,7 +123,7 @@ fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// What `--help` says beside the options.
+/// Examples and rules that `--help` shows below the options.
 fn examples_and_rules() -> String {
     let mut text = "Examples:
   hookwell check --template template.yaml

@@ -1,4 +1,4 @@
-//! A question before much happens.
+//! Asks a person before a command puts many events into the queue.
 
 use std::io::IsTerminal as _;
 

@@ -23,7 +23,7 @@ use hookwell_sandbox::sender::Draft;
   hookwell dev
   hookwell dev --port 8000 --sources sources.toml --data .hookwell")]
 pub(crate) struct Arguments {
-    /// Where to listen, on 127.0.0.1; the tables and the queue take the next two ports. 0 for any.
+    /// Port to listen on, at 127.0.0.1; the tables and the queue take the next two ports. 0 for any.
     #[arg(long, default_value_t = 9000)]
     port: u16,
     /// A sources file in place of the project's own.

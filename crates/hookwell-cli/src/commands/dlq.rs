@@ -210,7 +210,7 @@ async fn redrive(arguments: &Redrive) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether this is what the person wants.
+/// Checks that every named letter is there and that the person confirms.
 fn is_wanted(arguments: &Redrive, meant: &[DeadLetter]) -> Result<()> {
     let unknown = |id: &&String| !meant.iter().any(|letter| is_named(letter, id));
     if let Some(id) = arguments.ids.iter().find(unknown) {

@@ -82,7 +82,7 @@ pub(crate) struct Stats {
     target: Target,
 }
 
-/// What became of the events of one source.
+/// Outcomes of the events of one source, counted.
 #[derive(Default)]
 struct Counts {
     outcomes: BTreeMap<String, u64>,

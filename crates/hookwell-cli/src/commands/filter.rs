@@ -1,4 +1,4 @@
-//! Which events of the table are meant, and what a line about one shows.
+//! Filters of events, and the columns of a line about one.
 
 use clap::Args;
 use hookwell::format::pattern::Pattern;
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::items::Column;
 
-/// What a line about an event shows.
+/// Columns of a line about an event.
 pub(super) const COLUMNS: &[Column] = &[
     ("received_at", "RECEIVED"),
     ("source", "SOURCE"),
@@ -23,7 +23,7 @@ pub(super) const COLUMNS: &[Column] = &[
     ("document_id", "DOCUMENT"),
 ];
 
-/// Which events are meant, beside their source.
+/// Filters of events, beside their source.
 #[derive(Debug, Args)]
 pub(super) struct Filter {
     /// Only of this type, or of types like it: `invoice.*`.
@@ -46,7 +46,7 @@ impl Filter {
         self.since.is_none_or(is_in_time) && self.keeps_any_time(item)
     }
 
-    /// Whether it is meant, whenever it was received.
+    /// True when the record passes the filter, whatever its time of reception.
     pub(super) fn keeps_any_time(&self, item: &Item) -> bool {
         let kind = readable(item, "type");
         self.kind

@@ -1,4 +1,4 @@
-//! What the commands that look into a table share: their arguments, finding an item, and printing it.
+//! Arguments, search and printing that the commands over a table share.
 
 use std::process::ExitCode;
 
@@ -39,7 +39,7 @@ pub(crate) struct Show {
 
 /// A table as the commands see it.
 pub(super) struct Table {
-    /// Its name among what was opened.
+    /// Chooses the table's name from the opened ones.
     pub(super) name: fn(&Opened) -> &str,
     /// The attribute that holds the sender's id.
     pub(super) id: &'static str,

@@ -1,4 +1,4 @@
-//! How the tool prints: lines, tables and JSON, colours on a terminal only, and log lines for people.
+//! Prints lines, tables and JSON, colours on a terminal only, and log lines for people.
 //!
 //! Nothing else prints, so nothing reaches a terminal that was not cleaned.
 
@@ -28,7 +28,7 @@ fn paint(code: &str, text: &str, to_terminal: bool) -> String {
 /// Reason for which standard output takes nothing more.
 #[derive(Debug)]
 pub(crate) enum Unprinted {
-    /// Whoever read it has gone, as `head` goes after its lines. It ends a command, and is no failure.
+    /// The reader has gone, as `head` goes after its lines. The command ends, and that is no failure.
     Gone,
     /// A write failed, as on a full disk.
     Failed(io::Error),
@@ -150,7 +150,7 @@ pub(crate) fn progress(items: usize) -> ProgressBar {
     ProgressBar::new(u64::try_from(items).unwrap_or(u64::MAX))
 }
 
-/// Whose lines are shown.
+/// Crates whose log lines are shown.
 const OURS: [&str; 6] = [
     "hookwell",
     "hookwell_aws",

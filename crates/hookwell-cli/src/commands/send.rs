@@ -17,7 +17,7 @@ use serde_json::json;
 /// The `resource` sender's schedule: at once, then after these many seconds.
 const SCHEDULE: [u64; 4] = [60, 300, 1800, 7200];
 
-/// How long the sender waits for an answer, as `resource` does.
+/// Time that the sender waits for an answer; `resource` waits as long.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Sign an event as its sender would, post it, and print the answer.
@@ -31,13 +31,13 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) struct Arguments {
     /// The source to send as.
     source: String,
-    /// What happens to the sample document.
+    /// Operation on the sample document.
     #[arg(long, value_enum, default_value_t = Word::Create)]
     operation: Word,
     /// Send this file's bytes instead of a sample.
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
-    /// Where to.
+    /// Base URL of the receiver.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9000")]
     to: String,
     /// A sources file in place of the project's own.
@@ -59,9 +59,9 @@ pub(crate) struct Arguments {
 pub(crate) enum Word {
     /// The document is there now.
     Create,
-    /// It changed.
+    /// The document changed.
     Update,
-    /// It is gone.
+    /// The document is gone.
     Delete,
 }
 

@@ -28,10 +28,10 @@ pub(crate) struct Arguments {
     /// The body to sign, byte for byte; a sample when absent.
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
-    /// What happens to the sample document.
+    /// Operation on the sample document.
     #[arg(long, value_enum, default_value_t = Word::Create)]
     operation: Word,
-    /// What to print.
+    /// Shape of the output.
     #[arg(long, value_enum, default_value_t = Shape::Http)]
     shape: Shape,
     /// A sources file in place of the project's own.

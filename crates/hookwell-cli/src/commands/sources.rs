@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use hookwell::config;
 use hookwell::source::Source;
 
-/// Where a project has its sources file, below the current folder.
+/// Paths of a project's sources file, from the current folder.
 const PLACES: [&str; 2] = ["functions/ingest/sources.toml", "sources.toml"];
 
 /// The text of a file; without one the text that this build carries, or that of the project in the current folder.

@@ -17,11 +17,11 @@ use super::items::row;
 use super::print;
 use super::target::Target;
 
-/// How much later than its own time a record may appear in the table, in milliseconds: ingest answers within 1.2 s, so
-/// what is more is for clocks that differ.
+/// Delay at most between a record's own time and its appearance in the table, in milliseconds: ingest answers within
+/// 1.2 s, and the rest is for clocks that differ.
 const LATE: Millis = 60_000;
 
-/// How many times longer than a look the pause after it is at least, so that a large table is not read all the time.
+/// Least pause after a look, as a multiple of the look's time, so that a large table is not read all the time.
 const PAUSES: u32 = 4;
 
 /// The width of a line's columns, in characters.
@@ -49,16 +49,16 @@ pub(crate) struct Tail {
     target: Target,
 }
 
-/// What was printed, so that an event is printed again only when it changed.
+/// Changes that were printed, so that an event is printed again only when it changed.
 struct Seen {
-    /// Earlier changes are not asked for.
+    /// Time before which changes are not asked for.
     from: Millis,
     /// The last change of each event that the next look may find again.
     last: HashMap<String, (Millis, String)>,
 }
 
 impl Seen {
-    /// Those of the records that are news, in the order in which they changed.
+    /// Keeps the records with a change that was not printed, in the order of the changes.
     fn news(&mut self, mut found: Vec<Item>) -> Vec<Item> {
         found.retain(|item| {
             let change = (changed_at(item), became(item));
@@ -121,7 +121,7 @@ fn line(item: &Item) -> String {
     cells.join("  ").trim_end().to_owned()
 }
 
-/// When the record was last written.
+/// Time at which the record was last written.
 fn changed_at(item: &Item) -> Millis {
     let times = CHANGES.iter().filter_map(|name| item.get(*name));
     times.filter_map(Value::as_i64).max().unwrap_or(0)

@@ -1,4 +1,5 @@
-//! Which tables and queues a command looks into: the account of the AWS credentials, or the machine of `hookwell dev`.
+//! Opens the tables and queues of a command: in the account of the AWS credentials, or on the machine of `hookwell
+//! dev`.
 
 use crate::front::DESCRIPTION_PATH;
 use crate::machine::Machine;
@@ -11,7 +12,7 @@ use hookwell_aws::tools::dead_letters::DeadLetters;
 use hookwell_aws::{Bucket, Connection, Limits, SqsQueue};
 use hookwell_local::storage::Endpoints;
 
-/// Where to look.
+/// The account or machine that a command looks into.
 #[derive(Debug, Args)]
 pub(crate) struct Target {
     /// Look into a running `hookwell dev` instead of the AWS account; give its URL when it is not on port 9000.
@@ -19,9 +20,9 @@ pub(crate) struct Target {
     local: Option<String>,
 }
 
-/// What a command works on.
+/// Tables and queues that a command works on.
 pub(crate) struct Opened {
-    /// Hands on it.
+    /// An operator's access to them.
     pub(crate) admin: Admin,
     /// The events table.
     pub(crate) events_table: String,
@@ -61,7 +62,7 @@ impl Opened {
         Some(Bucket::new(self.connection.clone(), name, Limits::TOOL))
     }
 
-    /// All of it, for the page.
+    /// Tables, queue and bucket, for the page.
     ///
     /// # Errors
     /// When nobody said which queue.
@@ -87,7 +88,7 @@ fn is_not_set(name: &str) -> String {
 }
 
 impl Target {
-    /// Whether it is the machine of `hookwell dev`.
+    /// True for the machine of `hookwell dev`.
     pub(crate) fn is_local(&self) -> bool {
         self.local.is_some()
     }

@@ -1,4 +1,4 @@
-//! What proxies, frameworks and scripts do to a body between its signature and its arrival, undone.
+//! Undoes what proxies, frameworks and scripts do to a body between its signature and its arrival.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-/// How JSON is laid out.
+/// White space of JSON.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Layout {
     AsIs,
@@ -18,7 +18,7 @@ enum Layout {
     Indented(usize),
 }
 
-/// How text in JSON is written.
+/// Escapes in strings of JSON.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Text {
     AsIs,

@@ -32,12 +32,12 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 type LocalProcess<H> = Process<EventsTable, SqsQueue, H>;
 
-/// What a running machine is made of; also the first line of `hookwell dev --json`.
+/// Description of a running machine; also the first line of `hookwell dev --json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
     /// The front; a source is at `/webhooks/NAME` below it.
     pub url: String,
-    /// Its tables and queues.
+    /// Tables and queues of the machine.
     #[serde(flatten)]
     pub endpoints: Endpoints,
 }
@@ -45,7 +45,7 @@ pub struct Machine {
 /// The functions with their triggers, which run until they are stopped.
 #[derive(Debug)]
 pub struct Functions {
-    /// What they work on.
+    /// The machine on which the functions run.
     pub machine: Machine,
     front: Arc<Front>,
     stop: watch::Sender<bool>,

@@ -11,21 +11,21 @@ use hookwell_local::storage::Storage;
 use super::functions::{Functions, Machine};
 use crate::sender::Senders;
 
-/// How the machine is set up.
+/// Settings of a machine.
 #[derive(Debug)]
 pub struct Options {
     /// The port of the front; tables and queues take the next two where they are free. 0 for any.
     pub port: u16,
-    /// Who sends to it.
+    /// Senders whose deliveries the machine takes.
     pub senders: Senders,
-    /// Where tables and queues are kept; nowhere when `None`.
+    /// Folder that keeps tables and queues; `None` keeps nothing.
     pub data: Option<PathBuf>,
-    /// How the queue behaves.
+    /// Settings of the queue.
     pub queue: QueueSettings,
 }
 
 impl Options {
-    /// What `hookwell dev` runs: a message that fails every time is in the dead-letter queue after half a minute.
+    /// Options of `hookwell dev`: a message that fails every time is in the dead-letter queue after half a minute.
     #[must_use]
     pub fn new(port: u16, senders: Senders) -> Self {
         let queue = QueueSettings {
@@ -44,7 +44,7 @@ impl Options {
 /// A machine that runs until it is stopped.
 #[derive(Debug)]
 pub struct Running {
-    /// What it is made of.
+    /// Description of the machine.
     pub machine: Machine,
     functions: Functions,
     storage: Storage,

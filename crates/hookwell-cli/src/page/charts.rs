@@ -9,22 +9,22 @@ use super::index::Index;
 use super::layout::{count, millis};
 use super::shared::Page;
 
-/// How long a bar lasts, in milliseconds.
+/// Time that a bar covers, in milliseconds.
 const STEP: Millis = 10_000;
 
-/// How many bars: ten minutes of them.
+/// Number of bars: ten minutes of them.
 const BARS: usize = 60;
 
-/// How high a chart is, in its own units; a bar is one unit wide.
+/// Height of a chart, in units of the chart; a bar is one unit wide.
 const HEIGHT: f64 = 24.0;
 
-/// What a bar counts, from the ground up.
+/// Kinds of outcomes that a bar counts, from the ground up.
 const KINDS: [&str; 4] = ["good", "plain", "open", "bad"];
 
 #[derive(Default, Clone)]
 struct Bar {
     acks: Vec<Duration>,
-    /// By kind.
+    /// Number of outcomes of each of the [`KINDS`].
     counts: [u32; 4],
 }
 

@@ -1,9 +1,9 @@
-//! How much of a text of a sender is kept.
+//! Cuts the text of a sender to the length that a line keeps.
 
 /// The longest text of a sender that a line keeps, in characters.
 const MAX_TEXT: usize = 200;
 
-/// So much of a sender's text as a line shows.
+/// Beginning of a sender's text, as long as a line shows it.
 pub(super) fn clip(text: &str) -> String {
     text.chars().take(MAX_TEXT).collect()
 }

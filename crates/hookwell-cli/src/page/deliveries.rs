@@ -18,10 +18,10 @@ use super::row::Row;
 use super::shared::Page;
 use super::{charts, event};
 
-/// Charts move on with the clock, this often in milliseconds.
+/// Time after which the charts move on, in milliseconds.
 const TICK: i64 = 5_000;
 
-/// What a delivery can end as without an event.
+/// Results of a delivery that has no event.
 const RECEIPTS: [Receipt; 13] = [
     Receipt::Duplicate,
     Receipt::Filtered,

@@ -21,7 +21,7 @@ use super::veil::headers;
 use crate::explain::explain;
 use crate::news::Arrived;
 
-/// How much of a body is shown, in bytes; the rest is only counted.
+/// Bytes of a body that are shown; the rest is only counted.
 const MAX_BODY: usize = 64 * 1024;
 
 pub(super) async fn view(
@@ -84,7 +84,7 @@ pub(super) async fn view(
     )
 }
 
-/// Of an older delivery there is its event, or, where it was refused, no more than its line.
+/// Page of an older delivery: its event, or, where it was refused, no more than its line.
 fn not_kept(page: &Page, row: &Row) -> Response {
     if let Some(key) = row.keys.first() {
         return Redirect::to(&event::address(key)).into_response();
@@ -238,7 +238,7 @@ pub(super) fn delivery(kept: &Arrived) -> Delivery {
     }
 }
 
-/// In plain words; `None` when it was not refused.
+/// Explanation of a refusal in plain words; `None` when the delivery was not refused.
 fn why_refused(page: &Page, kept: &Arrived, delivery: &Delivery) -> Option<String> {
     let received = &kept.received;
     let reason = || received.reason.clone().unwrap_or_default();

@@ -16,19 +16,19 @@ use super::layout::{DOCUMENTS, count, encoded, frame, pairs, sentence};
 use super::pretty::pretty;
 use super::shared::Page;
 
-/// How many lines a page has.
+/// Number of lines on a page.
 const LINES: usize = 100;
 
-/// Which documents to list.
+/// Query of the list of documents.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Which {
     q: String,
-    /// Only those after this key.
+    /// Key after which the page begins.
     after: String,
 }
 
-/// Which document to show.
+/// Query of the page about a document.
 #[derive(Debug, Deserialize)]
 pub(super) struct One {
     key: String,

@@ -1,4 +1,4 @@
-//! What became of one event.
+//! The effect of one event: the outcome, and the tries until then.
 
 use hookwell::format::time::Millis;
 use hookwell::ports::handler::Outcome;
@@ -12,13 +12,13 @@ use super::clip::clip;
 #[derive(Debug, Clone)]
 pub(super) struct Try {
     pub(super) at: Millis,
-    /// Which one; `None` for what was no try.
+    /// Number of the try; `None` for what was no try.
     pub(super) number: Option<u32>,
     pub(super) what: &'static str,
     pub(super) reason: Option<String>,
 }
 
-/// What became of an event.
+/// Outcome of an event, and the tries until then.
 #[derive(Debug, Clone)]
 pub(super) struct Effect {
     pub(super) outcome: &'static str,
@@ -38,7 +38,7 @@ pub(super) const OUTCOMES: [&str; 7] = [
     "applied",
 ];
 
-/// Those that a record of the events table can tell.
+/// Outcomes that a record of the events table can tell.
 pub(super) const RECORDED: [&str; 5] = ["rejected", "queued", "stale", "ignored", "applied"];
 
 impl Default for Effect {
@@ -53,7 +53,7 @@ impl Default for Effect {
 }
 
 impl Effect {
-    /// As the record of the events table says.
+    /// The effect that a record of the events table tells.
     pub(super) fn of_record(item: &Item) -> Self {
         let text = |name| item.get(name).and_then(Value::as_str).unwrap_or_default();
         let outcome = OUTCOMES.into_iter().find(|it| *it == text("outcome"));
@@ -69,7 +69,7 @@ impl Effect {
         }
     }
 
-    /// Takes in what came of a try. `tries` is how many there are before the queue gives up.
+    /// Takes in the result of a try. `tries` is how many there are before the queue gives up.
     pub(super) fn tried(&mut self, done: &Processed, tries: u32) {
         let reason = match &done.fate {
             Fate::Retry(why) => Some(why.clone()),
@@ -92,7 +92,7 @@ impl Effect {
         });
     }
 
-    /// A person put it back into the queue.
+    /// Notes that a person put the event back into the queue.
     pub(super) fn put_back(&mut self, at: Millis) {
         self.outcome = "queued";
         self.ended_at = None;
@@ -104,7 +104,7 @@ impl Effect {
         });
     }
 
-    /// Whether it changed its document.
+    /// True when the event changed its document.
     pub(super) fn is_applied(&self) -> bool {
         self.outcome == Outcome::Applied.name()
     }

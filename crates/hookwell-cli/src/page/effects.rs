@@ -1,5 +1,5 @@
-//! What became of each event, in numbered places: a list of lines looks at every line's, and a number is found faster
-//! than a key.
+//! Effects of events in numbered places: a list looks up the effect of every line, and a number is found faster than a
+//! key.
 
 use std::collections::HashMap;
 
@@ -16,22 +16,22 @@ pub(super) struct Effects {
 #[derive(Debug, Default)]
 struct Place {
     effect: Effect,
-    /// How many lines show it.
+    /// Number of lines that show the effect.
     lines: u32,
 }
 
 impl Effects {
-    /// That of the event with this key.
+    /// The effect of the event with this key.
     pub(super) fn of(&self, key: &str) -> Option<&Effect> {
         self.at(*self.by_key.get(key)?)
     }
 
-    /// That in this place.
+    /// The effect in this place.
     pub(super) fn at(&self, place: usize) -> Option<&Effect> {
         self.places.get(place).map(|place| &place.effect)
     }
 
-    /// Changes that of the event with this key, a new one where there is none.
+    /// Changes the effect of the event with this key, a new one where there is none.
     pub(super) fn change(&mut self, key: &str, change: impl FnOnce(&mut Effect)) {
         let place = self.place(key);
         if let Some(place) = self.places.get_mut(place) {

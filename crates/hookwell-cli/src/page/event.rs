@@ -1,4 +1,4 @@
-//! One event: its record, what became of it, and the document it changed.
+//! One event: its record, its outcome, and the document it changed.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ use super::shared::Page;
 use crate::news::Seen;
 use crate::user::user;
 
-/// Which event.
+/// Query of the page about an event.
 #[derive(Debug, Deserialize)]
 pub(super) struct Which {
     key: String,
 }
 
-/// Where an event is shown.
+/// Path of the page about an event.
 pub(super) fn address(key: &str) -> String {
     format!("/event?key={}", encoded(key))
 }
@@ -116,7 +116,7 @@ fn part(page: &Page, effect: &Effect, deliveries: &[u64], record: Option<&Item>)
     }
 }
 
-/// What to do about an event.
+/// Links and buttons for an event.
 fn actions(page: &Page, key: &str, effect: &Effect, is_kept: bool) -> Markup {
     html! {
         @if ["rejected", "out of tries"].contains(&effect.outcome) {
@@ -150,7 +150,7 @@ pub(super) async fn replay(State(page): State<Arc<Page>>, Form(which): Form<Whic
 }
 
 impl Page {
-    /// False when the event was not kept.
+    /// Puts an event into the queue again; false when it was not kept.
     async fn put_again(&self, key: &str) -> Result<bool, AdminError> {
         let (table, bucket) = (&self.stack.events_table, self.bucket());
         let at = now();
@@ -170,7 +170,7 @@ impl Page {
         Ok(true)
     }
 
-    /// Whether it can be replayed, as far as the tables tell.
+    /// True when the event can be replayed, as far as the tables tell.
     async fn is_kept(&self, key: &str) -> bool {
         let (table, bucket) = (&self.stack.events_table, self.bucket());
         let at = now();

@@ -13,7 +13,7 @@ use crate::news::Seen;
 /// The shortest pause between two looks.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// How many times longer than a look the pause after it is at least, so that a large table is not read all the time.
+/// Least pause after a look, as a multiple of the look's time, so that a large table is not read all the time.
 const PAUSES: u32 = 10;
 
 /// Reads both tables: beside a machine until they answer, over an account again and again.
@@ -35,7 +35,7 @@ pub(crate) async fn fill(page: &Page) {
     }
 }
 
-/// All that there is to know over an account, from its tables as they are now.
+/// Makes the index of an account anew, from its tables as they are now.
 async fn renew(page: &Page) -> Result<(), AdminError> {
     let Page { admin, stack, .. } = page;
     let at = now();
@@ -45,7 +45,7 @@ async fn renew(page: &Page) -> Result<(), AdminError> {
     Ok(())
 }
 
-/// What the tables held before the machine's start. What came since it tells by itself, perhaps after this.
+/// Reports the events from before the machine's start. The machine itself reports the later ones, before or after this.
 async fn before_the_start(page: &Page) -> Result<(), AdminError> {
     let Page { admin, stack, .. } = page;
     let tries = admin.max_receive_count(&stack.queue_url).await?;

@@ -1,4 +1,4 @@
-//! Which lines to show. It is the query of the address, so that a reload and a bookmark keep it.
+//! Filters the lines of a list. The filter is the query of the address, so that a reload and a bookmark keep it.
 
 use serde::Deserialize;
 
@@ -6,14 +6,14 @@ use super::effects::Effects;
 use super::index::Index;
 use super::row::Row;
 
-/// How many lines a page has.
+/// Number of lines on a page.
 const LINES: usize = 100;
 
-/// What to show.
+/// Search, filters and page of a list.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Filter {
-    /// Any part of source, type, id, document or reason.
+    /// Search for any part of source, type, id, document or reason.
     pub(super) q: String,
     pub(super) source: String,
     pub(super) outcome: String,
@@ -25,14 +25,14 @@ pub(super) struct Filter {
 /// The lines of one page.
 pub(super) struct Lines<'i> {
     pub(super) rows: Vec<&'i Row>,
-    /// How many lines there are on all pages.
+    /// Number of lines on all pages.
     pub(super) found: usize,
     /// The address of the next page.
     pub(super) older: Option<String>,
 }
 
 impl Filter {
-    /// The lines that it lets through, newest first.
+    /// Lines that pass the filter, newest first.
     pub(super) fn lines<'i>(&self, index: &'i Index) -> Lines<'i> {
         let words = self.q.trim().to_lowercase();
         let mut rows = Vec::new();
@@ -74,19 +74,19 @@ impl Filter {
             && (words.is_empty() || row.holds(words, effect))
     }
 
-    /// Whether it is the newest page.
+    /// True for the newest page.
     pub(super) fn is_newest(&self) -> bool {
         self.before.is_none()
     }
 
-    /// Whether anything is left out.
+    /// True when a search or a filter may leave lines out.
     pub(super) fn is_set(&self) -> bool {
         [&self.q, &self.source, &self.outcome, &self.status]
             .iter()
             .any(|it| !it.is_empty())
     }
 
-    /// The address that shows it.
+    /// Address of the list with this filter.
     pub(super) fn address(&self, before: Option<i64>) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         let pairs = [

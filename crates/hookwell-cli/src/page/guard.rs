@@ -1,4 +1,4 @@
-//! Who may see the page and press its buttons: a browser on this machine that was asked to, and nobody else's page.
+//! Guards the page and its buttons: only a browser on this machine may use them, and no other web page in it.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use super::shared::Page;
 use super::token::FIELD;
 
-/// No script and no style but our own files, nothing from elsewhere, in nobody's frame.
+/// Content security policy: no script and no style but our own files, nothing from elsewhere, in nobody's frame.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 

@@ -1,5 +1,5 @@
-//! What the page knows: filled once from the tables and kept current by what the machine tells, or renewed from the
-//! tables of an account, so that no view of it reads a whole table.
+//! The page's knowledge: filled once from the tables and kept current by reports of the machine, or renewed from the
+//! tables of an account, so that no view reads a whole table.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -18,13 +18,13 @@ use super::effects::Effects;
 use super::row::Row;
 use crate::news::{Arrived, Seen};
 
-/// How many deliveries are kept with their headers and body.
+/// Number of deliveries that are kept with their headers and body.
 const KEPT: usize = 1_000;
 
-/// How many bytes of them, at most.
+/// Bytes of all kept deliveries, at most.
 const KEPT_BYTES: usize = 64 * 1024 * 1024;
 
-/// How many lines the list has, at most.
+/// Number of lines in the list, at most.
 const ROWS: usize = 200_000;
 
 /// A document, as a line shows it.
@@ -42,27 +42,27 @@ pub(super) struct DocumentRow {
 /// Everything that the page knows.
 #[derive(Debug)]
 pub(crate) struct Index {
-    /// Oldest first.
+    /// Lines of the list, oldest first.
     pub(super) rows: VecDeque<Row>,
-    /// By the event's key.
+    /// Effects by the event's key.
     pub(super) effects: Effects,
-    /// By the document's key.
+    /// Documents by their keys.
     pub(super) documents: BTreeMap<String, DocumentRow>,
-    /// Whether the tables were read.
+    /// True once the tables were read.
     pub(super) is_filled: bool,
-    /// When the look began that the page shows; `None` where a machine keeps it current.
+    /// Time at which the look began that the page shows; `None` where a machine keeps it current.
     pub(super) looked_at: Option<Millis>,
-    /// Counts the changes.
+    /// Number of changes so far.
     pub(super) revision: u64,
     kept: VecDeque<Arc<Arrived>>,
     kept_bytes: usize,
     next: i64,
-    /// How often the queue hands out a message.
+    /// Receives of a message before the queue gives up on it.
     tries: u32,
 }
 
 impl Index {
-    /// An empty one.
+    /// An empty index.
     pub(super) fn new() -> Self {
         Self {
             rows: VecDeque::new(),
@@ -78,7 +78,7 @@ impl Index {
         }
     }
 
-    /// What the tables of an account held when somebody looked at them.
+    /// Index of an account, from its tables as they were at that time.
     pub(super) fn of_tables(events: &[Item], documents: &[Item], at: Millis) -> Self {
         let mut index = Self {
             looked_at: Some(at),
@@ -110,7 +110,7 @@ impl Index {
         self.revision = self.revision.wrapping_add(1);
     }
 
-    /// Forgets everything for what the tables of an account hold now.
+    /// Replaces everything by what the tables of an account hold now.
     pub(super) fn renew(&mut self, index: Self) {
         let revision = self.revision.wrapping_add(1);
         *self = Self { revision, ..index };
@@ -183,7 +183,7 @@ impl Index {
         }
     }
 
-    /// As the built-in handler does it: only over a smaller version.
+    /// Puts the document of an event, as the built-in handler does it: only over a smaller version.
     fn changed(&mut self, event: &Event) {
         let Ok(Some(document)) = change(event) else {
             return;
@@ -205,7 +205,7 @@ impl Index {
         self.documents.insert(document.key.as_str().to_owned(), row);
     }
 
-    /// What was there before the start goes before everything else.
+    /// Adds the documents of the tables, and their events before all that the machine reported.
     fn stored(&mut self, events: &[Item], documents: &[Item]) {
         let known: HashSet<_> = self.rows.iter().flat_map(|row| row.keys.clone()).collect();
         let is_new = |row: &Row| !row.keys.iter().any(|key| known.contains(key));

@@ -1,4 +1,4 @@
-//! What every view shares: its frame, and how times, outcomes and keys look.
+//! Parts that every view shares: the frame, and the look of times, outcomes and keys.
 
 use std::time::Duration;
 
@@ -104,7 +104,7 @@ pub(super) fn millis(duration: Duration) -> String {
     }
 }
 
-/// What sort of outcome it is: how it is coloured and counted.
+/// Kind of an outcome, by which it is coloured and counted.
 pub(super) fn kind(outcome: &str) -> &'static str {
     match outcome {
         "applied" | "received" => "good",

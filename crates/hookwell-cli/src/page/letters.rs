@@ -1,4 +1,4 @@
-//! The dead letters: what could not be applied, why, and the way back.
+//! The dead letters: why each could not be applied, and the way back into the queue.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ use super::shared::Page;
 use crate::news::Seen;
 use crate::user::user;
 
-/// How to show them.
+/// Query of the list of dead letters.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct How {
-    /// Whether to ask before all go back.
+    /// Asks for confirmation before all letters go back.
     all: bool,
-    /// How many just went back.
+    /// Number of letters that just went back.
     done: Option<usize>,
 }
 

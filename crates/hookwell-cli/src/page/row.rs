@@ -17,7 +17,7 @@ use crate::news::Arrived;
 /// One line.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
-    /// Its place among all lines.
+    /// Place of the line among all lines.
     pub(super) place: i64,
     /// The delivery's number; `None` for an event from before the start.
     pub(super) number: Option<u64>,
@@ -32,9 +32,9 @@ pub(super) struct Row {
     pub(super) reason: Option<String>,
     /// The keys of its events.
     pub(super) keys: Vec<String>,
-    /// Where what became of them is.
+    /// Places of the effects of its events.
     pub(super) places: Vec<usize>,
-    /// What a search looks through, in small letters.
+    /// Text that a search looks through, in lower case.
     text: String,
 }
 
@@ -114,7 +114,7 @@ impl Row {
         }
     }
 
-    /// Whether a search finds it. `words` are in small letters.
+    /// True when a search finds the line. `words` are in lower case.
     pub(super) fn holds(&self, words: &str, effect: Option<&Effect>) -> bool {
         let reasons = [
             self.reason.as_deref(),
@@ -127,7 +127,7 @@ impl Row {
                 .any(|reason| reason.to_lowercase().contains(words))
     }
 
-    /// What became of it, in a word, and the effect that says so.
+    /// Outcome of the line in a word, and the effect that it comes from.
     pub(super) fn outcome<'e>(&self, effects: &'e Effects) -> (&'static str, Option<&'e Effect>) {
         if let Some(receipt) = self.receipt
             && !matches!(receipt, Receipt::Received | Receipt::Quarantined)
@@ -145,7 +145,7 @@ impl Row {
         (worst.map_or(none, |effect| effect.outcome), worst)
     }
 
-    /// From the request to the last effect, once there is nothing left to wait for.
+    /// Time from the request to the last effect, once there is nothing left to wait for.
     pub(super) fn to_effect(&self, effects: &Effects) -> Option<Duration> {
         if !matches!(
             self.receipt,

@@ -22,7 +22,7 @@ use crate::sender::signed;
 /// An address of nobody (RFC 5737), for a source that knows its sender by the address alone.
 const STRANGER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 7));
 
-/// What a button says.
+/// Buttons of the form: value and label.
 const BUTTONS: [(&str, &str); 4] = [
     ("create", "Create"),
     ("update", "Update"),

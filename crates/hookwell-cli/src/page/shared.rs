@@ -1,4 +1,4 @@
-//! What all views share: the index that they are made from, and the way to tables and queue.
+//! State that all views share: the index behind them, and the connection to tables and queue.
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
@@ -26,7 +26,7 @@ use crate::sender::Senders;
 /// The tables and the queue that a page is over.
 #[derive(Debug, Clone)]
 pub(crate) struct Stack {
-    /// How to reach them.
+    /// Connection to tables and queue.
     pub(crate) connection: Connection,
     /// The table of events.
     pub(crate) events_table: String,
@@ -38,23 +38,23 @@ pub(crate) struct Stack {
     pub(crate) bucket: Option<String>,
 }
 
-/// What the views are made from.
+/// State behind the views.
 pub(crate) struct Page {
     index: RwLock<Index>,
     pub(super) recorder: Recorder,
-    /// Who takes deliveries and tells of them; nobody does over an account, whose tables are all that there is to see.
+    /// The front that takes deliveries and reports them; `None` over an account, whose tables show all that is known.
     pub(super) front: Option<Arc<Front>>,
-    /// None are known over an account.
+    /// Sources and secrets of the machine; none over an account.
     pub(super) senders: Senders,
     veil: Veil,
     pub(super) admin: Admin,
     pub(super) stack: Stack,
-    /// One look into the dead-letter queue at a time: it hides the letters from every other.
+    /// Lock for one look into the dead-letter queue at a time: a look hides the letters from every other.
     pub(super) looking: Mutex<()>,
     pub(super) started_at: i64,
-    /// Every form carries it, and nothing changes without it.
+    /// Token that every form carries; nothing changes without it.
     pub(super) token: Token,
-    /// Everybody on this machine may see a machine's page, and only who has the secret that of an account.
+    /// Secret of a page over an account; `None` on a machine, whose page everybody on this computer may see.
     pub(super) entry: Option<Entry>,
 }
 
@@ -85,7 +85,7 @@ impl Page {
         })
     }
 
-    /// Takes in what the machine tells, for as long as it does.
+    /// Takes in the reports of the machine, for as long as there are any.
     pub(crate) async fn listen(&self, mut records: Records) {
         while let Some(seen) = records.recv().await {
             self.index
@@ -110,7 +110,7 @@ impl Page {
         sources.find(|source| source.name == name)
     }
 
-    /// Whether it is over a machine that takes deliveries.
+    /// True over a machine that takes deliveries.
     pub(super) fn is_machine(&self) -> bool {
         self.front.is_some()
     }
@@ -167,7 +167,7 @@ impl Page {
         response
     }
 
-    /// What the script compares to know whether its view is current.
+    /// Revision of a view; the script compares it to know whether its view is current.
     pub(super) fn revision(&self, of: impl std::fmt::Display) -> String {
         format!("{}-{of}", self.started_at)
     }

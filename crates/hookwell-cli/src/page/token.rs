@@ -24,14 +24,14 @@ impl Token {
         &self.0
     }
 
-    /// Whether a text is the token; how long that takes does not depend on where they differ.
+    /// Compares a text with the token, in a time that does not depend on where they differ.
     pub(super) fn is(&self, text: &str) -> bool {
         let pairs = self.0.bytes().zip(text.bytes());
         let difference = pairs.fold(0, |all, (own, other)| all | (own ^ other));
         self.0.len() == text.len() && difference == 0
     }
 
-    /// The field of a form that carries it.
+    /// Form field that carries the token.
     pub(super) fn field(&self) -> Markup {
         html! { input type="hidden" name=(FIELD) value=(self.0); }
     }

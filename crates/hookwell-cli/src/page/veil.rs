@@ -1,4 +1,4 @@
-//! What the page does not show: signatures, credentials, and the secrets of this machine wherever they turn up.
+//! Hides signatures, credentials and the secrets of this machine wherever they turn up on the page.
 
 use std::cmp::Reverse;
 
@@ -26,7 +26,7 @@ const TELLING: [&str; 12] = [
     "credential",
 ];
 
-/// What stands in place of a secret.
+/// Text that replaces a secret.
 const MASK: &str = "••••••••";
 
 /// The shortest text that is hidden, in bytes: shorter ones are in every page by chance.
@@ -83,7 +83,7 @@ pub(super) fn headers(source: Option<&Source>, headers: &HeaderMap) -> Vec<(Stri
     shown.collect()
 }
 
-/// Where a source reads its signature.
+/// Headers from which a source reads its signatures.
 fn signature_headers(source: &Source) -> Vec<&str> {
     let fields = source.schemes.iter().filter_map(|scheme| match scheme {
         Scheme::Recipe(recipe) => recipe.signature.as_ref(),

@@ -8,7 +8,7 @@ use hookwell::source::Source;
 use hookwell_aws::settings::process_environment;
 use hookwell_sandbox::test_keys;
 
-/// Where the tool looks for secrets.
+/// Secrets of the tool: from the environment, or made up.
 #[derive(Debug, Clone, Default)]
 pub struct Secrets {
     made_up: BTreeMap<String, String>,
@@ -47,14 +47,14 @@ impl Secrets {
         }
     }
 
-    /// Whether every secret of a source was made up here.
+    /// True when every secret of a source was made up here.
     #[must_use]
     pub fn are_made_up_for(&self, source: &Source) -> bool {
         let made_up = |reference: &SecretRef| self.made_up.contains_key(&reference.to_string());
         source.references().all(made_up)
     }
 
-    /// What was made up: reference and text.
+    /// References and texts of the secrets that were made up.
     pub fn made_up(&self) -> impl Iterator<Item = (&str, &str)> {
         self.made_up
             .iter()

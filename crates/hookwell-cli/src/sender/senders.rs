@@ -4,7 +4,7 @@ use hookwell::source::Source;
 
 use super::secrets::Secrets;
 
-/// Who sends to the machine.
+/// Senders whose deliveries a machine takes.
 #[derive(Debug, Clone)]
 pub struct Senders {
     /// The sources.

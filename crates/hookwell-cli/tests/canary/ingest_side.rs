@@ -66,13 +66,13 @@ const FILE: &str = r#"
 
 type Texts = Arc<Mutex<BTreeMap<String, Result<String, SecretProblem>>>>;
 
-/// Who sends.
+/// Senders of good and bad requests.
 pub(crate) struct Senders<'w> {
     world: &'w World,
     sources: Vec<Source>,
     texts: Texts,
     ingest: Ingest<EventsTable, SqsQueue>,
-    /// What the headers of the requests said.
+    /// Header values of all requests; none may be in the log.
     hidden: Mutex<Vec<String>>,
 }
 

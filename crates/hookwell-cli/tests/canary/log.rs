@@ -1,4 +1,4 @@
-//! What was logged, where from, and where the sources log.
+//! The log, the places that wrote it, and every place in the sources that logs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -134,8 +134,8 @@ fn search(root: &Path, folder: &Path, sites: &mut BTreeMap<String, String>) {
     }
 }
 
-/// Whether a line begins a call of tracing: by a level, or by `line!(LEVEL)`, with which one place of the code is a line
-/// of one of several levels.
+/// True when a line begins a call of tracing: by a level, or by `line!(LEVEL)`, with which one place of the code is a
+/// line of one of several levels.
 fn logs(line: &str) -> bool {
     let levels = ["trace", "debug", "info", "warn", "error"];
     let calls = levels.map(|level| [format!("tracing::{level}!("), format!("line!({level})")]);

@@ -19,7 +19,7 @@ use hookwell_local::storage::{Endpoints, Storage};
 use ingest_side::Senders;
 use log::{Log, sites};
 
-/// What must never be in the log begins with this.
+/// Beginning of every text that must never be in the log.
 const CANARY: &str = "canary";
 
 /// Of a place that logs: why the test does not get there.

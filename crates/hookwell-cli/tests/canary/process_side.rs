@@ -171,7 +171,7 @@ async fn dead_letters_that_cannot_be_released(world: &World) {
     world.queues.open();
 }
 
-/// What the queue says to its pollers, once each.
+/// Answers of the queue to its pollers, each given once.
 type Answers = Arc<Mutex<VecDeque<(StatusCode, Value)>>>;
 
 /// A queue that hands out a message without an id, then one that it does not let be deleted, then nothing at all.

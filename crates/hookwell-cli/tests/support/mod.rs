@@ -15,10 +15,10 @@ use hookwell_cli::sender::{Secrets, Senders};
 use hookwell_local::storage::Endpoints;
 use serde_json::{Value, json};
 
-/// How long the documents may take to show an event.
+/// Time within which the documents must show an event.
 const SOON: Duration = Duration::from_secs(2);
 
-/// How long a test waits for what has no time of its own.
+/// Time limit of a wait that has no limit of its own.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The shipped sources file.
@@ -55,12 +55,12 @@ pub(crate) struct World {
     pub(crate) url: String,
     pub(crate) admin: Admin,
     pub(crate) endpoints: Endpoints,
-    /// What the browser sends along.
+    /// Cookie that the browser sends.
     pub(crate) cookie: Option<String>,
     senders: Senders,
 }
 
-/// What a sender is told.
+/// Answer to a sender.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -230,7 +230,7 @@ impl World {
     }
 }
 
-/// What a sender writes for an operation, and the state that the document should then have.
+/// Body that a sender writes for an operation, and the state that the document should then have.
 pub(crate) fn body(
     source: &str,
     second: usize,

@@ -11,10 +11,10 @@ use hookwell::ingest::key_cache::Trouble;
 use hookwell::keys::not_ready::NotReady;
 use hookwell::source::reply::Receipt;
 
-/// How much of a sender's text a line shows, in characters.
+/// Characters of a sender's text that a line shows.
 const MAX_TEXT: usize = 128;
 
-/// What stands for a source that the file does not have: anybody can ask for a name, and each would be a metric.
+/// Name for a source that the file does not have: anybody can ask for a name, and each would be a metric.
 const UNKNOWN: &str = "unknown";
 
 pub(crate) fn delivery(delivery: Option<&Delivery>, received: &Received, took: Duration) {

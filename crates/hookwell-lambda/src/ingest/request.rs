@@ -154,7 +154,7 @@ fn guarded_without_url(event: &str) -> Option<Request> {
     Some(request)
 }
 
-/// What is read beside `lambda_http`.
+/// Fields of the event that are read here and not by `lambda_http`.
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Beside<'e> {

@@ -5,10 +5,10 @@ use hookwell::format::trace::Trace;
 use hookwell::ports::handler::Outcome;
 use hookwell::process::{Fate, Processed};
 
-/// How much of a sender's text a line shows, in characters.
+/// Characters of a sender's text that a line shows.
 const MAX_TEXT: usize = 128;
 
-/// What stands for the source of a message that is none of ours.
+/// Name for the source of a message that is none of ours.
 const UNKNOWN: &str = "unknown";
 
 pub(crate) fn message(done: &Processed) {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::fault::{Outcome, invalid};
 use super::request::is_text;
 
-/// What `encode` adds to the bytes of an attribute: three lengths and a kind.
+/// Bytes that `encode` adds to an attribute: three lengths and a kind.
 const OVERHEAD: usize = 13;
 
 /// The bytes of a message that count towards the size limits: its body and attributes.

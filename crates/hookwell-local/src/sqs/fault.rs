@@ -1,4 +1,4 @@
-//! Why a request is refused, in the words of SQS.
+//! Refusals of a request, in the words of SQS.
 
 pub(super) type Outcome<T> = Result<T, Fault>;
 
@@ -50,7 +50,7 @@ impl Fault {
         }
     }
 
-    /// Whether the emulator failed, not the caller.
+    /// True when the emulator failed, not the caller.
     pub(super) fn is_internal(&self) -> bool {
         self.code == INTERNAL
     }

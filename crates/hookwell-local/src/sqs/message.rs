@@ -16,10 +16,10 @@ pub(super) const MAX_BYTES: usize = 1_048_576;
 /// The one message system attribute that can be sent (page `SendMessage`).
 const TRACE: &str = "AWSTraceHeader";
 
-/// What a receive found.
+/// Result of one look for messages to receive.
 pub(super) struct Received {
     pub(super) messages: Vec<Value>,
-    /// How long to wait for a message, in milliseconds.
+    /// Time to wait for a message, in milliseconds.
     pub(super) wait: i64,
     /// When the next hidden message becomes visible.
     pub(super) next_visible: Option<i64>,

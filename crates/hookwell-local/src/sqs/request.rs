@@ -44,7 +44,7 @@ pub(super) fn is_text(text: &str) -> bool {
     text.chars().all(allowed)
 }
 
-/// Whether the list asks for the attribute: by itself, as `prefix.*` or with all others.
+/// True when the list asks for the attribute: by name, as `prefix.*` or with all others.
 pub(super) fn is_wanted(attribute: &str, list: &Value) -> bool {
     let mut names = list
         .as_array()

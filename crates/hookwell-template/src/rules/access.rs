@@ -1,4 +1,4 @@
-//! Who may call the functions, and what the functions may do.
+//! Rules about the callers of the functions, and about the permissions of the functions.
 
 use crate::deployment::{Deployment, Door};
 use crate::place::Place;
@@ -188,7 +188,7 @@ pub(super) fn wildcard(deployment: &Deployment<'_>, report: &mut Report) {
     }
 }
 
-/// What makes a permission for everybody a permission for some: the conditions that "AddPermission" knows. The two for a
+/// Conditions that limit a permission for everybody to some callers, as "AddPermission" knows them. The two for a
 /// function URL are among them: the URL is public, the function is not.
 const LIMITS_OF_PERMISSION: [&str; 6] = [
     "EventSourceToken",

@@ -55,8 +55,8 @@ pub(super) fn throttles(deployment: &Deployment<'_>, report: &mut Report) {
     }
 }
 
-/// Whether an alarm watches the metric, by itself or in an expression, and of that resource; one that goes off when there
-/// is too much of it, and that tells somebody then.
+/// True when an alarm watches this metric of that resource, by itself or in an expression, goes off when the value is
+/// too high, and tells somebody then.
 fn has_alarm(
     deployment: &Deployment<'_>,
     namespace: &str,

@@ -6,9 +6,9 @@ use crate::report::Report;
 
 const DAY: u64 = 86_400;
 
-/// What SQS takes where a template says nothing, in seconds: `AWS::SQS::Queue`.
+/// Default visibility timeout of SQS, in seconds: `AWS::SQS::Queue`.
 const DEFAULT_VISIBILITY: u64 = 30;
-/// As above.
+/// Default retention of messages in SQS, in seconds: `AWS::SQS::Queue`.
 const DEFAULT_RETENTION: u64 = 4 * DAY;
 
 /// The longest that SQS keeps a message, in seconds: "Amazon SQS message quotas".

@@ -28,7 +28,7 @@ const BUCKET_POLICY: &str = "            Effect: Deny
                 aws:SecureTransport: \"false\"
 ";
 
-/// Who may call ingest through the HTTP API.
+/// The permission with which the HTTP API calls ingest.
 const PERMISSION: &str = "      Principal: apigateway.amazonaws.com
       SourceArn: !Sub arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${HttpApi}/*/*/webhooks/*
 ";

@@ -100,7 +100,7 @@ fn parts(fields: &mut Fields<'_>, many: bool, problems: &Problems) -> Parts {
     }
 }
 
-/// Where the lists of events are.
+/// Places of the lists of events.
 fn each(fields: &mut Fields<'_>, problems: &Problems) -> Vec<Pointer> {
     let path = format!("{}.each", fields.path());
     let texts = fields.texts("each").unwrap_or_default();

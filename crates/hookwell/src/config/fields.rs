@@ -9,9 +9,9 @@ use toml::{Table, Value};
 /// One thing wrong with a sources file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where, `sources.shop.verify.alg`.
+    /// Path in the file, `sources.shop.verify.alg`.
     pub path: String,
-    /// What, and what to do.
+    /// Description of the problem, and what to do.
     pub message: String,
 }
 
@@ -59,7 +59,7 @@ impl<'p> Fields<'p> {
         }
     }
 
-    /// Where the table is in the file.
+    /// Path of the table in the file.
     pub(crate) fn path(&self) -> &str {
         &self.path
     }
@@ -72,17 +72,17 @@ impl<'p> Fields<'p> {
         self.table.is_empty()
     }
 
-    /// Whether the file had this key, whatever came of it.
+    /// True when the file had this key, whatever came of it.
     pub(crate) fn had(&self, key: &str) -> bool {
         self.seen.contains(key)
     }
 
-    /// Whether the file has this key and nobody read it yet.
+    /// True when the file has this key and nobody read it yet.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
 
-    /// Whether the file has this key in these tables.
+    /// True when the file has this key in these tables.
     pub(crate) fn peek(&self, keys: &[&str]) -> bool {
         let (Some(last), tables) = (
             keys.last(),
@@ -101,7 +101,7 @@ impl<'p> Fields<'p> {
         self.table.get(key)?.as_str()
     }
 
-    /// What nobody read yet.
+    /// Keys that nobody read yet, with their values.
     pub(crate) fn rest(&self) -> Table {
         self.table.clone()
     }
@@ -228,7 +228,7 @@ pub(crate) fn merge(over: &mut Table, base: Table) {
     }
 }
 
-/// Whether two keys differ by one letter, a missing one, or `-` for `_`.
+/// True when two keys differ by one letter, a missing one, or `-` for `_`.
 pub(crate) fn looks_like(known: &str, key: &str) -> bool {
     let known: Vec<char> = known.chars().collect();
     let key: Vec<char> = key

@@ -1,4 +1,4 @@
-//! What a sender is told, and how it checks that somebody is there.
+//! Reads the replies that a sender expects, and its handshake.
 
 use std::borrow::Cow;
 

@@ -125,7 +125,7 @@ pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> O
     Some(source)
 }
 
-/// What no single key shows.
+/// Checks what no single key shows.
 fn consistent(source: &Source, names_secrets: bool, path: &str, problems: &Problems) {
     if source.is_unsigned() {
         if source.allow_ips.is_empty() {

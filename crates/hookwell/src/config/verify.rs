@@ -1,5 +1,5 @@
-//! How a source verifies: the `verify` table with a recipe, or several of which any is enough; or the name of a scheme
-//! that is code.
+//! Reads how a source verifies: the `verify` table with a recipe, or several of which any counts; or the name of a
+//! scheme that is code.
 
 use crate::config::fields::{Fields, Problems};
 use crate::config::values::{check_headers, pointer};
@@ -13,7 +13,7 @@ use crate::verify::recipe::{Part, Recipe, SignatureField, Timestamp, TimestampPl
 use crate::verify::scheme::Scheme;
 use crate::verify::verifier::Tolerance;
 
-/// How far a signed time may be from now unless the recipe says otherwise, in seconds (Standard Webhooks).
+/// Distance that a signed time may have from now unless the recipe says otherwise, in seconds (Standard Webhooks).
 const DEFAULT_TOLERANCE: u32 = 300;
 
 pub(super) fn schemes(fields: &mut Fields<'_>, problems: &Problems) -> Vec<Scheme> {

@@ -12,8 +12,8 @@ use crate::format::json::count;
 /// Characters that JSON allows in a string, and SQS nowhere in a message (`SendMessage`).
 pub const REFUSED: [char; 2] = ['\u{FFFE}', '\u{FFFF}'];
 
-/// Whether it is worth looking for [`REFUSED`]: both begin with this byte, and bytes are looked at many times faster than
-/// characters.
+/// True when a text may hold a [`REFUSED`] character: both begin with this byte, and bytes are looked at many times
+/// faster than characters.
 pub(super) fn may_hold_refused(text: &str) -> bool {
     text.as_bytes().contains(&0xEF)
 }
@@ -53,7 +53,7 @@ impl TryFrom<WireBody> for Body {
     }
 }
 
-/// Whether the escapes of a JSON string add less than base64 would, a third.
+/// True when the escapes of a JSON string add less than base64 would, a third.
 fn is_cheap_text(text: &str) -> bool {
     let is_short = |byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\r' | b'\t');
     let backslashes = count(text, is_short);

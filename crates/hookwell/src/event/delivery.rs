@@ -10,9 +10,9 @@ use crate::format::trace::Trace;
 /// One request, in the shape every Lambda trigger can give.
 #[derive(Clone)]
 pub struct Delivery {
-    /// Unique for every request; what the platform calls it.
+    /// Id of the request, unique, as the platform gives it.
     pub request_id: String,
-    /// Its method.
+    /// Method of the request.
     pub method: Method,
     /// The name after `/webhooks/`, `None` on any other path.
     pub source: Option<String>,
@@ -20,13 +20,13 @@ pub struct Delivery {
     pub path: String,
     /// The query string, without `?`, as sent.
     pub query: String,
-    /// Its headers.
+    /// Headers of the request.
     pub headers: HeaderMap,
     /// The bytes as sent.
     pub body: Vec<u8>,
     /// The peer that the platform saw; never what a header claims.
     pub source_ip: Option<IpAddr>,
-    /// The trace that it belongs to, by its sender's word or the platform's; it proves nothing.
+    /// Trace of the request, by the sender's word or the platform's; it proves nothing.
     pub trace: Option<Trace>,
 }
 
@@ -65,7 +65,7 @@ impl Delivery {
         Some(Cow::Owned(format!("{url}?{}", self.query)))
     }
 
-    /// Whether the body is a form.
+    /// True when the content type says that the body is a form.
     #[must_use]
     pub fn is_form(&self) -> bool {
         let kind = self.header("content-type").unwrap_or_default();

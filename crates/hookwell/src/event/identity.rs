@@ -22,7 +22,7 @@ impl Key {
         Self(format!("{source}#{}", hash(parts)))
     }
 
-    /// As the tables write it.
+    /// The key as the tables write it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -60,7 +60,7 @@ pub enum Rank {
 }
 
 impl Rank {
-    /// Whether arrival decides, which messages leave out.
+    /// True when arrival decides; messages leave this rank out.
     #[must_use]
     pub fn is_arrival(&self) -> bool {
         *self == Self::Arrival
@@ -111,7 +111,7 @@ impl Version {
         digits(time.saturating_add(1))
     }
 
-    /// Whether two events of a document have the same time, so that something else decides which is newer.
+    /// True when two events of a document have the same time, so that something else decides which is newer.
     #[must_use]
     pub fn ties_with(&self, other: &Self) -> bool {
         let time = |version: &Self| version.0.get(..TIME_DIGITS).map(str::to_owned);
@@ -143,7 +143,7 @@ impl DocumentKey {
         Self(format!("{source}#{}#{id}", escaped(document_type)))
     }
 
-    /// As the documents table writes it.
+    /// The key as the documents table writes it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

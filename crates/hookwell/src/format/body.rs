@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::format::json::BYTE_ORDER_MARK;
 use crate::format::{form, multipart};
 
-/// What the body of a sender is.
+/// Format of a sender's bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum BodyFormat {
     /// JSON, whatever its label.
@@ -53,7 +53,7 @@ impl BodyFormat {
     }
 }
 
-/// Whether the first byte that says anything begins an object or a list.
+/// True when the first byte that is not white space begins an object or a list.
 fn is_json(body: &[u8]) -> bool {
     let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))

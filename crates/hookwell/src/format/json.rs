@@ -8,13 +8,13 @@ use serde::Deserializer as _;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// How deep a body may nest. `serde_json` stops readers of the stored document at the same depth.
+/// Nesting depth of a body, at most. `serde_json` stops readers of the stored document at the same depth.
 pub const MAX_DEPTH: usize = 128;
 
 /// The mark that may stand before a text in UTF-8.
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Why a body, or a place in it, cannot be read.
+/// Reason why a body, or a place in it, cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
     /// Not JSON in UTF-8.
@@ -176,7 +176,7 @@ impl Pointer {
         })
     }
 
-    /// Its keys and positions, in order.
+    /// Keys and positions of the pointer, in order.
     #[must_use]
     pub fn steps(&self) -> &[String] {
         &self.steps
@@ -256,14 +256,14 @@ fn item<'a>(array: &'a RawValue, index: &str) -> Option<&'a RawValue> {
         .flatten()
 }
 
-/// Whether it nests deeper than [`MAX_DEPTH`]. Skipping a value, unlike reading it, has no limit in `serde_json`.
+/// True when a text nests deeper than [`MAX_DEPTH`]. Skipping a value, unlike reading it, has no limit in `serde_json`.
 fn is_too_deep(text: &str) -> bool {
     // Nothing nests deeper than it has opening brackets.
     count(text, |byte| matches!(byte, b'{' | b'[')) > MAX_DEPTH && depth(text) > MAX_DEPTH
 }
 
-/// How many bytes of a text are such ones. In blocks that a byte can count, which the compiler turns into many bytes at
-/// once.
+/// Number of bytes for which `is_one` holds. Counts in blocks that a byte can count, for which the compiler looks at
+/// many bytes at once.
 pub(crate) fn count(text: &str, is_one: impl Fn(u8) -> bool) -> usize {
     let ones = |block: &[u8]| {
         let ones = block.iter().map(|byte| u8::from(is_one(*byte)));

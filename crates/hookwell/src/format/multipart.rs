@@ -45,7 +45,7 @@ fn field(part: &[u8]) -> Option<(String, String)> {
     }
 }
 
-/// Where `wanted` begins in `text`.
+/// Position at which `wanted` begins in `text`.
 fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
     text.windows(wanted.len()).position(|some| some == wanted)
 }

@@ -21,7 +21,7 @@ impl Pattern {
         (!text.is_empty()).then_some(Self { before, after })
     }
 
-    /// What the star stands for in `text`, empty when there is no star; `None` when the pattern does not match.
+    /// Text that the star stands for in `text`, empty when there is no star; `None` when the pattern does not match.
     #[must_use]
     pub fn capture<'t>(&self, text: &'t str) -> Option<&'t str> {
         let rest = text.strip_prefix(self.before.as_str())?;
@@ -31,7 +31,7 @@ impl Pattern {
         }
     }
 
-    /// How exact the pattern is: of several that match, the largest wins, so that the order in a file never matters.
+    /// Exactness of the pattern: of several that match, the largest wins, so that the order in a file never matters.
     #[must_use]
     pub fn weight(&self) -> (bool, usize) {
         let after = self.after.as_ref().map_or(0, String::len);

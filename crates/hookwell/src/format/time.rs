@@ -13,7 +13,7 @@ pub type Millis = i64;
 /// Milliseconds in a day.
 pub const DAY: Millis = 86_400_000;
 
-/// What a signed timestamp counts.
+/// Unit or format of a signed timestamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// Seconds since 1970, digits only.

@@ -91,7 +91,7 @@ pub(super) async fn enqueue<L: Ledger, Q: Queue>(
     }
 }
 
-/// What the table has said of an event.
+/// State of an event's record, as far as the table has answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Known {
     /// Nothing: the put was not answered, or not yet.
@@ -103,7 +103,7 @@ enum Known {
     Done,
 }
 
-/// How far an event has come on its way into the queue.
+/// Progress of an event on its way into the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Message {
     Waiting,
@@ -115,7 +115,7 @@ enum Message {
 struct Progress<'e> {
     events: &'e [Event],
     states: Mutex<Vec<(Known, Message)>>,
-    /// What is worth telling about the puts, and why a send failed.
+    /// Notes for the log: a problem of the puts, and the reason why a send failed.
     notes: Mutex<(Option<String>, Option<String>)>,
 }
 

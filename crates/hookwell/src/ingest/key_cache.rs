@@ -25,7 +25,7 @@ pub const RENEW_AFTER: Millis = 300_000;
 /// the background.
 pub const PAUSE: Millis = 30_000;
 
-/// How long keys from a store count after they were last fetched. A store that is away is mended within a day; a secret
+/// Time for which keys from a store count after the last fetch. A store that is away is mended within a day; a secret
 /// that was withdrawn because somebody stole it opens nothing after that, even where the store cannot be asked.
 pub const STALE_AFTER: Millis = DAY;
 
@@ -73,7 +73,7 @@ impl Fetch {
         (self.find)(reference).await
     }
 
-    /// Opens a link, as somebody who follows it does. Whether the page was there; what it says does not matter.
+    /// Opens a link, as somebody who follows it does. True when the page was there; what it says does not matter.
     pub async fn open(&self, link: String) -> bool {
         (self.open)(link).await
     }
@@ -85,16 +85,16 @@ impl fmt::Debug for Fetch {
     }
 }
 
-/// What is not here and might change how a delivery ends.
+/// Key material that is missing and might change how a delivery ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
-    /// What the stores hold now.
+    /// Secrets as the stores hold them now.
     Secrets,
     /// The certificate at an address that was found to be the provider's.
     Certificate(String),
 }
 
-/// What went wrong when keys were fetched again.
+/// Problem of fetching keys again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble {
     /// A store did not answer: the last keys stay.
@@ -105,7 +105,7 @@ pub enum Trouble {
     NoCertificate {
         /// The address, which was found to be the provider's.
         url: String,
-        /// Why.
+        /// Problem of the certificate.
         problem: SecretProblem,
     },
 }
@@ -131,11 +131,11 @@ struct Entry {
 #[derive(Debug)]
 struct Held {
     keys: Arc<Result<Keys, NotReady>>,
-    /// When the keys were made of what the stores said.
+    /// Time at which the stores gave the texts of these keys.
     fetched_at: Millis,
-    /// When the secrets are due to be fetched in the background.
+    /// Time at which the secrets are due to be fetched in the background.
     due: Millis,
-    /// Until when no delivery has the secrets fetched.
+    /// Time until which no delivery has the secrets fetched.
     secrets_pause: Millis,
     /// The addresses that deliveries had asked within the last pause, and when.
     addresses: Vec<(String, Millis)>,
@@ -195,7 +195,7 @@ impl Sources {
         Some(entry.pair())
     }
 
-    /// All of them, by name.
+    /// All sources and their keys, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&Source, Arc<Result<Keys, NotReady>>)> {
         self.entries.values().map(|entry| entry.pair())
     }
@@ -221,7 +221,7 @@ impl Sources {
         Some(async move { Self::tell(tell, &entry, entry.renew(&fetch, now).await) })
     }
 
-    /// Fetches what a delivery of this source wants, unless that was done a moment ago. Whether it was asked for.
+    /// Fetches what a delivery of this source wants, unless that was done a moment ago. True when it was asked for.
     pub(crate) async fn obtain(&self, name: &str, wanted: &Wanted, now: Millis) -> bool {
         let Some(entry) = self.entries.get(name) else {
             return false;
@@ -243,7 +243,7 @@ impl Sources {
     }
 
     /// Opens an address that was found to be the provider's, whatever its page says, unless that was done a moment ago.
-    /// Whether it was there.
+    /// True when it was there.
     pub(crate) async fn open(&self, name: &str, url: &str, now: Millis) -> bool {
         let Some(entry) = self.entries.get(name) else {
             return false;
@@ -323,7 +323,7 @@ impl Entry {
         }
     }
 
-    /// Whether the pause is over; then the next one begins.
+    /// True when the pause is over; then the next one begins.
     fn takes_turn(&self, wanted: &Wanted, now: Millis) -> bool {
         match wanted {
             Wanted::Secrets => {
@@ -338,7 +338,7 @@ impl Entry {
         }
     }
 
-    /// Whether this address may be asked; then its pause begins. Each has its own: anybody can name a certificate that
+    /// True when this address may be asked; its pause then begins. Each has one: anybody can name a certificate that
     /// does not exist, and must not keep a sender with a good one waiting.
     fn may_ask(&self, url: &str, now: Millis) -> bool {
         let asked = &mut self.held().addresses;

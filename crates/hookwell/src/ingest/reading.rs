@@ -23,17 +23,17 @@ pub const MAX_TYPE_BYTES: usize = 256;
 /// the memory of a small function.
 pub const MAX_ITEMS: usize = 10_000;
 
-/// How far after its reception an event's time may lie, in milliseconds. A clock that is further ahead is wrong, and every
+/// Largest time of an event after its reception, in milliseconds. A clock that is further ahead is wrong, and every
 /// later event of the document would look older than this one.
 const MAX_FUTURE: Millis = DAY;
 
-/// Why a signed body is no event.
+/// Reason why a signed body is no event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
-    /// It cannot be read.
+    /// The body cannot be read.
     #[error(transparent)]
     Json(#[from] JsonError),
-    /// It is a form where the source says JSON.
+    /// The body is a form where the source says JSON.
     #[error(
         "the body is not JSON; if the sender posts forms, say body = \"form\" in the sources file"
     )]
@@ -94,7 +94,7 @@ impl Verified<'_> {
         reading.kept(&self.delivery.body, None, reason)
     }
 
-    /// Why the body is no JSON, with what to do where its label says that it is a form.
+    /// Reason why the body is no JSON, with what to do where its label says that it is a form.
     fn unread(&self, why: JsonError) -> Invalid {
         if why == JsonError::Syntax && self.delivery.is_form() {
             Invalid::Form
@@ -243,7 +243,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Why an event is about no document, or about one without a state.
+    /// Reason why an event is about no document, or about one without a state.
     fn without_state(
         &self,
         parts: &Parts,
@@ -267,7 +267,7 @@ impl Reading<'_> {
         is_thin.then_some(WithoutState::Thin)
     }
 
-    /// Where an event has the state of its document. Where the sources file names a place that holds none, that place: then
+    /// Place of an event's document state. Where the sources file names a place that holds none, that place: then
     /// process says so.
     fn document_at(
         &self,

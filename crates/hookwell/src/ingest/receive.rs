@@ -120,7 +120,7 @@ pub fn read(source: &Source, verified: &Verified<'_>, now: Millis) -> Step<Vec<E
     Continue(wanted)
 }
 
-/// Why a delivery is not taken though its signature is good: its sender signs a time that the scheme does not look at, and
+/// Reason to refuse a delivery of good signature: its sender signs a time that the scheme does not look at, and
 /// without a limit a captured delivery is good for ever.
 fn too_old(source: &Source, events: &[Event], now: Millis) -> Option<&'static str> {
     let oldest = now.saturating_sub(source.max_age?);

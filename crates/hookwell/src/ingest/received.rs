@@ -26,25 +26,25 @@ pub struct OfDelivery {
 /// Everything worth logging about one delivery, and nothing that is secret.
 #[derive(Debug, Clone)]
 pub struct Received {
-    /// What came of it.
+    /// Result of the delivery.
     pub receipt: Receipt,
-    /// Why, where that is not obvious.
+    /// Reason for the result, where that is not obvious.
     pub reason: Option<String>,
-    /// What happened, once that was known; many where a delivery carries many.
+    /// Events of the delivery, once they were read; many where it carries many.
     pub events: Vec<Event>,
-    /// Whether the table was away, so that a duplicate could not be told.
+    /// True when the table was away, so that a duplicate could not be told.
     pub dedup_unavailable: bool,
-    /// Which secret matched, 0 for the newest.
+    /// Place of the secret that matched, 0 for the newest.
     pub secret: usize,
-    /// Whether the signature and the time were good.
+    /// True when the signature and the time were good.
     pub verified: bool,
-    /// What the sender is told.
+    /// Reply to the sender.
     pub reply: Reply,
     /// Key material that was missing: fetch it and verify again.
     pub wanted: Option<Wanted>,
     /// An address that the sender waits to have opened.
     pub open: Option<String>,
-    /// How long its steps took.
+    /// Time that each step took.
     pub steps: OfDelivery,
 }
 

@@ -55,7 +55,7 @@ impl Source {
 }
 
 impl Verified<'_> {
-    /// Which secret matched, 0 for the newest. Anything else long after a rotation means that the sender was forgotten.
+    /// Place of the secret that matched, 0 for the newest. Any other long after a rotation: the sender was forgotten.
     #[must_use]
     pub fn secret(&self) -> usize {
         self.secret

@@ -9,8 +9,8 @@ use crate::keys::secret::SecretError;
 /// The most certificates of one source that are kept. A provider has a few at a time.
 pub const MAX_CERTIFICATES: usize = 8;
 
-/// How long a fetched certificate counts. Providers change theirs under a new address; this is for one that is
-/// withdrawn.
+/// Time for which a fetched certificate counts, in milliseconds. Providers change theirs under a new address; this is
+/// for one that is withdrawn.
 pub const CERTIFICATE_LIFE: Millis = DAY;
 
 /// Certificates from addresses that deliveries named: a few, and not for ever.

@@ -9,9 +9,9 @@ use crate::keys::web_keys::WebKeys;
 pub struct Keys {
     /// For each scheme of the source, its secrets, newest first.
     pub(crate) schemes: Vec<Vec<Secret>>,
-    /// What it pins.
+    /// Keys that the source pins.
     pub(crate) pinned: Pinned,
-    /// What was fetched in place of pins.
+    /// Certificates that were fetched in place of pinned ones.
     pub(crate) certificates: Certificates,
     /// The token of a handshake, where it is not one of the secrets.
     pub(crate) handshake: Option<Secret>,

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::format::encoding::Encoding;
 
-/// What kind of public key.
+/// Type of a public key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyKind {
     /// Ed25519, 32 bytes.
@@ -14,7 +14,7 @@ pub enum KeyKind {
     P256,
 }
 
-/// What stands before the key in a `SubjectPublicKeyInfo` (RFC 8410 for Ed25519, RFC 5480 for P-256).
+/// Bytes before the key in a `SubjectPublicKeyInfo` (RFC 8410 for Ed25519, RFC 5480 for P-256).
 const ED25519_INFO: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
 const P256_INFO: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 8, 0x2a, 0x86, 0x48, 0xce,

@@ -1,8 +1,8 @@
-//! Where the text of a key is kept.
+//! References to the places that keep the texts of keys.
 
 use std::fmt;
 
-/// Where the text of a key is kept: what stands in the sources file, never the value.
+/// Reference to the place that keeps the text of a key: it stands in the sources file, the text never does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretRef {
     /// `env:NAME`
@@ -42,7 +42,7 @@ impl SecretRef {
         }
     }
 
-    /// Whether its absence is no problem: a version of a secret beside the current one is there only after a
+    /// True when the secret may be absent: a version of a secret beside the current one is there only after a
     /// rotation, or during one ("Rotate AWS Secrets Manager secrets", staging labels).
     #[must_use]
     pub fn may_be_absent(&self) -> bool {

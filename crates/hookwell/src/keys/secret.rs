@@ -15,7 +15,7 @@ use crate::keys::public_key::KeyKind;
 /// The shortest key accepted unless a source lowers it, in bytes after decoding.
 pub const MIN_BYTES: usize = 16;
 
-/// What people leave in a configuration by mistake. Compared without case, and with `-` and `_` alike.
+/// Texts that people leave in a configuration by mistake. Compared without case, and with `-` and `_` alike.
 const PLACEHOLDERS: [&str; 10] = [
     "changeme",
     "change_me",
@@ -29,17 +29,17 @@ const PLACEHOLDERS: [&str; 10] = [
     "insert_secret_here",
 ];
 
-/// How the text of a secret becomes key bytes. Never guessed: `whsec_` is a label for one sender and part of the
-/// key for another.
+/// Rule by which the text of a secret becomes key bytes. Never guessed: `whsec_` is a label for one sender and part of
+/// the key for another.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyDecoding {
     /// Prefixes to remove before decoding; the first that matches.
     pub strip: Vec<String>,
-    /// What the rest is.
+    /// Encoding of the rest.
     pub encoding: KeyEncoding,
 }
 
-/// What the text of a secret is, after its prefix.
+/// Encoding of a secret's text, after its prefix.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum KeyEncoding {
     /// The text's own bytes.
@@ -57,7 +57,7 @@ pub enum KeyEncoding {
 #[derive(Clone)]
 pub struct Secret {
     bytes: Zeroizing<Vec<u8>>,
-    /// What most senders sign with, after it has read the key: that need not be done again for every delivery.
+    /// HMAC that has read the key: most senders sign with it, and a delivery need not set it up again.
     hmac_sha256: Hmac<Sha256>,
 }
 
@@ -119,7 +119,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Why the text of a secret is not a key. Never says what the text was.
+/// Reason why the text of a secret is not a key. Never says what the text was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
     /// Nothing but white space.

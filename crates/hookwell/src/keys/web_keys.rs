@@ -14,7 +14,7 @@ pub struct WebKeys(Vec<WebKey>);
 struct WebKey {
     id: String,
     point: Vec<u8>,
-    /// When it ceases to count.
+    /// Time at which the key ceases to count.
     expires_at: Option<Millis>,
 }
 
@@ -32,7 +32,7 @@ struct Key {
     crv: String,
     x: String,
     y: String,
-    /// Plaid's word for it, in seconds since 1970 ("Verify webhooks", `JWKPublicKey`).
+    /// End of the key in Plaid's form, in seconds since 1970 ("Verify webhooks", `JWKPublicKey`).
     expired_at: Option<i64>,
 }
 
@@ -76,7 +76,7 @@ impl WebKeys {
         counts.then_some((position, &key.point))
     }
 
-    /// Whether there is none.
+    /// True when there is no key.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -33,7 +33,7 @@ impl Clock<'_> {
         done
     }
 
-    /// How long ago that was.
+    /// Time since that instant.
     pub(crate) fn since(&self, started: Instant) -> Duration {
         (self.instant)().saturating_duration_since(started)
     }

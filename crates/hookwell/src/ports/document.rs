@@ -1,28 +1,28 @@
-//! What the documents table holds, and what an event does to it.
+//! Documents of the documents table, and the effect of an event on them.
 
 use crate::event::identity::{DocumentKey, Version};
 use crate::event::{Event, LIFE_DAYS, Operation};
 use crate::format::time::{DAY, Millis};
 use crate::ports::handler::{HandleError, Handled, Outcome};
 
-/// How long a tombstone lives, in days: an older event of the document may still come after a month of its sender's
+/// Lifetime of a tombstone, in days: an older event of the document may still come after a month of its sender's
 /// retries (Adyen: 30 days), 14 days in the queue and 14 in the dead-letter queue.
 pub const TOMBSTONE_DAYS: i64 = 70;
 
 /// A document as the newest event left it, or the tombstone of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
-    /// Its key.
+    /// Key of the document.
     pub key: DocumentKey,
     /// The version that made it so. A put MUST be refused unless the version there is smaller.
     pub version: Version,
     /// The sender's own count of its states, where it has one. It decides before the version where the document there has
     /// one, too: `attribute_not_exists(pk) OR #seq < :s OR ((attribute_not_exists(#seq) OR #seq = :s) AND #version < :v)`.
     pub sequence: Option<i64>,
-    /// Its state, the JSON text as the sender wrote it; `None` for a tombstone, which stays so that an older event
-    /// that arrives late cannot bring the document back.
+    /// State of the document, the JSON text as the sender wrote it; `None` for a tombstone, which stays so that an
+    /// older event that arrives late cannot bring the document back.
     pub state: Option<String>,
-    /// When a tombstone may be forgotten, in seconds since 1970. No record outlives it, so by then no copy of an
+    /// Time at which a tombstone may be forgotten, in seconds since 1970. No record outlives it, so then no copy of an
     /// older event is left.
     pub expires_at: Option<i64>,
 }
@@ -30,18 +30,18 @@ pub struct Document {
 /// The state that was there when a document was put.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Before {
-    /// Its version.
+    /// Version of that state.
     pub version: Version,
-    /// Its sequence, where it has one.
+    /// Sequence of that state, where it has one.
     pub sequence: Option<i64>,
 }
 
-/// How far ahead of the clock a stored version may be, in milliseconds. Beyond that it counts as absent: no event that is
-/// judged today gets there, so the clock of whoever wrote it was wrong, and nothing newer would ever be kept.
+/// Time by which a stored version may be ahead of the clock, in milliseconds. Beyond that it counts as absent: no event
+/// that is judged today gets there, so the clock of whoever wrote it was wrong, and nothing newer would ever be kept.
 pub const MAX_AHEAD: Millis = 2 * DAY;
 
 impl Document {
-    /// What it is to a newer one.
+    /// Version and sequence, with which a newer document is compared.
     #[must_use]
     pub fn before(&self) -> Before {
         Before {
@@ -50,7 +50,7 @@ impl Document {
         }
     }
 
-    /// Whether it may be written over what is there: the rule that every put MUST keep in one atomic step.
+    /// True when it may be written over what is there: the rule that every put MUST keep in one atomic step.
     #[must_use]
     pub fn replaces(&self, before: Option<&Before>, now: Millis) -> bool {
         let Some(before) = before else { return true };
@@ -62,7 +62,7 @@ impl Document {
         }
     }
 
-    /// What came of a put: `written` over this state, or refused because of it.
+    /// Result of a put: `written` over this state, or refused because of it.
     #[must_use]
     pub fn outcome(&self, written: bool, before: Option<&Before>) -> Handled {
         let is_copy = before.is_some_and(|before| before.version == self.version);

@@ -2,16 +2,16 @@
 
 use crate::event::Event;
 
-/// What came of an event.
+/// Outcome of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// It took effect.
+    /// The event took effect.
     Applied,
     /// A newer event of the same document was there before it.
     Stale,
-    /// It is nothing to act on.
+    /// The event is nothing to act on.
     Ignored,
-    /// It can never be applied; the dead-letter queue holds it, with the reason.
+    /// The event can never be applied; the dead-letter queue holds it, with the reason.
     Rejected,
 }
 
@@ -24,7 +24,7 @@ impl Outcome {
         ("rejected", Self::Rejected),
     ];
 
-    /// Its name.
+    /// Name of the outcome.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -36,12 +36,12 @@ impl Outcome {
     }
 }
 
-/// What a handler did with an event. Make one of an [`Outcome`]: `Ok(Outcome::Applied.into())`.
+/// Result of a handler's call. Make one of an [`Outcome`]: `Ok(Outcome::Applied.into())`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Handled {
     /// The outcome.
     pub outcome: Outcome,
-    /// Whether the event before it, or after it, in its document has the same time, so that arrival decided which is newer.
+    /// True when the event before or after it in its document has the same time: arrival decided which is newer.
     pub tie: bool,
 }
 
@@ -67,7 +67,7 @@ pub trait Handler: Send + Sync {
     /// a retry.
     fn handle(&self, event: &Event) -> impl Future<Output = Result<Handled, HandleError>> + Send;
 
-    /// Whether this event has effects outside the documents table: a mail, a payment, another service. Then no two
+    /// True when this event has effects outside the documents table: a mail, a payment, another service. Then no two
     /// calls work on it at once and none starts after one has finished, at the price of one more write.
     ///
     /// It still runs again when a call ends between the effect and its record. Only the service that is called can
@@ -78,7 +78,7 @@ pub trait Handler: Send + Sync {
     }
 }
 
-/// Why an event was not applied.
+/// Reason why an event was not applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HandleError {
     /// Something passing: call again later. After the last try the queue moves the event to the dead-letter queue.

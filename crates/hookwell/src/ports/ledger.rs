@@ -6,7 +6,7 @@ use crate::event::identity::Version;
 use crate::format::time::Millis;
 use crate::ports::handler::Outcome;
 
-/// Where an event is on its way.
+/// Status of an event, as its record says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// Seen; perhaps queued, perhaps not. A crash between the two leaves exactly this.
@@ -26,7 +26,7 @@ impl Status {
         ("quarantined", Self::Quarantined),
     ];
 
-    /// Its name.
+    /// Name of the status in the events table.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -37,47 +37,47 @@ impl Status {
     }
 }
 
-/// What a record says of its event.
+/// Record of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Where the event is on its way.
+    /// Status of the event.
     pub status: Status,
     /// The event's version, settled by whoever wrote the record first.
     pub version: Version,
-    /// When the event was first received.
+    /// Time at which the event was first received.
     pub received_at: Millis,
     /// The [hash](crate::event::body::Body::hash) of the body that came first.
     pub body_hash: String,
 }
 
-/// What became of an attempt to write the first record of an event.
+/// Result of writing the first record of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Remembered {
-    /// It was written now.
+    /// The record was written now.
     New,
-    /// One was there before.
+    /// A record was there before.
     Known(Record),
 }
 
-/// How an event ended.
+/// End of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct End {
     /// The outcome to record.
     pub outcome: Outcome,
-    /// Why, for rejected events and those that changed nothing.
+    /// Reason, for rejected events and those that changed nothing.
     pub reason: Option<String>,
-    /// Whether it tied with another event of its document, so that arrival decided which is newer.
+    /// True when another event of its document has the same time, so that arrival decided which is newer.
     pub tie: bool,
-    /// When.
+    /// Time of the end.
     pub at: Millis,
     /// The owner of the lease under which it ended, for events with effects outside the documents table.
     pub owner: Option<String>,
 }
 
-/// What became of an attempt to record an end.
+/// Result of recording an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finish {
-    /// It is recorded.
+    /// The end is recorded.
     Recorded,
     /// The event had ended before.
     Before,
@@ -88,24 +88,24 @@ pub enum Finish {
 /// A lease: for so long nobody else may work on the event.
 #[derive(Debug, Clone, Copy)]
 pub struct Lease<'a> {
-    /// Who asks for it; unique for every call.
+    /// Owner of the lease; unique for every call.
     pub owner: &'a str,
-    /// The time of asking.
+    /// Time at which the lease is asked for.
     pub now: Millis,
-    /// When it ends, never before the call that holds it.
+    /// End of the lease, never before the end of the call that holds it.
     pub until: Millis,
 }
 
-/// What became of an attempt to take a lease.
+/// Result of taking a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
-    /// It is ours.
+    /// The lease is ours.
     Held,
     /// The event is done.
     Finished,
-    /// Somebody else holds one.
+    /// Somebody else holds the lease.
     Busy {
-        /// Until then.
+        /// End of that lease.
         until: Millis,
     },
 }

@@ -55,15 +55,15 @@ impl fmt::Debug for StoppedClock {
 /// One stored record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
-    /// What it says of its event.
+    /// Record that the ledger's callers see.
     pub record: Record,
-    /// How the event ended.
+    /// Outcome of the event, once it has ended.
     pub outcome: Option<Outcome>,
-    /// Whether it tied with another event of its document.
+    /// True when another event of its document has the same time.
     pub tie: bool,
-    /// When it may be forgotten, in seconds since 1970.
+    /// Time at which the record may be forgotten, in seconds since 1970.
     pub expires_at: i64,
-    /// How often a lease was taken.
+    /// Number of leases that were taken.
     pub tries: u32,
     lease: Option<(String, Millis)>,
 }
@@ -98,7 +98,7 @@ pub struct MemoryLedger {
 }
 
 impl MemoryLedger {
-    /// What was kept of an event.
+    /// Event that was kept whole.
     #[must_use]
     pub fn kept(&self, key: &Key) -> Option<Event> {
         locked(&self.kept).get(key).cloned()
@@ -110,13 +110,13 @@ impl MemoryLedger {
         locked(&self.records).get(key).cloned()
     }
 
-    /// How many records there are.
+    /// Number of records.
     #[must_use]
     pub fn len(&self) -> usize {
         locked(&self.records).len()
     }
 
-    /// Whether there are none.
+    /// True when there is no record.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -224,13 +224,13 @@ impl MemoryQueue {
         locked(&self.messages).pop_front()
     }
 
-    /// How many messages wait.
+    /// Number of messages that wait.
     #[must_use]
     pub fn len(&self) -> usize {
         locked(&self.messages).len()
     }
 
-    /// Whether none waits.
+    /// True when no message waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

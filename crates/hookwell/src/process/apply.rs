@@ -108,7 +108,7 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
     }
 }
 
-/// Why an event changed nothing, where it says itself that it could not.
+/// Reason why an event changed nothing, where the event itself has one.
 fn reason_of(outcome: Outcome, event: &Event) -> Option<String> {
     let without_state = event.without_state.filter(|_| outcome == Outcome::Ignored);
     without_state.map(|why| why.reason().to_owned())

@@ -29,7 +29,7 @@ const WORK_ENDS: Millis = 2_000;
 /// nothing, and every message of the batch would come back.
 const PAUSES_END: Millis = 500;
 
-/// What an invocation works with.
+/// Ports, clock and limits of an invocation.
 pub(super) struct Call<'a, L, Q, H> {
     pub(super) ledger: &'a L,
     pub(super) queue: &'a Q,
@@ -87,7 +87,7 @@ pub fn delay(receive_count: u32) -> u32 {
     power.saturating_mul(2).min(MAX_DELAY)
 }
 
-/// What has come of the messages so far, readable also when the work is abandoned.
+/// Results of the messages so far, readable also when the work is abandoned.
 #[derive(Default)]
 struct Progress {
     /// The messages without an end, by id, each with whether its handler reaches outside.
@@ -218,7 +218,7 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
         }
     }
 
-    /// How long a failed message is hidden, in seconds. While a lease lasts, to come back would only use up a try; a
+    /// Visibility timeout of a failed message, in seconds. While a lease lasts, to come back would only use up a try; a
     /// call that failed keeps its own, as what it started elsewhere may still be running.
     fn pause(&self, done: &Processed) -> u32 {
         let lease = match &done.fate {

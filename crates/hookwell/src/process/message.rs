@@ -6,30 +6,30 @@ use crate::event::Event;
 use crate::format::time::Millis;
 use crate::ports::handler::Outcome;
 
-/// How long a lease outlives the deadline of the call that holds it, in milliseconds. Lambda ends the call at its
+/// Time by which a lease outlives the deadline of the call that holds it, in milliseconds. Lambda ends the call at its
 /// deadline, so no effect comes after it; the margin is for clocks that differ.
 pub const LEASE_MARGIN: Millis = 1_000;
 
 /// One message of a batch.
 #[derive(Debug, Clone)]
 pub struct Message {
-    /// The queue's id of it.
+    /// Id that the queue gave the message.
     pub id: String,
     /// SQS's receipt handle of this reception.
     pub receipt: String,
-    /// How often it was received, this time included.
+    /// Number of receptions, this one included.
     pub receive_count: u32,
-    /// Its text; empty once it is read.
+    /// Text of the message; empty once it is read.
     pub body: String,
 }
 
 /// One call of process.
 #[derive(Debug, Clone, Copy)]
 pub struct Invocation<'a> {
-    /// Its id. MUST be new for every call: Lambda may hand the very same reception of a message to two of them
+    /// Id of the call. MUST be new for every call: Lambda may hand the very same reception of a message to two of them
     /// ("Using Lambda with Amazon SQS": at least once).
     pub id: &'a str,
-    /// When it ends.
+    /// Time at which Lambda ends the call.
     pub deadline: Millis,
 }
 
@@ -40,12 +40,12 @@ impl Invocation<'_> {
     }
 }
 
-/// What came of a message.
+/// Result of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
-    /// It took effect now, and its record says so.
+    /// The event took effect now, and its record says so.
     Finished(Outcome),
-    /// It had ended before; this was a copy.
+    /// The event had ended before; this was a copy.
     Duplicate,
     /// Not now; it comes back.
     Retry(String),
@@ -61,7 +61,7 @@ pub enum Fate {
 }
 
 impl Fate {
-    /// Its name, the log field and the metric label.
+    /// Name of the fate: the log field and the metric label.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -74,7 +74,7 @@ impl Fate {
         }
     }
 
-    /// Whether the queue must keep the message.
+    /// True when the queue must keep the message.
     #[must_use]
     pub fn is_failure(&self) -> bool {
         match self {
@@ -100,18 +100,18 @@ pub struct OfEvent {
 pub struct Processed {
     /// The message.
     pub message: Message,
-    /// Its event, when it is one.
+    /// Event of the message, when it is one of ours.
     pub event: Option<Event>,
-    /// What came of it.
+    /// Result of the message.
     pub fate: Fate,
-    /// Why, for rejected events and those that changed nothing.
+    /// Reason, for rejected events and those that changed nothing.
     pub reason: Option<String>,
-    /// Whether it tied with another event of its document, so that arrival decided which is newer.
+    /// True when another event of its document has the same time, so that arrival decided which is newer.
     pub tie: bool,
-    /// When.
+    /// Time of the result.
     pub at: Millis,
-    /// How long its steps took.
+    /// Time that each step took.
     pub steps: OfEvent,
-    /// Whether its handler may have been called and reaches outside, so that what it started may still be running.
+    /// True when the handler may have been called and reaches outside, so that what it started may still be running.
     pub(super) holds_lease: bool,
 }

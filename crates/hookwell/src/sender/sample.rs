@@ -18,22 +18,22 @@ pub struct Sample {
     pub headers: Vec<(String, String)>,
     /// The query string, without `?`.
     pub query: String,
-    /// What the body is.
+    /// Content type of the body.
     pub content_type: &'static str,
     /// A body of that type.
     pub body: Vec<u8>,
 }
 
-/// What a sample says.
+/// Contents that a sample should have.
 #[derive(Debug, Clone, Copy)]
 pub struct Ask<'a> {
-    /// What happens to the document. A source without a word for it sends its first type.
+    /// Operation on the document. A source without a word for it sends its first type.
     pub operation: Operation,
     /// The event's id, where the sender has ids.
     pub id: &'a str,
     /// The document's id.
     pub document_id: &'a str,
-    /// When it happens.
+    /// Time of the event.
     pub at: Millis,
 }
 
@@ -140,10 +140,10 @@ struct Made {
     headers: Vec<(String, String)>,
     query: Vec<(String, String)>,
     body: Value,
-    /// What lies around the list of the items.
+    /// Body around the list of the items.
     outer: Value,
     item: Value,
-    /// Where the document's state is, and whether that is in the item.
+    /// Place of the document's state, and true when that is in the item.
     document: Option<Pointer>,
     is_in_item: bool,
 }

@@ -1,4 +1,4 @@
-//! What a test sender signs with, and what it adds to a request.
+//! Keys of a test sender, and the fields that it adds to a request.
 
 use serde_json::Value;
 
@@ -8,16 +8,16 @@ use crate::keys::secret::Secret;
 use crate::sender::key_pair::KeyPair;
 use crate::verify::verifier::Refusal;
 
-/// What a test sender signs with.
+/// Keys and time with which a test sender signs.
 #[derive(Debug, Clone, Copy)]
 pub struct Signer<'a> {
     /// The source's public address.
     pub url: Option<&'a str>,
     /// The secret it shares with the source.
     pub secret: Option<&'a Secret>,
-    /// Its private key, for public-key schemes.
+    /// Private key of the sender, for public-key schemes.
     pub pair: Option<&'a KeyPair>,
-    /// When.
+    /// Time of signing.
     pub now: Millis,
 }
 

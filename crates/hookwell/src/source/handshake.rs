@@ -23,7 +23,7 @@ use crate::verify::providers::aws_sns;
 /// The longest text that is echoed, in bytes.
 pub const MAX_ECHO: usize = 1024;
 
-/// How a source's sender checks.
+/// Handshake of a source's sender.
 #[derive(Debug, Clone)]
 pub struct Handshake {
     /// The scheme.
@@ -71,10 +71,10 @@ pub enum HandshakeKind {
     Woocommerce,
 }
 
-/// What came of a check.
+/// Result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Check {
-    /// This is not one.
+    /// The request is no check.
     Not,
     /// Answered.
     Answered(Reply),
@@ -241,7 +241,7 @@ impl Handshake {
         }
     }
 
-    /// Whether anybody may have had this body signed here, as the token of a check: `type=created` and `123` are forms
+    /// True when the CRC handshake may have signed this body as a caller's token: `type=created` and `123` are forms
     /// and JSON as well. No event of a sender that checks so is one.
     #[must_use]
     pub fn may_have_signed(&self, body: &[u8]) -> bool {
@@ -335,7 +335,7 @@ fn plain(text: String) -> Option<String> {
     fits.then_some(text)
 }
 
-/// Whether these are the characters of a token and no other. A list or an object has others, and so has a separator
+/// True when all characters may be in a token. A list or an object has others, and so has a separator
 /// behind a timestamp; a form or a number may have none.
 fn is_plain(bytes: &[u8]) -> bool {
     let mut bytes = bytes.iter();

@@ -11,7 +11,7 @@ use crate::source::Source;
 use crate::verify::scheme::Scheme;
 
 impl Source {
-    /// Everything that its keys are made of.
+    /// References to everything that the source's keys are made of.
     pub fn references(&self) -> impl Iterator<Item = &SecretRef> {
         let handshake = self.handshake.as_ref();
         let token = handshake.and_then(|handshake| handshake.verify_token.as_ref());

@@ -1,4 +1,4 @@
-//! Where the parts of an event are in a delivery.
+//! Places of an event's parts in a delivery.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use crate::format::json::{Json, JsonError, Pointer};
 use crate::format::pattern::Pattern;
 use crate::format::template;
 
-/// Where the parts of an event are in a delivery.
+/// Places of an event's parts in a delivery.
 #[derive(Debug, Clone, Default)]
 pub struct Mapping {
     /// Places that must hold something.
@@ -22,36 +22,36 @@ pub struct Mapping {
     pub parts: Parts,
     /// The other parts of events about another kind of document, by their types.
     pub documents: Vec<(Vec<Pattern>, Parts)>,
-    /// Whether the sender never uses the id of a document again.
+    /// True when the sender never uses the id of a document again.
     pub unique_ids: bool,
-    /// Whether the place of the document's id is a preset's word and not the file's own: then an event without one is
+    /// True when a preset names the place of the document's id, and not the file itself: then an event without one is
     /// nothing to wake anybody for.
     pub guessed: bool,
 }
 
-/// Where the parts of an event are whose type is known.
+/// Places of the parts of an event whose type is known.
 #[derive(Debug, Clone, Default)]
 pub struct Parts {
     /// The sender's id of the event.
     pub id: Option<Locator>,
-    /// When it happened.
+    /// Time of the event.
     pub time: Option<Locator>,
     /// The sender's own count of the document's states.
     pub version: Option<Locator>,
     /// The word that says what happened to the document; the type when there is none.
     pub operation: Option<Locator>,
-    /// What the words mean.
+    /// Operations by the words that mean them.
     pub operations: Vec<(Pattern, Operation)>,
     /// The document's state: in the item where there are many events, else in the body. Empty where the sender's events
     /// hold none.
     pub document: Vec<Pointer>,
     /// The document's id.
     pub document_id: Option<Locator>,
-    /// What sort of document it is; what the star of the matching pattern stands for when there is none.
+    /// Type of the document; without a place, the text that the star of the matching pattern stands for.
     pub document_type: Option<Locator>,
 }
 
-/// Where a text is: alternatives, of which the first that is there counts.
+/// Place of a text: alternatives, of which the first that is there counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Locator(pub Vec<Vec<Piece>>);
 
@@ -131,7 +131,7 @@ impl Locator {
     }
 }
 
-/// What the parts of one event are read from.
+/// Delivery, body and item that the parts of one event are read from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
     pub(crate) delivery: &'a Delivery,
@@ -209,7 +209,7 @@ impl Mapping {
         std::iter::once(&self.parts).chain(self.documents.iter().map(|(_, parts)| parts))
     }
 
-    /// Whether any part of an event is in an item of a list.
+    /// True when any part of an event is in an item of a list.
     #[must_use]
     pub fn reads_items(&self) -> bool {
         let locators = self.all_parts().flat_map(Parts::locators);
@@ -220,7 +220,7 @@ impl Mapping {
         pieces.any(|piece| matches!(piece, Piece::Item(_) | Piece::Outer(_)))
     }
 
-    /// Whether the events of any type keep documents.
+    /// True when the events of any type keep documents.
     #[must_use]
     pub fn keeps_documents(&self) -> bool {
         self.all_parts()
@@ -241,7 +241,7 @@ impl Parts {
         all.into_iter().flatten()
     }
 
-    /// What a sender's word does, and what the star of its pattern stands for.
+    /// Operation that a sender's word means, and the text that the star of its pattern stands for.
     pub(crate) fn operation_of<'w>(&self, word: &'w str) -> (Operation, &'w str) {
         self.operations
             .iter()

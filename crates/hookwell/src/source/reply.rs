@@ -1,10 +1,10 @@
-//! What a sender is told: the one table from outcome to status.
+//! Replies to senders: the one table from outcome to status.
 
 use std::borrow::Cow;
 
 use http::{Method, StatusCode};
 
-/// What came of a delivery. The name is the log field and the metric label.
+/// Result of a delivery. The name is the log field and the metric label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Receipt {
     /// Queued.
@@ -31,7 +31,7 @@ pub enum Receipt {
     MethodNotAllowed,
     /// Larger than the source takes.
     TooLarge,
-    /// Compressed; the signature is over other bytes.
+    /// The body is compressed, and signatures cover the uncompressed bytes.
     Compressed,
     /// The source has no usable secret.
     NotReady,
@@ -46,7 +46,7 @@ pub struct Reply {
     pub status: StatusCode,
     /// Headers beside the content type.
     pub headers: Vec<(&'static str, Cow<'static, str>)>,
-    /// What the body is.
+    /// Content type of the body.
     pub content_type: Cow<'static, str>,
     /// The body.
     pub body: Cow<'static, str>,
@@ -68,14 +68,14 @@ impl Reply {
     }
 }
 
-/// What a sender wants to hear where it differs from everybody else.
+/// Replies that a sender expects in place of the default ones.
 #[derive(Debug, Clone, Default)]
 pub struct Replies {
-    /// When its delivery was taken, new or not.
+    /// Reply to a delivery that was taken, new or not.
     pub success: Option<Reply>,
-    /// The status when its signature is wrong.
+    /// Status of the reply to a wrong signature.
     pub refused_status: Option<StatusCode>,
-    /// The body when its signature is wrong.
+    /// Body of the reply to a wrong signature.
     pub refused_body: Option<String>,
 }
 
@@ -107,11 +107,11 @@ impl Replies {
     }
 }
 
-/// How long a sender should wait after a 503, in seconds.
+/// Time that a sender should wait after a 503, in seconds.
 pub const RETRY_AFTER: &str = "30";
 
 impl Receipt {
-    /// Its name.
+    /// Name of the result.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -133,7 +133,7 @@ impl Receipt {
         }
     }
 
-    /// What a sender is told unless its source says otherwise. A source that is not ready answers 503, not 401: senders disable a webhook after a
+    /// Default reply. A source that is not ready answers 503, not 401: senders disable a webhook after a
     /// few 401s and retry after a 503.
     #[must_use]
     pub fn reply(self) -> Reply {

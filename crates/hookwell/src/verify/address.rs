@@ -7,7 +7,7 @@ pub(crate) fn path_at(url: &str, is_host: impl Fn(&str) -> bool) -> Option<&str>
     is_host(host).then_some(path)
 }
 
-/// Whether this is the name of a file and nothing more: no folder, no query, no escape.
+/// True for the name of a file and nothing more: no folder, no query, no escape.
 pub(crate) fn is_file_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     (1..=128).contains(&text.len()) && text.bytes().all(plain)

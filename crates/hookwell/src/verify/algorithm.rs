@@ -1,4 +1,4 @@
-//! What a signature is made with: digests, public-key signatures and what stands in their place.
+//! Algorithms of signatures: digests, public-key signatures and what stands in their place.
 
 use hmac::{Hmac, KeyInit, Mac};
 use ring::signature::{ECDSA_P256_SHA256_ASN1, ED25519, UnparsedPublicKey};
@@ -47,7 +47,7 @@ impl Algorithm {
         ("unsigned", Self::Unsigned),
     ];
 
-    /// Whether `candidate` is the signature of `content` by a secret, compared in constant time.
+    /// True when `candidate` is the signature of `content` by a secret, compared in constant time.
     pub(crate) fn matches(self, secret: &Secret, content: &[u8], candidate: &[u8]) -> bool {
         let key = secret.bytes();
         match self {

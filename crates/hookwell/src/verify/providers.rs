@@ -20,15 +20,15 @@ use crate::verify::verifier::{Claim, Refusal, Tolerance, Verifier};
 /// A scheme that is code, with what a source can set about it.
 #[derive(Debug, Clone)]
 pub struct Special {
-    /// Which one.
+    /// Kind of the scheme.
     pub kind: SpecialKind,
-    /// How far its signed time may be from now, for those that have one.
+    /// Distance that the signed time may have from now, for schemes that have one.
     pub tolerance: Tolerance,
     /// The SNS topics that may send.
     pub topics: Vec<String>,
 }
 
-/// Which scheme.
+/// Kind of a scheme that is code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpecialKind {
     /// Twilio: the address and the sorted fields of a form.
@@ -77,7 +77,7 @@ impl SpecialKind {
         ("msgraph", Self::MsGraph),
     ];
 
-    /// How the text of a secret becomes its key.
+    /// Rule by which the text of a secret becomes its key.
     #[must_use]
     pub fn key_decoding(self) -> &'static KeyDecoding {
         match self {
@@ -86,13 +86,13 @@ impl SpecialKind {
         }
     }
 
-    /// Whether it needs a secret; the others need only what they pin.
+    /// True when the scheme needs a secret; the others need only the keys that they pin.
     #[must_use]
     pub fn has_secret(self) -> bool {
         !matches!(self, Self::AwsSns | Self::Plaid)
     }
 
-    /// Whether it signs the address it posts to.
+    /// True when the sender signs the address that it posts to.
     #[must_use]
     pub fn signs_url(self) -> bool {
         matches!(
@@ -101,7 +101,7 @@ impl SpecialKind {
         )
     }
 
-    /// Whether keys are pinned for it.
+    /// True when a source pins keys for the scheme.
     #[must_use]
     pub fn pins(self) -> bool {
         matches!(self, Self::AwsSns | Self::PayPal | Self::Plaid)
@@ -117,7 +117,7 @@ impl SpecialKind {
         }
     }
 
-    /// Whether what it signs covers this header.
+    /// True when the signature covers this header.
     #[must_use]
     pub fn signs_header(self, name: &str) -> bool {
         match self {

@@ -18,16 +18,16 @@ use crate::verify::verifier::{Claim, Refusal, Tolerance, Verifier};
 /// The most signatures one request may carry: a rotating sender has two or three, an attacker thousands.
 pub const MAX_SIGNATURES: usize = 16;
 
-/// How a sender signs.
+/// Signature scheme of a sender, as data.
 #[derive(Debug, Clone)]
 pub struct Recipe {
     /// The digest, or what stands in its place.
     pub algorithm: Algorithm,
-    /// How the text of a secret becomes its key.
+    /// Rule by which the text of a secret becomes its key.
     pub key: KeyDecoding,
-    /// Where the signatures are; `None` only when nothing is signed.
+    /// Place of the signatures; `None` only when nothing is signed.
     pub signature: Option<SignatureField>,
-    /// Where the signed time is, for senders that have one.
+    /// Place of the signed time, for senders that have one.
     pub timestamp: Option<Timestamp>,
     /// The bytes that are signed.
     pub content: Vec<Part>,
@@ -37,33 +37,33 @@ pub struct Recipe {
     pub secret: Option<usize>,
 }
 
-/// Where the signatures of a request are.
+/// Place of the signatures in a request.
 #[derive(Debug, Clone)]
 pub struct SignatureField {
     /// Headers that may hold one; all that are present count.
     pub headers: Vec<String>,
-    /// What separates several in one header.
+    /// Separator of several signatures in one header.
     pub separator: Option<String>,
-    /// What separates a tag from its value, `=` in `v1=abc`.
+    /// Separator of a tag and its value, `=` in `v1=abc`.
     pub kv: Option<char>,
     /// The tag that counts; items with any other are ignored, so no request can choose a weaker scheme.
     pub tag: Option<String>,
-    /// How the digest is written.
+    /// Encoding of the digest.
     pub encoding: Encoding,
 }
 
 /// The signed time of a delivery and how far from now it may be.
 #[derive(Debug, Clone)]
 pub struct Timestamp {
-    /// Where it is.
+    /// Place of the time in the request.
     pub place: TimestampPlace,
-    /// What it counts.
+    /// Unit or format of the time.
     pub unit: Unit,
-    /// How far from now it may be.
+    /// Distance that the time may have from now.
     pub tolerance: Tolerance,
 }
 
-/// Where a signed time is.
+/// Place of a signed time.
 #[derive(Debug, Clone)]
 pub enum TimestampPlace {
     /// In the first of these headers that is present.
@@ -83,7 +83,7 @@ pub enum Part {
     Timestamp,
     /// The source's public address, as configured: the request's own idea of it depends on proxies.
     Url,
-    /// The same with the escapes decoded that `HubSpot` decodes before it signs.
+    /// The public address with the escapes decoded that `HubSpot` decodes before it signs.
     DecodedUrl,
     /// The method in capitals.
     Method,
@@ -143,7 +143,7 @@ impl Part {
         })
     }
 
-    /// Whether these parts are among them, also where they are optional.
+    /// True when `is_one` holds for one of the parts, optional ones included.
     pub(crate) fn any_in(parts: &[Self], is_one: &impl Fn(&Self) -> bool) -> bool {
         parts.iter().any(|part| match part {
             Self::Optional(inner) => Self::any_in(inner, is_one),
@@ -204,7 +204,7 @@ impl SignatureField {
 }
 
 impl Recipe {
-    /// Whether the signed bytes cover this header, so that what it says can be trusted.
+    /// True when the signed bytes cover this header, so that its value can be trusted.
     #[must_use]
     pub fn signs_header(&self, name: &str) -> bool {
         let signs = |part: &Part| matches!(part, Part::Header(names) if names.iter().any(|signed| signed.eq_ignore_ascii_case(name)));
@@ -250,7 +250,7 @@ impl Recipe {
     }
 }
 
-/// What the signed bytes are put together from.
+/// Values that the signed bytes are put together from.
 #[derive(Clone, Copy)]
 struct Written<'a> {
     delivery: &'a Delivery,

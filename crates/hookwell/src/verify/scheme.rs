@@ -15,7 +15,7 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// How the text of a secret becomes its key.
+    /// Rule by which the text of a secret becomes its key.
     #[must_use]
     pub fn key_decoding(&self) -> &KeyDecoding {
         match self {
@@ -24,13 +24,13 @@ impl Scheme {
         }
     }
 
-    /// Whether what it pins are JSON web keys, not certificates.
+    /// True when the pinned keys are JSON web keys, not certificates.
     #[must_use]
     pub fn pins_web_keys(&self) -> bool {
         matches!(self, Self::Special(special) if special.kind == SpecialKind::Plaid)
     }
 
-    /// Whether what is signed covers this header, so that what it says can be trusted.
+    /// True when the signed bytes cover this header, so that its value can be trusted.
     #[must_use]
     pub fn signs_header(&self, name: &str) -> bool {
         match self {

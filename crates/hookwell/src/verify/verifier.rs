@@ -1,4 +1,4 @@
-//! What every verifier is given, and what it answers.
+//! Input and result of every verifier.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use crate::keys::certificates::Certificates;
 use crate::keys::key_set::Pinned;
 use crate::keys::secret::Secret;
 
-/// What a verifier is given.
+/// Input of a verifier.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim<'a> {
     /// The request.
@@ -25,12 +25,12 @@ pub struct Claim<'a> {
     pub now: Millis,
 }
 
-/// How far a signed time may be from now.
+/// Distance that a signed time may have from now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tolerance {
-    /// How old it may be, in seconds.
+    /// Largest age, in seconds.
     pub past: u32,
-    /// How far ahead it may be, in seconds. Official verifiers often forget this side.
+    /// Largest time ahead of now, in seconds. Official verifiers often forget this side.
     pub future: u32,
 }
 
@@ -67,7 +67,7 @@ pub trait Verifier: std::fmt::Debug + Send + Sync {
     fn verify(&self, claim: &Claim<'_>) -> Result<usize, Refusal>;
 }
 
-/// Why a delivery is not trusted. Goes to the log and the metric; the sender gets one answer for all of them.
+/// Reason why a delivery is not trusted. Goes to the log and the metric; the sender gets one answer for all of them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// A header that the scheme needs is absent, or is not text.
@@ -97,13 +97,13 @@ pub enum Refusal {
     /// Older than the tolerance: a replay, a slow retry, or a wrong clock.
     #[error("the timestamp is {seconds} s old")]
     TooOld {
-        /// Its age.
+        /// Age of the timestamp, in seconds.
         seconds: i64,
     },
     /// Further ahead than the tolerance.
     #[error("the timestamp is {seconds} s in the future")]
     TooNew {
-        /// How far ahead.
+        /// Time ahead of now, in seconds.
         seconds: i64,
     },
     /// A header that says which variant of the scheme this is names one that is not configured.

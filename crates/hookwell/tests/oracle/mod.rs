@@ -24,7 +24,7 @@ pub(crate) enum Hash {
     Sha256,
 }
 
-/// Where the time is.
+/// Place of the signed time, with the seconds that it may lie in the past and in the future.
 #[derive(Clone, Copy)]
 pub(crate) enum Time {
     None,
@@ -32,7 +32,7 @@ pub(crate) enum Time {
     Tag(&'static str, i64, i64),
 }
 
-/// What one scheme signs, and how.
+/// Signature scheme of one preset, written down a second time.
 pub(crate) struct Case {
     pub(crate) preset: &'static str,
     pub(crate) secrets: [&'static str; 2],
@@ -222,7 +222,7 @@ impl Request {
 }
 
 impl Case {
-    /// Whether a receiver must accept the request.
+    /// True when a receiver must accept the request.
     pub(crate) fn accepts(&self, request: &Request, url: &str, now: i64) -> bool {
         self.judge(request, url, now) == Some(true)
     }

@@ -2,20 +2,20 @@
 
 use std::sync::Mutex;
 
-/// What can happen to a remote call.
+/// End of a remote call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Luck {
-    /// It works.
+    /// The call works.
     Works,
-    /// It fails and did nothing.
+    /// The call fails and did nothing.
     Fails,
-    /// It took effect, and its answer is lost.
+    /// The call took effect, and its answer is lost.
     AnswerLost,
-    /// The caller dies before it.
+    /// The caller dies before the call.
     CrashBefore,
-    /// It took effect, and the caller dies before the answer.
+    /// The call took effect, and the caller dies before the answer.
     CrashAfter,
-    /// It took effect, its answer is lost, and the SDK itself tries again.
+    /// The call took effect, its answer is lost, and the SDK itself tries again.
     Repeated,
 }
 
@@ -71,7 +71,7 @@ impl Script {
         luck
     }
 
-    /// How many callers have died.
+    /// Number of callers that have died.
     pub(crate) fn deaths(&self) -> usize {
         *self.deaths.lock().unwrap()
     }

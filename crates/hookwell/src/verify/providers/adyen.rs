@@ -36,10 +36,10 @@ pub(super) fn verify(claim: &Claim<'_>) -> Result<usize, Refusal> {
     Ok(oldest)
 }
 
-/// What an item signs, and its signature.
+/// Signed bytes of an item, and their signature.
 type Signed = (Vec<u8>, Vec<u8>);
 
-/// What each item signs, and its signature. Every item must have one: an unsigned one could ride along.
+/// Signed bytes and signature of each item. Every item must have one: an unsigned one could ride along.
 fn items(body: &[u8]) -> Result<Vec<Signed>, Refusal> {
     let body = Json::parse(body).map_err(|_| Refusal::MalformedBody)?;
     let list = find(&body, "/notificationItems")?.ok_or(Refusal::MalformedBody)?;

@@ -16,7 +16,7 @@ use crate::verify::address::{is_file_name, path_at};
 use crate::verify::rsa::{rsa_keys, rsa_signature};
 use crate::verify::verifier::{Claim, Refusal};
 
-/// What is signed, by the type of the message. A notification has a subject or has none.
+/// Signed fields, by the type of the message. A notification has a subject or has none.
 const NOTIFICATION: [&str; 6] = [
     "Message",
     "MessageId",
@@ -89,13 +89,13 @@ fn text<'a>(body: &Json<'a>, name: &str) -> Result<Option<Cow<'a, str>>, Refusal
     body.text(&pointer).map_err(|_| Refusal::MalformedBody)
 }
 
-/// Whether opening an address confirms a subscription at SNS itself, in any region, and does nothing else
+/// True when opening an address confirms a subscription at SNS itself, in any region, and does nothing else
 /// (<https://docs.aws.amazon.com/sns/latest/dg/http-subscription-confirmation-json.html>).
 pub(crate) fn is_confirmation_url(url: &str) -> bool {
     path_at(url, is_host).is_some_and(|path| path.starts_with("?Action=ConfirmSubscription&"))
 }
 
-/// Whether an address is where SNS keeps its certificates. Anything else on its host is no place for one: its API
+/// True for an address where SNS keeps its certificates. Anything else on its host is no place for one: its API
 /// answers with texts that a caller chose.
 fn is_certificate_url(url: &str) -> bool {
     path_at(url, is_host)

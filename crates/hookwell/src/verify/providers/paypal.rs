@@ -23,7 +23,7 @@ pub(crate) const HOSTS: [&str; 4] = [
     "api-m.sandbox.paypal.com",
 ];
 
-/// Where they keep their certificates, as in the sample of the page.
+/// Path of their certificates, as in the sample of the page.
 pub(crate) const CERTIFICATES: &str = "v1/notifications/certs/";
 
 pub(super) fn verify(claim: &Claim<'_>) -> Result<usize, Refusal> {
