@@ -785,8 +785,9 @@ fn drain(world: &World) {
     panic!("the queue does not drain");
 }
 
-/// The number of an event, with what it says of its order: a count, or the time, then the reception in its record.
-type Said = (usize, (i64, i64));
+/// The number of an event, with what it says of its order in the last life of its record, and the largest that it ever said: a count,
+/// or the time, then the reception in the record. A late copy of an earlier reception may write a record anew.
+type Said = (usize, (i64, i64), (i64, i64));
 
 /// Decides from what the senders did, what was sent and answered, and what the storage did.
 fn check(
@@ -807,24 +808,24 @@ fn check(
         let (id, none) = (format!("e{number}"), Vec::new());
         let lives = lives.get(&id).unwrap_or(&none);
         counts.doubled += u64::from(writes.get(&id).copied().unwrap_or(0) > lives.len());
-        let last = lives.iter().rfind(|life| life.is_queued);
-        let (Some(document), Some(life)) = (plan.document, last) else {
-            continue;
-        };
         let said = plan.time().map(|(time, _)| time);
         let said = said.filter(|_| plan.clock != Clock::Ahead);
-        let order = match plan.clock {
-            Clock::Counted => i64::try_from(number).unwrap(),
-            _ => said.unwrap_or(life.reception),
+        let order = |life: &Life| match plan.clock {
+            Clock::Counted => (i64::try_from(number).unwrap(), life.reception),
+            _ => (said.unwrap_or(life.reception), life.reception),
+        };
+        let orders = lives.iter().filter(|life| life.is_queued).map(order);
+        let (Some(document), Some(last)) = (plan.document, orders.clone().last()) else {
+            continue;
         };
         let all = received.entry(document).or_default();
-        all.push((number, (order, life.reception)));
+        all.push((number, last, orders.max().unwrap_or(last)));
     }
     let documents = world.documents.all();
     let mut undecidable = Undecidable::new();
     for (document, events) in &received {
         // What the sender did last of all that reached us.
-        let (newest, order) = *events.last().unwrap();
+        let (newest, order, _) = *events.last().unwrap();
         let plan = &plans[newest];
         let stored = documents.get(&format!("{}##d{document}", plan.source()));
         let shows = |number: usize| {
@@ -839,10 +840,10 @@ fn check(
         if shows(newest) {
             continue;
         }
-        let mut candidates = events.iter().filter(|(number, _)| shows(*number));
-        match candidates.find(|(_, theirs)| *theirs >= order) {
+        let mut candidates = events.iter().filter(|(number, ..)| shows(*number));
+        match candidates.find(|(.., theirs)| *theirs >= order) {
             None => counts.wrong_documents += 1,
-            Some((displayed, theirs)) => {
+            Some((displayed, _, theirs)) => {
                 let first = |number: usize| world.first_try(number);
                 let is_reversed = first(*displayed) >= first(newest) || theirs.0 > order.0;
                 *if is_reversed { reversed } else { unrecorded } += 1;
