@@ -2,7 +2,7 @@
 
 The machine enforces the policies of the functions' own calls. What AWS does in a role's name outside of the function
 it does not check; those actions are named in `UNSEEN`, and what fails without one is their comparison with the role.
-kms:Decrypt comes only with SecretKeyArn, which this test does not give, and is in neither count.
+The actions of KMS come only with SecretKeyArn and KeyArn, which this test does not give, and are in neither count.
 """
 
 import json
