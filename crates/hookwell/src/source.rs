@@ -47,6 +47,8 @@ pub struct Source {
     pub max_age: Option<Millis>,
     /// What happens to a signed body that cannot be read.
     pub on_invalid: OnInvalid,
+    /// The weaknesses that its author, or that of its preset, takes knowingly.
+    pub accepts: Vec<Weakness>,
     /// Keys of the file that nothing reads any more.
     pub ignored: Vec<&'static str>,
     /// For how many days its events are kept whole, so that they can be replayed; 0 for not at all.
@@ -61,6 +63,26 @@ pub struct Source {
     pub handshake: Option<Handshake>,
     /// What the sender wants to hear.
     pub replies: Replies,
+}
+
+/// A weakness that a source has only where somebody wrote that it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weakness {
+    /// A plain hash over a secret and what follows it, to which more can be added.
+    LengthExtension,
+    /// A signature that does not cover the body.
+    UnsignedBody,
+    /// A secret that another source has too.
+    SharedSecret,
+}
+
+impl Weakness {
+    /// Every weakness by its name in a sources file.
+    pub const NAMES: [(&'static str, Self); 3] = [
+        ("length-extension", Self::LengthExtension),
+        ("unsigned-body", Self::UnsignedBody),
+        ("shared-secret", Self::SharedSecret),
+    ];
 }
 
 /// What happens to a signed body that cannot be read.
