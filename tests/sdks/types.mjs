@@ -1,6 +1,7 @@
 // Every type of event that an SDK lists is decided on purpose: types/NAME.tsv has a line for each (type, operation, document's type,
 // and `state`, `thin` or `-` for what the event holds of it), and `hookwell verify` decides so about a small delivery of that type.
-// The same for every payload that GitHub publishes.
+// The same for every payload that GitHub publishes, and under any other name of an event, which nobody signs, none of them
+// changes another document.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 
@@ -68,3 +69,26 @@ const payloads = github.payloads();
 const wrong = misread('github', payloads);
 const right = payloads.length - wrong.length;
 report('github', github.sdk, `${right} of ${payloads.length} payloads read as expected`, right < LEAST ? [`fewer than ${LEAST}`, ...wrong] : wrong);
+
+// The document that an answer changes, if any, and whether it is gone then.
+const changed = ({ status, event }) => {
+  if (status !== 200 || event.without_state || event.document_id === null) return undefined;
+  const { operation, document_type, document_id, document_at } = event;
+  if (operation === 'delete') return `${document_type} ${document_id} gone`;
+  return operation !== 'other' && document_at !== null ? `${document_type} ${document_id}` : undefined;
+};
+const true_of = ([operation, type, state, id]) => {
+  if (operation === 'delete') return `${type} ${id} gone`;
+  return state === 'state' ? `${type} ${id}` : undefined;
+};
+const names = new Set(payloads.map(({ headers }) => headers['X-GitHub-Event']));
+for (const name of [...names]) names.add(`${name}.deleted`);
+const believed = [...names].flatMap((name) => {
+  const forged = payloads.map((one) => ({ ...one, headers: { ...one.headers, 'X-GitHub-Event': name } }));
+  return verify('github', forged).flatMap((answer, index) => {
+    const change = changed(answer);
+    const isRight = change === undefined || change === true_of(payloads[index].expected);
+    return isRight ? [] : [`${payloads[index].name} as ${name} changes ${change}`];
+  });
+});
+report('github', github.sdk, `${names.size * payloads.length} times under another name, ${believed.length} believed`, believed);

@@ -103,7 +103,7 @@ fn with_sources(ingest: &Target, setting: &Setting, count: usize) -> Result<Targ
     let path = setting.folder.join(format!("sources-{count}.toml"));
     let source = |number: usize| {
         format!(
-            "[sources.source-{number}]\npreset = \"resource\"\nsecrets = [\"env:HOOKWELL_SECRET_RESOURCE\"]\nmax_body_bytes = 716800\n"
+            "[sources.source-{number}]\npreset = \"resource\"\nsecrets = [\"env:HOOKWELL_SECRET_RESOURCE\"]\naccept = [\"shared-secret\"]\nmax_body_bytes = 716800\n"
         )
     };
     std::fs::write(&path, (0..count).map(source).collect::<String>())?;

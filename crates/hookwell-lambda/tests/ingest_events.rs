@@ -22,10 +22,12 @@ const MORE: &str = r#"
 [sources.form]
 preset = "twilio-form"
 secrets = ["env:FORM"]
+accept = ["shared-secret"]
 public_url = "https://hooks.example.com/webhooks/form"
 [sources.asana]
 preset = "asana"
 secrets = ["env:FORM"]
+accept = ["shared-secret"]
 "#;
 
 fn respond(event: &str) -> Response {

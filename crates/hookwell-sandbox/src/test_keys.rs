@@ -51,7 +51,6 @@ pub fn made_up(source: &Source, reference: &SecretRef) -> String {
     match scheme {
         _ if is_pinned && scheme.pins_web_keys() => web_keys(),
         _ if is_pinned => RSA_CERTIFICATE.to_owned(),
-        Scheme::Recipe(recipe) if recipe.algorithm == Algorithm::Basic => format!("local:{short}"),
         _ => {
             let decoding = scheme.key_decoding();
             let prefix = decoding.strip.first().map_or("", String::as_str);
@@ -61,6 +60,7 @@ pub fn made_up(source: &Source, reference: &SecretRef) -> String {
                 KeyEncoding::Utf8 | KeyEncoding::Hex | KeyEncoding::Base64 => {
                     format!("{prefix}{short}")
                 }
+                KeyEncoding::Credentials => format!("local:{short}"),
                 KeyEncoding::Public(kind) => public(kind).unwrap_or_default(),
             }
         }

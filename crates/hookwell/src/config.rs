@@ -3,6 +3,7 @@
 mod event;
 mod fields;
 mod preset;
+mod proof;
 mod reply;
 mod source;
 mod values;
@@ -41,6 +42,7 @@ pub fn parse(text: &str) -> Result<Vec<Source>, Vec<Problem>> {
             }
         }
     }
+    proof::shared(&sources, &problems);
     root.finish();
     let problems = problems.into_sorted();
     if problems.is_empty() {

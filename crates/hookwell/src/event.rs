@@ -83,6 +83,8 @@ pub enum WithoutState {
     Thin,
     /// The preset expects the id of a document, and the event has none.
     Unnamed,
+    /// Only an unsigned place, such as a header, says what it is or what it is about, and the signed body does not prove it.
+    Unproven,
 }
 
 impl WithoutState {
@@ -92,6 +94,9 @@ impl WithoutState {
         match self {
             Self::Thin => "the event names its document and holds no state of it",
             Self::Unnamed => "the event names no document",
+            Self::Unproven => {
+                "only a header that is not signed says what this event is, and its body does not bear that out"
+            }
         }
     }
 }

@@ -6,13 +6,17 @@
 
 mod admit;
 mod enqueue;
+mod invalid;
 pub mod key_cache;
+mod lists;
 pub mod reading;
 mod receive;
 mod received;
+mod told;
 pub mod verified;
 
 pub use admit::admit;
 pub use enqueue::{ANSWER, MAX_INLINE_BODY};
+pub use invalid::{Invalid, MAX_ITEMS};
 pub use receive::{read, receive};
 pub use received::{OfDelivery, Received, Step};

@@ -4,6 +4,7 @@ pub mod handshake;
 mod load_keys;
 pub mod mapping;
 pub mod reply;
+pub mod shape;
 
 use std::net::IpAddr;
 
@@ -14,7 +15,7 @@ use crate::format::pattern::Pattern;
 use crate::format::time::Millis;
 use crate::keys::reference::SecretRef;
 use crate::source::handshake::Handshake;
-use crate::source::mapping::Mapping;
+use crate::source::mapping::{Mapping, Piece};
 use crate::source::reply::{Receipt, Replies, Reply};
 use crate::verify::algorithm::Algorithm;
 use crate::verify::scheme::Scheme;
@@ -46,6 +47,8 @@ pub struct Source {
     pub max_age: Option<Millis>,
     /// Treatment of a signed body that cannot be read.
     pub on_invalid: OnInvalid,
+    /// The weaknesses that its author, or that of its preset, takes knowingly.
+    pub accepts: Vec<Weakness>,
     /// Keys of the file that nothing reads any more.
     pub ignored: Vec<&'static str>,
     /// Days for which its events are kept whole, so that they can be replayed; 0 keeps none.
@@ -60,6 +63,26 @@ pub struct Source {
     pub handshake: Option<Handshake>,
     /// Replies that the sender expects.
     pub replies: Replies,
+}
+
+/// A weakness that a source has only where somebody wrote that it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weakness {
+    /// A plain hash over a secret and what follows it, to which more can be added.
+    LengthExtension,
+    /// A signature that does not cover the body.
+    UnsignedBody,
+    /// A secret that another source has too.
+    SharedSecret,
+}
+
+impl Weakness {
+    /// Every weakness by its name in a sources file.
+    pub const NAMES: [(&'static str, Self); 3] = [
+        ("length-extension", Self::LengthExtension),
+        ("unsigned-body", Self::UnsignedBody),
+        ("shared-secret", Self::SharedSecret),
+    ];
 }
 
 /// Treatment of a signed body that cannot be read.
@@ -94,6 +117,32 @@ impl Source {
         self.schemes.iter().any(|scheme| {
             matches!(scheme, Scheme::Recipe(recipe) if recipe.algorithm == Algorithm::Unsigned)
         })
+    }
+
+    /// True when the sender proves what is read from these pieces: it signs them, or it signs nothing and a header is worth as
+    /// much as the body.
+    pub(crate) fn proves(&self, pieces: &[Piece]) -> bool {
+        let is_bearer = self.schemes.iter().all(Scheme::is_bearer);
+        is_bearer || self.signs(pieces)
+    }
+
+    /// True when everything that is read from these pieces is signed, or in a body of a sender that signs none.
+    pub(crate) fn signs(&self, pieces: &[Piece]) -> bool {
+        let has_own_query = |url: &String| url.contains('?');
+        let is_in_url = !self.public_url.as_ref().is_some_and(has_own_query);
+        let signs = |scheme: &Scheme, piece: &Piece| match piece {
+            Piece::Header(name) => scheme.signs_header(name),
+            Piece::Query(name) => scheme.signs_query(name) || (scheme.signs_url() && is_in_url),
+            Piece::Body(_)
+            | Piece::Item(_)
+            | Piece::Outer(_)
+            | Piece::Document(_)
+            | Piece::Literal(_) => true,
+        };
+        let mut all = pieces
+            .iter()
+            .flat_map(|piece| self.schemes.iter().map(move |scheme| (scheme, piece)));
+        all.all(|(scheme, piece)| signs(scheme, piece))
     }
 
     /// True when a request from this address may go on.

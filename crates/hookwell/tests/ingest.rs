@@ -35,6 +35,7 @@ const SOURCES: &str = r#"
     [sources.resource]
     preset = "resource"
     secrets = ["env:NEW", "env:OLD"]
+    accept = ["shared-secret"]
     max_body_bytes = 262144
 
     [sources.stonal]
@@ -44,6 +45,7 @@ const SOURCES: &str = r#"
     [sources.keeps]
     preset = "resource"
     secrets = ["env:NEW"]
+    accept = ["shared-secret"]
     on_invalid = "quarantine"
     types = ["resource.*"]
 
@@ -54,26 +56,31 @@ const SOURCES: &str = r#"
     [sources.accepts]
     preset = "resource"
     secrets = ["env:NEW"]
+    accept = ["shared-secret"]
     reply = { status = 202, body = "[accepted]", content_type = "text/plain" }
     refused_status = 403
 
     [sources.challenges]
     preset = "resource"
     secrets = ["env:NEW"]
+    accept = ["shared-secret"]
     handshake = { kind = "challenge" }
 
     [sources.pings]
     preset = "resource"
     secrets = ["env:NEW"]
+    accept = ["shared-secret"]
     handshake = { kind = "discord" }
 
     [sources.zoom]
     preset = "zoom"
     secrets = ["env:NEW", "env:OLD"]
+    accept = ["shared-secret"]
 
     [sources.signs-tokens]
     preset = "generic"
     secrets = ["env:NEW"]
+    accept = ["shared-secret"]
     handshake = { kind = "crc" }
 
     [sources.unpinned]

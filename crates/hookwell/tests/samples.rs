@@ -3,82 +3,12 @@
 //! from the preset. The same bytes under any other label are the same events.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
 
-use std::path::Path;
+mod deliveries;
 
+use deliveries::{at, delivery, keys, samples, source};
 use hookwell::config;
-use hookwell::event::delivery::Delivery;
 use hookwell::event::{Event, Operation};
-use hookwell::format::time::Millis;
-use hookwell::keys::key_set::Keys;
-use hookwell::source::Source;
-use hookwell_sandbox::sender::{Draft, signed_with};
-use hookwell_sandbox::test_keys;
-use http::{HeaderMap, HeaderName, Method};
 use serde_json::{Value, json};
-
-/// When the deliveries come: 2026-11-26.
-const NOW: Millis = 1_795_696_000_000;
-
-fn source(preset: &str) -> Source {
-    let topics = match preset {
-        "aws-sns" => "topics = [\"arn:aws:sns:us-west-2:123456789012:MyTopic\"]\n",
-        _ => "",
-    };
-    let pinned = match preset {
-        "aws-sns" | "paypal" | "plaid" => r#"["env:PINNED"]"#,
-        _ => "[]",
-    };
-    let text = format!(
-        "[sources.x]\npreset = {preset:?}\nsecrets = [\"env:A\"]\npinned = {pinned}\n{topics}\
-         public_url = \"https://hooks.example.com/webhooks/x\"\nallow_ips = [\"0.0.0.0/0\", \"::/0\"]\n"
-    );
-    let mut sources =
-        config::parse(&text).unwrap_or_else(|problems| panic!("{preset}: {problems:?}"));
-    sources.remove(0)
-}
-
-fn headers<'a>(all: impl Iterator<Item = (&'a str, &'a str)>) -> HeaderMap {
-    all.map(|(name, value)| {
-        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
-        (name, value.parse().unwrap())
-    })
-    .collect()
-}
-
-/// When a sample comes: where its body holds the signed time, then.
-fn at(sample: &Value) -> Millis {
-    sample["at"].as_i64().unwrap_or(NOW)
-}
-
-/// The delivery of a sample, signed as its sender would.
-fn delivery(source: &Source, keys: &Keys, sample: &Value) -> Delivery {
-    let body = match sample["text"].as_str() {
-        Some(text) => text.as_bytes().to_vec(),
-        None => sample["body"].to_string().into_bytes(),
-    };
-    let own = sample["headers"].as_object().into_iter().flatten();
-    let own = own.map(|(name, value)| (name.as_str(), value.as_str().unwrap()));
-    let plain = Delivery {
-        request_id: "request-1".into(),
-        method: Method::POST,
-        source: Some("x".into()),
-        path: "/webhooks/x".into(),
-        query: sample["query"].as_str().unwrap_or_default().into(),
-        headers: headers(own),
-        body,
-        source_ip: None,
-        trace: None,
-    };
-    let signed = signed_with(source, keys, Draft::of(&plain), at(sample))
-        .unwrap_or_else(|why| panic!("{:?} {sample}: {why}", source.preset));
-    let all = signed.headers.iter();
-    Delivery {
-        headers: headers(all.map(|(name, value)| (name.as_str(), value.as_str()))),
-        query: signed.query,
-        body: signed.body,
-        ..plain
-    }
-}
 
 /// Labels that a stranger may put on the bytes of somebody else: none of them is signed.
 const LABELS: [Option<&str>; 6] = [
@@ -116,16 +46,11 @@ fn is_stored(event: &Event) -> bool {
 
 #[test]
 fn every_delivery_becomes_what_its_sender_means() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples");
     let (mut count, mut wrong) = (0, Vec::new());
     for preset in config::presets() {
-        let file = folder.join(format!("{preset}.json"));
-        let text = std::fs::read_to_string(&file).unwrap_or_else(|_| panic!("no {file:?}"));
-        let samples: Vec<Value> = serde_json::from_str(&text).unwrap();
+        let samples = samples(&preset);
         let source = source(&preset);
-        let keys = source
-            .keys(|reference| Ok(test_keys::made_up(&source, reference)))
-            .unwrap();
+        let keys = keys(&source);
         for (number, sample) in samples.iter().enumerate() {
             count += 1;
             let delivery = delivery(&source, &keys, sample);

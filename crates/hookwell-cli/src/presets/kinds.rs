@@ -36,7 +36,8 @@ impl Kind {
         } else {
             "item"
         };
-        let general = (!catches_all(mapping)).then(|| Self::of(&[], &mapping.parts, root));
+        let has_rest = !catches_all(mapping) && !believes_shapes_only(mapping);
+        let general = has_rest.then(|| Self::of(&[], &mapping.parts, root));
         let special = mapping.documents.iter();
         let special = special.map(|(types, parts)| Self::of(types, parts, root));
         general.into_iter().chain(special).collect()
@@ -112,6 +113,12 @@ impl Kind {
 pub(super) fn catches_all(mapping: &Mapping) -> bool {
     let mut types = mapping.documents.iter().flat_map(|(types, _)| types);
     types.any(|pattern| pattern.to_string() == "*")
+}
+
+/// Tells whether an event is believed only where its body has the shape of a kind, so that the general places count for none.
+fn believes_shapes_only(mapping: &Mapping) -> bool {
+    let mut kinds = mapping.documents.iter();
+    mapping.parts.shape.is_none() && kinds.any(|(_, parts)| parts.shape.is_some())
 }
 
 /// The patterns whose star is the type.

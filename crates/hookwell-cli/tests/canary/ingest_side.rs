@@ -32,33 +32,41 @@ const FILE: &str = r#"
     [sources.shop]
     preset = "generic"
     secrets = ["ssm:/shop", "ssm:/older"]
+    accept = ["shared-secret"]
     max_body_bytes = 262144
     [sources.kept]
     preset = "generic"
     secrets = ["ssm:/shop"]
+    accept = ["shared-secret"]
     on_invalid = "quarantine"
     retain = "30d"
     [sources.orders]
     preset = "generic"
     secrets = ["ssm:/shop"]
+    accept = ["shared-secret"]
     types = ["order.*"]
     [sources.elsewhere]
     preset = "generic"
     secrets = ["ssm:/shop"]
+    accept = ["shared-secret"]
     allow_ips = ["203.0.113.0/24"]
     [sources.secretless]
     preset = "generic"
     secrets = ["ssm:/none"]
+    accept = ["shared-secret"]
     [sources.stripe]
     preset = "stripe"
     secrets = ["ssm:/shop"]
+    accept = ["shared-secret"]
     [sources.meta]
     preset = "meta"
     secrets = ["ssm:/shop"]
+    accept = ["shared-secret"]
     handshake = { kind = "meta", verify_token = "ssm:/token" }
     [sources.notion]
     preset = "notion"
     secrets = ["ssm:/none"]
+    accept = ["shared-secret"]
     [sources.sns]
     preset = "aws-sns"
     topics = ["arn:aws:sns:us-west-2:123456789012:MyTopic"]

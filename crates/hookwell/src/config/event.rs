@@ -8,6 +8,7 @@ use crate::event::Operation;
 use crate::format::json::Pointer;
 use crate::format::pattern::Pattern;
 use crate::source::mapping::{Locator, Mapping, Parts, Piece};
+use crate::source::shape::Shape;
 
 pub(super) fn mapping(
     mut fields: Fields<'_>,
@@ -39,6 +40,10 @@ pub(super) fn mapping(
             // Its own words stand alone: a longer general pattern would win over them.
             if fields.has("operations") {
                 general.remove("operations");
+            }
+            // So does its own shape.
+            if fields.has("shape") {
+                general.remove("deletion_shape");
             }
             fields.underlay(general);
             Some(document(fields, many, problems))
@@ -97,6 +102,23 @@ fn parts(fields: &mut Fields<'_>, many: bool, problems: &Problems) -> Parts {
         document: documents(fields, many, problems),
         document_id: locator(fields, "document_id", problems),
         document_type: locator(fields, "document_type", problems),
+        shape: shape(fields, "shape", problems),
+        deletion_shape: shape(fields, "deletion_shape", problems),
+    }
+}
+
+/// What a body looks like that is about such a document.
+fn shape(fields: &mut Fields<'_>, key: &str, problems: &Problems) -> Option<Shape> {
+    let texts = fields.texts(key)?;
+    match Shape::parse(&texts) {
+        Ok(shape) => Some(shape),
+        Err((text, why)) => {
+            problems.add(
+                &format!("{}.{key}", fields.path()),
+                &format!("{text:?} {why}"),
+            );
+            None
+        }
     }
 }
 

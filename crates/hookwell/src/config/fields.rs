@@ -82,6 +82,12 @@ impl<'p> Fields<'p> {
         self.table.contains_key(key)
     }
 
+    /// True when the file has this key with something in it and nobody read it yet.
+    pub(crate) fn has_some(&self, key: &str) -> bool {
+        let value = self.table.get(key);
+        value.is_some_and(|value| value.as_array().is_none_or(|all| !all.is_empty()))
+    }
+
     /// True when the file has this key in these tables.
     pub(crate) fn peek(&self, keys: &[&str]) -> bool {
         let (Some(last), tables) = (
@@ -171,6 +177,19 @@ impl<'p> Fields<'p> {
         chosen
             .map(|(_, choice)| *choice)
             .or_else(|| self.wrong(key, &format!("is one of {}", names.join(", "))))
+    }
+
+    /// A list of names.
+    pub(crate) fn choices<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> Vec<T> {
+        let texts = self.texts(key).unwrap_or_default();
+        let chosen = texts.iter().filter_map(|text| {
+            let found = choices.iter().find(|(name, _)| name == text);
+            found.map(|(_, choice)| *choice).or_else(|| {
+                let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+                self.wrong(key, &format!("is a list of {}", names.join(", ")))
+            })
+        });
+        chosen.collect()
     }
 
     pub(crate) fn table(&mut self, key: &str) -> Option<Fields<'p>> {

@@ -4,16 +4,15 @@ use ipnet::IpNet;
 
 use crate::config::fields::{Fields, Problems, looks_like};
 use crate::config::values::{pattern, pointer};
-use crate::config::{event, preset, reply, verify};
+use crate::config::{event, preset, proof, reply, verify};
 use crate::event::LIFE_DAYS;
 use crate::format::body::BodyFormat;
 use crate::format::time::DAY;
 use crate::keys::reference::SecretRef;
 use crate::keys::secret::MIN_BYTES;
-use crate::source::mapping::{Locator, Mapping};
-use crate::source::{Dedupe, OnInvalid, Source};
+use crate::source::mapping::Mapping;
+use crate::source::{Dedupe, OnInvalid, Source, Weakness};
 use crate::verify::algorithm::Algorithm;
-use crate::verify::recipe::Part;
 use crate::verify::scheme::Scheme;
 
 /// The largest body a source takes, in bytes, unless it says that it takes less: what Lambda takes ("Lambda quotas",
@@ -22,6 +21,15 @@ pub const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
 
 /// The longest source name, in bytes.
 const MAX_NAME_BYTES: usize = 64;
+
+/// The keys of the `event` table that say what happens to which document.
+const KINDS: [&str; 5] = [
+    "type",
+    "operation",
+    "operations",
+    "document_id",
+    "document_type",
+];
 
 /// Reads the table of one source. Without a source, problems say why.
 pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> Option<Source> {
@@ -35,6 +43,7 @@ pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> O
     let preset = fields.text("preset");
     // What stands in the file is no guess.
     let names_document = fields.peek(&["event", "document_id"]);
+    let names_kinds = KINDS.iter().any(|key| fields.peek(&["event", *key]));
     if let Some(preset) = &preset {
         if let Some(mut base) = preset::preset_table(preset) {
             for about in preset::ABOUT {
@@ -54,7 +63,7 @@ pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> O
             return None;
         }
     }
-    let names_secrets = fields.has("secrets");
+    let names_secrets = fields.has_some("secrets");
     let secrets = references(&mut fields, "secrets", problems);
     let pinned = references(&mut fields, "pinned", problems);
     let handshake = reply::handshake(&mut fields, problems);
@@ -84,7 +93,8 @@ pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> O
         .iter()
         .filter_map(|text| pattern(text, &format!("{path}.types"), problems))
         .collect();
-    let schemes = verify::schemes(&mut fields, problems);
+    let accepts = fields.choices("accept", &Weakness::NAMES);
+    let schemes = verify::schemes(&mut fields, &accepts, problems);
     let required = fields.texts("required").unwrap_or_default();
     let required = required
         .iter()
@@ -97,10 +107,7 @@ pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> O
             ..Mapping::default()
         },
     };
-    let dedupe = dedupe(&mut fields, &mapping, &schemes, problems);
-    fields.finish();
-
-    let source = Source {
+    let mut source = Source {
         name: name.to_owned(),
         preset,
         schemes,
@@ -113,15 +120,19 @@ pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> O
         body: body.unwrap_or_default(),
         max_age,
         on_invalid: on_invalid.unwrap_or(OnInvalid::Reject),
+        accepts,
         ignored,
         retain_days,
         types,
-        dedupe,
+        dedupe: Dedupe::None,
         mapping,
         handshake,
         replies,
     };
+    source.dedupe = dedupe(&mut fields, &source, problems);
+    fields.finish();
     consistent(&source, names_secrets, &path, problems);
+    proof::places(&source, names_kinds, &path, problems);
     Some(source)
 }
 
@@ -141,7 +152,7 @@ fn consistent(source: &Source, names_secrets: bool, path: &str, problems: &Probl
             "is missing: name the secret, [\"env:NAME\"]",
         );
     }
-    if source.schemes.iter().any(signs_url) && source.public_url.is_none() {
+    if source.schemes.iter().any(Scheme::signs_url) && source.public_url.is_none() {
         problems.add(
             &format!("{path}.public_url"),
             "is missing: this sender signs the address it posts to",
@@ -153,16 +164,6 @@ fn wants_secret(scheme: &Scheme) -> bool {
     match scheme {
         Scheme::Recipe(recipe) => recipe.algorithm != Algorithm::Unsigned,
         Scheme::Special(special) => special.kind.has_secret(),
-    }
-}
-
-fn signs_url(scheme: &Scheme) -> bool {
-    match scheme {
-        Scheme::Recipe(recipe) => {
-            let is_url = |part: &Part| matches!(part, Part::Url | Part::DecodedUrl);
-            Part::any_in(&recipe.content, &is_url)
-        }
-        Scheme::Special(special) => special.kind.signs_url(),
     }
 }
 
@@ -238,12 +239,7 @@ fn days(fields: &mut Fields<'_>, key: &str, problems: &Problems) -> Option<i64> 
     days
 }
 
-fn dedupe(
-    fields: &mut Fields<'_>,
-    mapping: &Mapping,
-    schemes: &[Scheme],
-    problems: &Problems,
-) -> Dedupe {
+fn dedupe(fields: &mut Fields<'_>, source: &Source, problems: &Problems) -> Dedupe {
     let path = fields.path().to_owned();
     let window = fields.number("dedupe_window", 1, 35 * 86_400);
     let named = fields.choice(
@@ -255,22 +251,19 @@ fn dedupe(
             ("body", "body"),
         ],
     );
-    let signed = |id: &Locator| {
-        id.headers()
-            .all(|name| schemes.iter().all(|scheme| scheme.signs_header(name)))
-    };
     // One unsigned place among those of all kinds of documents is enough for a forgery.
-    let signed = |_: &Locator| {
-        let mut ids = mapping.all_parts().filter_map(|parts| parts.id.as_ref());
-        ids.all(signed)
-    };
+    let mut ids = source
+        .mapping
+        .all_parts()
+        .filter_map(|parts| parts.id.as_ref());
+    let is_signed = ids.all(|id| id.0.iter().all(|pieces| source.signs(pieces)));
     if window.is_some() && named != Some("body") {
         problems.add(
             &format!("{path}.dedupe_window"),
             "goes with dedupe = \"body\"",
         );
     }
-    match (named, &mapping.parts.id, window) {
+    match (named, &source.mapping.parts.id, window) {
         (Some("none"), ..) | (None, None, _) => Dedupe::None,
         (Some("body"), _, Some(window)) => Dedupe::Body {
             seconds: i64::try_from(window).unwrap_or(i64::MAX),
@@ -289,14 +282,14 @@ fn dedupe(
             );
             Dedupe::None
         }
-        (Some("id"), Some(id), _) if !signed(id) => {
+        (Some("id"), Some(_), _) if !is_signed => {
             problems.add(
                 &format!("{path}.dedupe"),
-                "the id is in a header that is not signed: use \"id-and-body\"",
+                "the id is in a place that is not signed, so that anybody can change it: use \"id-and-body\"",
             );
             Dedupe::IdAndBody
         }
-        (None, Some(id), _) if !signed(id) => Dedupe::IdAndBody,
+        (None, Some(_), _) if !is_signed => Dedupe::IdAndBody,
         (Some("id-and-body"), Some(_), _) => Dedupe::IdAndBody,
         (_, Some(_), _) => Dedupe::Id,
     }

@@ -2,11 +2,13 @@
 //! scheme that is code.
 
 use crate::config::fields::{Fields, Problems};
+use crate::config::proof;
 use crate::config::values::{check_headers, pointer};
 use crate::format::encoding::Encoding;
 use crate::format::time::Unit;
 use crate::keys::public_key::KeyKind;
 use crate::keys::secret::{KeyDecoding, KeyEncoding};
+use crate::source::Weakness;
 use crate::verify::algorithm::Algorithm;
 use crate::verify::providers::{Special, SpecialKind};
 use crate::verify::recipe::{Part, Recipe, SignatureField, Timestamp, TimestampPlace};
@@ -16,7 +18,11 @@ use crate::verify::verifier::Tolerance;
 /// Distance that a signed time may have from now unless the recipe says otherwise, in seconds (Standard Webhooks).
 const DEFAULT_TOLERANCE: u32 = 300;
 
-pub(super) fn schemes(fields: &mut Fields<'_>, problems: &Problems) -> Vec<Scheme> {
+pub(super) fn schemes(
+    fields: &mut Fields<'_>,
+    accepts: &[Weakness],
+    problems: &Problems,
+) -> Vec<Scheme> {
     let path = fields.path().to_owned();
     let verifier = fields.choice("verifier", &SpecialKind::NAMES);
     let named = fields.had("verifier") && verifier.is_some();
@@ -55,7 +61,7 @@ pub(super) fn schemes(fields: &mut Fields<'_>, problems: &Problems) -> Vec<Schem
             }),
             topics,
         })],
-        (Some(verify), None) => recipes(verify, problems)
+        (Some(verify), None) => recipes(verify, accepts, problems)
             .into_iter()
             .map(|recipe| Scheme::Recipe(Box::new(recipe)))
             .collect(),
@@ -76,18 +82,24 @@ pub(super) fn schemes(fields: &mut Fields<'_>, problems: &Problems) -> Vec<Schem
     }
 }
 
-fn recipes(mut verify: Fields<'_>, problems: &Problems) -> Vec<Recipe> {
-    if let Some(all) = verify.tables("any_of") {
-        verify.finish();
-        return all
-            .into_iter()
-            .filter_map(|fields| recipe(fields, problems))
-            .collect();
+fn recipes(mut verify: Fields<'_>, accepts: &[Weakness], problems: &Problems) -> Vec<Recipe> {
+    let Some(all) = verify.tables("any_of") else {
+        return recipe(verify, accepts, problems).into_iter().collect();
+    };
+    let path = format!("{}.any_of", verify.path());
+    verify.finish();
+    let count = all.len();
+    let recipes: Vec<_> = all
+        .into_iter()
+        .filter_map(|fields| recipe(fields, accepts, problems))
+        .collect();
+    if recipes.len() == count {
+        proof::together(&recipes, &path, problems);
     }
-    recipe(verify, problems).into_iter().collect()
+    recipes
 }
 
-fn recipe(mut fields: Fields<'_>, problems: &Problems) -> Option<Recipe> {
+fn recipe(mut fields: Fields<'_>, accepts: &[Weakness], problems: &Problems) -> Option<Recipe> {
     let path = fields.path().to_owned();
     let algorithm = fields.choice("alg", &Algorithm::NAMES);
     if algorithm.is_none() && !fields.had("alg") {
@@ -101,20 +113,25 @@ fn recipe(mut fields: Fields<'_>, problems: &Problems) -> Option<Recipe> {
             ("hex", KeyEncoding::Hex),
         ],
     );
-    let public = match algorithm {
-        Some(Algorithm::Ed25519) => Some(KeyKind::Ed25519),
-        Some(Algorithm::EcdsaP256Sha256) => Some(KeyKind::P256),
+    let own = match algorithm {
+        Some(Algorithm::Ed25519) => Some(KeyEncoding::Public(KeyKind::Ed25519)),
+        Some(Algorithm::EcdsaP256Sha256) => Some(KeyEncoding::Public(KeyKind::P256)),
+        Some(Algorithm::Basic) => Some(KeyEncoding::Credentials),
         _ => None,
     };
-    if public.is_some() && encoding.is_some() {
-        problems.add(
-            &format!("{path}.key"),
-            "does not go with a public key, which is read in every form that providers give",
-        );
+    let unread = match own {
+        Some(KeyEncoding::Public(_)) => {
+            Some("does not go with a public key, which is read in every form that providers give")
+        }
+        Some(_) => Some("does not go with \"basic\", whose secret is user:password"),
+        None => None,
+    };
+    if let (Some(why), Some(_)) = (unread, encoding) {
+        problems.add(&format!("{path}.key"), why);
     }
     let key = KeyDecoding {
         strip: fields.texts("key_strip").unwrap_or_default(),
-        encoding: public.map_or(encoding.unwrap_or_default(), KeyEncoding::Public),
+        encoding: own.or(encoding).unwrap_or_default(),
     };
     let require = require(&mut fields, problems);
     let secret = fields.number("secret", 0, 2);
@@ -130,22 +147,24 @@ fn recipe(mut fields: Fields<'_>, problems: &Problems) -> Option<Recipe> {
             Ok(parts) => parts,
             Err(problem) => {
                 problems.add(&format!("{path}.content"), &problem);
-                Vec::new()
+                // Enough has been said about it.
+                let time = timestamp.is_some().then_some(Part::Timestamp);
+                [Part::Body]
+                    .into_iter()
+                    .chain(time)
+                    .chain([Part::Secret])
+                    .collect()
             }
         });
     fields.finish();
     let algorithm = algorithm?;
-    let wants_content = !matches!(
-        algorithm,
-        Algorithm::Token | Algorithm::Basic | Algorithm::Unsigned
-    );
     if algorithm != Algorithm::Unsigned && signature.is_none() {
         problems.add(
             &format!("{path}.signature"),
             "is missing: say which header holds the signature",
         );
     }
-    if wants_content && content.is_none() {
+    if algorithm.signs() && content.as_ref().is_none_or(Vec::is_empty) {
         problems.add(
             &format!("{path}.content"),
             "is missing: say what is signed, \"{body}\"",
@@ -158,15 +177,7 @@ fn recipe(mut fields: Fields<'_>, problems: &Problems) -> Option<Recipe> {
             "is missing: the content has {ts}",
         );
     }
-    if matches!(algorithm, Algorithm::Sha256 | Algorithm::Sha1)
-        && !Part::any_in(&content, &|part| *part == Part::Secret)
-    {
-        problems.add(
-            &format!("{path}.content"),
-            "a plain hash without {secret} proves nothing",
-        );
-    }
-    Some(Recipe {
+    let recipe = Recipe {
         algorithm,
         key,
         signature,
@@ -174,7 +185,9 @@ fn recipe(mut fields: Fields<'_>, problems: &Problems) -> Option<Recipe> {
         content,
         require,
         secret,
-    })
+    };
+    proof::recipe(&recipe, accepts, &path, problems);
+    Some(recipe)
 }
 
 fn require(fields: &mut Fields<'_>, problems: &Problems) -> Vec<(String, String)> {

@@ -98,6 +98,12 @@ impl<'a> Json<'a> {
         Ok(value)
     }
 
+    /// The names of the members at its top; none where the value is no object.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let members = self.members.iter().flatten();
+        members.map(|(name, _)| name.as_ref())
+    }
+
     /// The whole value.
     #[must_use]
     pub fn root(&self) -> &'a RawValue {

@@ -9,45 +9,19 @@ use crate::event::identity::{Key, Rank, hash};
 use crate::event::{Event, LIFE_DAYS, Operation, UnusableTime, WithoutState};
 use crate::format::json::{Json, JsonError, Pointer};
 use crate::format::time::{DAY, Millis, event_time};
+use crate::ingest::invalid::{Invalid, MAX_ITEMS};
+use crate::ingest::lists::lists_at;
+use crate::ingest::told::{Kind, MAX_TYPE_BYTES, Told, proves, short};
 use crate::ingest::verified::Verified;
-use crate::source::mapping::{Locator, Parts, Place};
+use crate::source::mapping::{Found, Parts, Place};
 use crate::source::{Dedupe, OnInvalid, Source};
 
 /// The largest text taken as an id, in bytes: with source and type it must fit a `DynamoDB` key of 2,048.
 pub const MAX_ID_BYTES: usize = 1024;
 
-/// The largest text taken as a type, in bytes.
-pub const MAX_TYPE_BYTES: usize = 256;
-
-/// The most events that one delivery may carry: more than any known sender puts into one (SendGrid: 768 KB), and what fits
-/// the memory of a small function.
-pub const MAX_ITEMS: usize = 10_000;
-
 /// Largest time of an event after its reception, in milliseconds. A clock that is further ahead is wrong, and every
 /// later event of the document would look older than this one.
 const MAX_FUTURE: Millis = DAY;
-
-/// Reason why a signed body is no event.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Invalid {
-    /// The body cannot be read.
-    #[error(transparent)]
-    Json(#[from] JsonError),
-    /// The body is a form where the source says JSON.
-    #[error(
-        "the body is not JSON; if the sender posts forms, say body = \"form\" in the sources file"
-    )]
-    Form,
-    /// A required key is absent, null or empty.
-    #[error("{0} is missing")]
-    Missing(String),
-    /// A text that must fit a key does not.
-    #[error("the {0} is too long")]
-    TooLong(&'static str),
-    /// More events than one delivery may carry.
-    #[error("more than {MAX_ITEMS} events in one delivery")]
-    TooMany,
-}
 
 impl Verified<'_> {
     /// The events that the delivery holds: one, or one for each item of its lists, perhaps none.
@@ -170,39 +144,36 @@ impl Reading<'_> {
     /// One event, which keeps `text` of the body; `index` is its position where a delivery has many.
     fn event(&self, place: Place<'_>, text: &[u8], index: Option<usize>) -> Result<Event, Invalid> {
         let mapping = &self.source().mapping;
-        let short = |found: Option<String>, what, limit| match found {
-            Some(text) if text.len() > limit => Err(Invalid::TooLong(what)),
-            found => Ok(found),
-        };
-        let kind = match &mapping.kind {
-            Some(locator) => locator.find(|piece| place.read(piece, None))?,
-            None => None,
-        };
+        let kind = place.find(mapping.kind.as_ref(), None)?;
+        let kind_proven = proves(self.source(), kind.as_ref());
         let kind = short(kind, "type", MAX_TYPE_BYTES)?.unwrap_or_default();
         let parts = mapping.parts_of(&kind);
         let holds = parts.document_in(place.item)?;
         // A deletion is often told without a state, and is about its document all the same.
         let document = holds.or_else(|| parts.document.last());
-        let find = |locator: &Option<Locator>| match locator {
-            Some(locator) => locator.find(|piece| place.read(piece, document)),
-            None => Ok(None),
+        let id = short(
+            place.find_id(parts.id.as_ref(), document)?,
+            "id",
+            MAX_ID_BYTES,
+        )?;
+        let document_id = place.find_id(parts.document_id.as_ref(), document)?;
+        let id_proven = proves(self.source(), document_id.as_ref());
+        let document_id = short(document_id, "document id", MAX_ID_BYTES)?;
+        let of = Kind {
+            text: &kind,
+            parts,
+            is_proven: kind_proven,
         };
-        let find_id = |locator: &Option<Locator>| match locator {
-            Some(locator) => locator.find(|piece| place.read_id(piece, document)),
-            None => Ok(None),
+        let told = Told::of(self.source(), of, place, document)?;
+        let (time, unusable_time) = self.time(place.find(parts.time.as_ref(), document)?);
+        let sequence = place.find(parts.version.as_ref(), document)?;
+        let sequence = sequence.filter(|found| proves(self.source(), Some(found)));
+        let without_state = match told.said {
+            Operation::Other => None,
+            _ if !(told.is_believed && id_proven) => Some(WithoutState::Unproven),
+            said => self.without_state(parts, said, document_id.as_deref(), holds.is_some()),
         };
-        let id = short(find_id(&parts.id)?, "id", MAX_ID_BYTES)?;
-        let document_id = short(find_id(&parts.document_id)?, "document id", MAX_ID_BYTES)?;
-        let word = short(find(&parts.operation)?, "operation", MAX_TYPE_BYTES)?;
-        let (operation, star) = parts.operation_of(word.as_deref().unwrap_or(&kind));
-        let document_type = match &parts.document_type {
-            Some(_) => short(find(&parts.document_type)?, "document type", MAX_TYPE_BYTES)?,
-            None => Some(star.to_owned()),
-        };
-        let (time, unusable_time) = self.time(find(&parts.time)?.as_deref());
-        let sequence = find(&parts.version)?.and_then(|text| text.parse().ok());
-        let without_state =
-            self.without_state(parts, operation, document_id.as_deref(), holds.is_some());
+        let operation = told.operation();
         let (key, seconds) = self.key(id.as_deref(), text, index);
         Ok(Event {
             key,
@@ -212,15 +183,15 @@ impl Reading<'_> {
             operation,
             time,
             unusable_time,
-            sequence,
+            sequence: sequence.and_then(|found| found.text.parse().ok()),
             rank: rank_of(operation, mapping.unique_ids),
             received_at: self.now,
             place: place_of(index),
             expires_at: (self.now / 1000).saturating_add(seconds),
             retain_until: self.retain_until(),
-            document_type: document_type.unwrap_or_default(),
             document_at: self.document_at(parts, holds, without_state),
-            document_id,
+            document_id: document_id.filter(|_| told.is_believed),
+            document_type: told.document_type,
             without_state,
             invalid: None,
             trace: self.verified.delivery.trace.clone(),
@@ -230,15 +201,17 @@ impl Reading<'_> {
     }
 
     /// The time of an event, or what is wrong with the one that is there.
-    fn time(&self, text: Option<&str>) -> (Option<Millis>, Option<UnusableTime>) {
-        let Some(text) = text else {
+    fn time(&self, found: Option<Found<'_>>) -> (Option<Millis>, Option<UnusableTime>) {
+        let Some(found) = found else {
             return (None, None);
         };
-        match event_time(text) {
+        match event_time(&found.text) {
             None => (None, Some(UnusableTime::Unreadable)),
             Some(time) if time > self.now.saturating_add(MAX_FUTURE) => {
                 (None, Some(UnusableTime::Future))
             }
+            // Whoever may choose it could keep a document from changing until then.
+            Some(time) if !proves(self.source(), Some(&found)) => (Some(time.min(self.now)), None),
             time => (time, None),
         }
     }
@@ -252,7 +225,7 @@ impl Reading<'_> {
         holds_state: bool,
     ) -> Option<WithoutState> {
         let guessed = self.source().mapping.guessed;
-        if operation == Operation::Other || parts.document_id.is_none() {
+        if parts.document_id.is_none() {
             return None;
         }
         // What a person wrote in the sources file is no guess: where it finds nothing, process rejects the event.
@@ -362,41 +335,4 @@ fn rank_of(operation: Operation, unique_ids: bool) -> Rank {
 /// The place of an event in its delivery.
 fn place_of(index: Option<usize>) -> u32 {
     u32::try_from(index.unwrap_or(0)).unwrap_or(u32::MAX)
-}
-
-/// The items of a list, with the value that the list is in.
-type List<'a> = (&'a RawValue, Vec<&'a RawValue>);
-
-/// The lists at a place in a body: every such list, where one is inside another; `None` when the outermost is absent. An
-/// inner one that is absent is left out. `takes_one`: an object in place of a list is a list of one.
-fn lists_at<'a>(
-    body: &Json<'a>,
-    each: &Pointer,
-    takes_one: bool,
-) -> Result<Option<Vec<List<'a>>>, Invalid> {
-    let mut lists: Vec<List<'a>> = vec![(body.root(), vec![body.root()])];
-    for (depth, steps) in each.steps().split(|step| step == "*").enumerate() {
-        let mut inner = Vec::new();
-        let mut count = 0_usize;
-        for value in lists.into_iter().flat_map(|(_, items)| items) {
-            let list = Json::part(value)?.find_steps(steps)?;
-            let items = list.and_then(|list| {
-                let one = (takes_one && list.get().starts_with('{')).then(|| vec![list]);
-                Json::items(list).or(one)
-            });
-            match items {
-                Some(items) => {
-                    count = count.saturating_add(items.len());
-                    inner.push((value, items));
-                }
-                None if depth == 0 => return Ok(None),
-                None => {}
-            }
-            if count > MAX_ITEMS {
-                return Err(Invalid::TooMany);
-            }
-        }
-        lists = inner;
-    }
-    Ok(Some(lists))
 }

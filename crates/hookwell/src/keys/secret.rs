@@ -49,6 +49,8 @@ pub enum KeyEncoding {
     Base64,
     /// Hex of the bytes.
     Hex,
+    /// A user and a password with `:` between, of HTTP basic authentication.
+    Credentials,
     /// A public key, in any of the forms that providers give.
     Public(KeyKind),
 }
@@ -82,6 +84,12 @@ impl Secret {
             .unwrap_or(text);
         let bytes = match decoding.encoding {
             KeyEncoding::Utf8 => rest.as_bytes().to_vec(),
+            KeyEncoding::Credentials => match rest.split_once(':') {
+                Some((user, password)) if !user.is_empty() && !password.is_empty() => {
+                    rest.as_bytes().to_vec()
+                }
+                _ => return Err(SecretError::Encoding("USER:PASSWORD, with neither empty")),
+            },
             KeyEncoding::Base64 => STANDARD
                 .decode(rest)
                 .map_err(|_| SecretError::Encoding("base64"))?,
@@ -190,6 +198,24 @@ mod tests {
             Secret::new("whsec_!", &base64, 16).unwrap_err(),
             SecretError::Encoding("base64")
         );
+    }
+
+    #[test]
+    fn credentials_have_a_user_and_a_password() {
+        let basic = KeyDecoding {
+            encoding: KeyEncoding::Credentials,
+            ..KeyDecoding::default()
+        };
+        let why = SecretError::Encoding("USER:PASSWORD, with neither empty");
+        for text in [
+            "a-password-of-some-length",
+            "a-user-of-some-length:",
+            ":a-password-of-some-length",
+            ":",
+        ] {
+            assert_eq!(Secret::new(text, &basic, 1).unwrap_err(), why, "{text}");
+        }
+        assert!(Secret::new("user:pass:word-of-length", &basic, 16).is_ok());
     }
 
     #[test]

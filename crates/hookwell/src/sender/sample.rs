@@ -7,7 +7,8 @@ use crate::format::json::Pointer;
 use crate::format::pattern::Pattern;
 use crate::format::time::{Millis, to_rfc3339};
 use crate::source::Source;
-use crate::source::mapping::{Locator, Mapping, Parts, Piece};
+use crate::source::mapping::{Locator, Parts, Piece};
+use crate::source::shape::Shape;
 use crate::verify::recipe::TimestampPlace;
 use crate::verify::scheme::Scheme;
 
@@ -45,7 +46,7 @@ pub fn sample(source: &Source, ask: Ask<'_>) -> Sample {
     for pointer in &mapping.required {
         set(&mut made.body, pointer, json!("sample"));
     }
-    let Words { parts, kind, word } = words_for(mapping, ask.operation);
+    let Words { parts, kind, word } = words_for(source, ask.operation);
     let state =
         json!({ "id": ask.document_id, "name": format!("Sample at {}", to_rfc3339(ask.at)) });
     made.is_in_item = !mapping.each.is_empty();
@@ -57,6 +58,10 @@ pub fn sample(source: &Source, ask: Ask<'_>) -> Sample {
             &mut made.body
         };
         set(place, pointer, state);
+    }
+    let shape = parts.shape_of(ask.operation);
+    if let Some(shape) = shape {
+        made.look_like(shape, parts.operation_of(&word).1);
     }
     made.put(parts.document_id.as_ref(), ask.document_id);
     made.put(parts.document_type.as_ref(), "sample");
@@ -76,6 +81,9 @@ pub fn sample(source: &Source, ask: Ask<'_>) -> Sample {
             set(&mut made.body, pointer, number.unwrap_or(json!(text)));
         }
     }
+    if let Some(shape) = shape {
+        made.leave_out_of(shape);
+    }
     made.finish(mapping.each.first(), source.content_type())
 }
 
@@ -89,12 +97,18 @@ struct Words<'a> {
 }
 
 /// The words for an operation. A document comes before none, and a pattern before an exact word.
-fn words_for(mapping: &Mapping, operation: Operation) -> Words<'_> {
+fn words_for(source: &Source, operation: Operation) -> Words<'_> {
+    let mapping = &source.mapping;
     let general = (&[][..], &mapping.parts);
     let documents = mapping.documents.iter();
     let documents = documents.map(|(types, parts)| (types.as_slice(), parts));
     let mut all: Vec<_> = std::iter::once(general).chain(documents).collect();
     all.sort_by_key(|(_, parts)| parts.document.is_empty());
+    let kind = mapping.kind.as_ref().and_then(|kind| kind.0.first());
+    if kind.is_some_and(|kind| !source.proves(kind)) {
+        // Nothing else is believed.
+        all.retain(|(_, parts)| parts.shape.is_some());
+    }
     for (types, parts) in all {
         let mut words: Vec<_> = parts.operations.iter().collect();
         words.retain(|(_, done)| *done == operation);
@@ -194,6 +208,32 @@ impl Made {
         }
     }
 
+    /// Puts what a body of this kind shows, where nothing is yet.
+    fn look_like(&mut self, shape: &Shape, document_type: &str) {
+        let place = if self.is_in_item {
+            &mut self.item
+        } else {
+            &mut self.body
+        };
+        for (pointer, text) in shape.sample(document_type) {
+            if place.pointer(pointer.as_str()).is_none() {
+                set(place, pointer, json!(text));
+            }
+        }
+    }
+
+    /// Takes away what a body of this kind does not have.
+    fn leave_out_of(&mut self, shape: &Shape) {
+        let place = if self.is_in_item {
+            &mut self.item
+        } else {
+            &mut self.body
+        };
+        if let Value::Object(members) = place {
+            members.retain(|name, _| shape.allows(name));
+        }
+    }
+
     fn finish(mut self, each: Option<&Pointer>, content_type: &'static str) -> Sample {
         if let Some(each) = each {
             let mut list = json!([self.item]);
@@ -251,7 +291,7 @@ fn set(root: &mut Value, pointer: &Pointer, value: Value) {
 
 impl Pattern {
     /// A text that matches, with `star` in place of the star.
-    fn fill(&self, star: &str) -> String {
+    pub(crate) fn fill(&self, star: &str) -> String {
         self.to_string().replace('*', star)
     }
 }

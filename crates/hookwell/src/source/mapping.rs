@@ -7,6 +7,7 @@ use crate::event::delivery::Delivery;
 use crate::format::json::{Json, JsonError, Pointer};
 use crate::format::pattern::Pattern;
 use crate::format::template;
+use crate::source::shape::Shape;
 
 /// Places of an event's parts in a delivery.
 #[derive(Debug, Clone, Default)]
@@ -49,11 +50,24 @@ pub struct Parts {
     pub document_id: Option<Locator>,
     /// Type of the document; without a place, the text that the star of the matching pattern stands for.
     pub document_type: Option<Locator>,
+    /// Shape of a body of this kind, where only an unsigned place says that it is of this kind. Without a shape such a
+    /// place is never believed.
+    pub shape: Option<Shape>,
+    /// The same of a deletion, where that looks otherwise.
+    pub deletion_shape: Option<Shape>,
 }
 
 /// Place of a text: alternatives, of which the first that is there counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Locator(pub Vec<Vec<Piece>>);
+
+/// A text that a locator found.
+#[derive(Debug)]
+pub(crate) struct Found<'a> {
+    pub(crate) text: String,
+    /// The alternative that it was found by.
+    pub(crate) by: &'a [Piece],
+}
 
 /// One piece of a located text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,10 +124,10 @@ impl Locator {
     }
 
     /// The text of the first alternative that is wholly there. `read` gives the text of one piece.
-    pub(crate) fn find<'a>(
+    fn find<'a>(
         &'a self,
         mut read: impl FnMut(&'a Piece) -> Result<Option<Cow<'a, str>>, JsonError>,
-    ) -> Result<Option<String>, JsonError> {
+    ) -> Result<Option<Found<'a>>, JsonError> {
         for alternative in &self.0 {
             let mut text = String::new();
             let mut whole = true;
@@ -124,7 +138,8 @@ impl Locator {
                 }
             }
             if whole {
-                return Ok(Some(text));
+                let by = alternative;
+                return Ok(Some(Found { text, by }));
             }
         }
         Ok(None)
@@ -143,8 +158,30 @@ pub(crate) struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// The text of a piece. With `document` that is the place of the document's state in the item.
-    pub(crate) fn read(
+    /// The text that a locator finds. With `document` that is the place of the document's state in the item.
+    pub(crate) fn find(
+        self,
+        locator: Option<&'a Locator>,
+        document: Option<&Pointer>,
+    ) -> Result<Option<Found<'a>>, JsonError> {
+        locator.map_or(Ok(None), |locator| {
+            locator.find(|piece| self.read(piece, document))
+        })
+    }
+
+    /// The text that the locator of an id finds, which must be one if it is there.
+    pub(crate) fn find_id(
+        self,
+        locator: Option<&'a Locator>,
+        document: Option<&Pointer>,
+    ) -> Result<Option<Found<'a>>, JsonError> {
+        locator.map_or(Ok(None), |locator| {
+            locator.find(|piece| self.read_id(piece, document))
+        })
+    }
+
+    /// The text of a piece.
+    fn read(
         self,
         piece: &'a Piece,
         document: Option<&Pointer>,
@@ -161,8 +198,8 @@ impl<'a> Place<'a> {
         .filter(|text| !text.is_empty()))
     }
 
-    /// The text of a piece of an id, which must be one if it is there.
-    pub(crate) fn read_id(
+    /// The text of a piece of an id.
+    fn read_id(
         self,
         piece: &'a Piece,
         document: Option<&Pointer>,
@@ -239,6 +276,13 @@ impl Parts {
             &self.document_type,
         ];
         all.into_iter().flatten()
+    }
+
+    /// Shape of a body that tells of such an operation.
+    pub(crate) fn shape_of(&self, operation: Operation) -> Option<&Shape> {
+        let own = self.deletion_shape.as_ref();
+        let own = own.filter(|_| operation == Operation::Delete);
+        own.or(self.shape.as_ref())
     }
 
     /// Operation that a sender's word means, and the text that the star of its pattern stands for.

@@ -47,6 +47,12 @@ impl Algorithm {
         ("unsigned", Self::Unsigned),
     ];
 
+    /// True when the algorithm signs bytes. The others show the secret itself, or nothing.
+    #[must_use]
+    pub fn signs(self) -> bool {
+        !matches!(self, Self::Token | Self::Basic | Self::Unsigned)
+    }
+
     /// True when `candidate` is the signature of `content` by a secret, compared in constant time.
     pub(crate) fn matches(self, secret: &Secret, content: &[u8], candidate: &[u8]) -> bool {
         let key = secret.bytes();

@@ -211,6 +211,19 @@ impl Recipe {
         Part::any_in(&self.content, &signs)
     }
 
+    /// Whether the signed bytes cover this query parameter.
+    pub(crate) fn signs_query(&self, name: &str) -> bool {
+        let signs = |part: &Part| matches!(part, Part::Query(signed) | Part::LowerQuery(signed) if signed == name);
+        Part::any_in(&self.content, &signs)
+    }
+
+    /// Whether the signed bytes cover the source's address.
+    pub(crate) fn signs_url(&self) -> bool {
+        Part::any_in(&self.content, &|part| {
+            matches!(part, Part::Url | Part::DecodedUrl)
+        })
+    }
+
     pub(crate) fn body_time<'d>(
         &self,
         delivery: &'d Delivery,

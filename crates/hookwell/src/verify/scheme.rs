@@ -38,6 +38,27 @@ impl Scheme {
             Self::Special(special) => special.kind.signs_header(name),
         }
     }
+
+    /// Whether what is signed covers this query parameter by its name.
+    #[must_use]
+    pub fn signs_query(&self, name: &str) -> bool {
+        matches!(self, Self::Recipe(recipe) if recipe.signs_query(name))
+    }
+
+    /// Whether it signs the address it posts to.
+    #[must_use]
+    pub fn signs_url(&self) -> bool {
+        match self {
+            Self::Recipe(recipe) => recipe.signs_url(),
+            Self::Special(special) => special.kind.signs_url(),
+        }
+    }
+
+    /// Whether a request shows the secret itself, or none.
+    #[must_use]
+    pub fn is_bearer(&self) -> bool {
+        matches!(self, Self::Recipe(recipe) if !recipe.algorithm.signs())
+    }
 }
 
 impl Verifier for Scheme {

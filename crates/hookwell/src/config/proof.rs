@@ -1,0 +1,206 @@
+//! What proves nothing: sources to which a stranger could send, told before anybody relies on them.
+
+use std::collections::BTreeMap;
+
+use crate::config::fields::Problems;
+use crate::event::Operation;
+use crate::source::mapping::{Locator, Mapping, Parts, Piece};
+use crate::source::{Source, Weakness};
+use crate::verify::algorithm::Algorithm;
+use crate::verify::recipe::{Part, Recipe, TimestampPlace};
+use crate::verify::scheme::Scheme;
+
+/// Says where a recipe leaves open what its signature is for. `accepts` are the weaknesses that the source takes knowingly.
+pub(super) fn recipe(recipe: &Recipe, accepts: &[Weakness], path: &str, problems: &Problems) {
+    let always = |part: &Part| recipe.content.contains(part);
+    let content = format!("{path}.content");
+    let is_signed = recipe.algorithm.signs();
+    if !is_signed && !recipe.content.is_empty() {
+        problems.add(
+            &content,
+            "signs nothing here: leave it out, or name an alg that signs",
+        );
+    }
+    if is_signed
+        && !recipe.content.is_empty()
+        && !always(&Part::Body)
+        && !accepts.contains(&Weakness::UnsignedBody)
+    {
+        problems.add(
+            &content,
+            "is without {body}, so that anybody with one delivery can send any body: add {body}. Where the sender \
+             signs no body, say accept = [\"unsigned-body\"]",
+        );
+    }
+    hashes(recipe, accepts, &content, problems);
+    if let Some(timestamp) = &recipe.timestamp {
+        let is_in_content = match &timestamp.place {
+            TimestampPlace::Header(names) => always(&Part::Header(names.clone())),
+            TimestampPlace::Tag(_) => false,
+            TimestampPlace::Body(_) => always(&Part::Body),
+        };
+        if !(is_signed && (is_in_content || always(&Part::Timestamp))) {
+            problems.add(
+                &format!("{path}.timestamp"),
+                "is not signed, so that anybody can renew it: put {ts} into content, outside of [ ], or leave the \
+                 timestamp out",
+            );
+        }
+    }
+    let Some(signature) = &recipe.signature else {
+        return;
+    };
+    for name in &signature.headers {
+        if is_signed && recipe.signs_header(name) {
+            problems.add(
+                &content,
+                &format!("holds {name:?}, which is the signature itself: name another header"),
+            );
+        }
+    }
+    for (key, text) in [("tag", &signature.tag), ("separator", &signature.separator)] {
+        if text.as_deref() == Some("") {
+            problems.add(
+                &format!("{path}.signature.{key}"),
+                "is empty: leave it out, or say what it is",
+            );
+        }
+    }
+}
+
+/// A plain hash, which is none of a shared key unless its content holds that, at the end.
+fn hashes(recipe: &Recipe, accepts: &[Weakness], path: &str, problems: &Problems) {
+    if !matches!(recipe.algorithm, Algorithm::Sha256 | Algorithm::Sha1) {
+        return;
+    }
+    if !recipe.content.contains(&Part::Secret) {
+        problems.add(path, "a plain hash without {secret} proves nothing");
+    } else if recipe.content.last() != Some(&Part::Secret)
+        && !accepts.contains(&Weakness::LengthExtension)
+    {
+        problems.add(
+            path,
+            "does not end with {secret}: who knows such a hash can add to what it is of (length extension). Use \
+             hmac-sha256; where the sender does not offer it, say accept = [\"length-extension\"]",
+        );
+    }
+}
+
+/// Says where several recipes of a source are worth less than the best of them.
+pub(super) fn together(recipes: &[Recipe], path: &str, problems: &Problems) {
+    if recipes.is_empty() {
+        problems.add(path, "is empty: say how the sender signs");
+    }
+    let is_unsigned = |recipe: &Recipe| recipe.algorithm == Algorithm::Unsigned;
+    if recipes.len() > 1 && recipes.iter().any(is_unsigned) {
+        problems.add(
+            path,
+            "has \"unsigned\" beside others, which makes them worthless: leave it out",
+        );
+    }
+}
+
+/// Says where the parts of events are that anybody may choose. `is_own`: the file itself says what happens to which
+/// document.
+pub(super) fn places(source: &Source, is_own: bool, path: &str, problems: &Problems) {
+    let mapping = &source.mapping;
+    let never_counts = |scheme: &Scheme| match scheme {
+        Scheme::Recipe(recipe) => recipe
+            .secret
+            .is_some_and(|only| only >= source.secrets.len()),
+        Scheme::Special(_) => false,
+    };
+    let has_secrets = !source.secrets.is_empty();
+    if has_secrets && !source.schemes.is_empty() && source.schemes.iter().all(never_counts) {
+        problems.add(
+            &format!("{path}.secrets"),
+            "has no entry for verify.secret, which counts from 0: nothing would ever be taken",
+        );
+    }
+    let is_constant = |locator: &Locator| {
+        let mut alternatives = locator.0.iter();
+        alternatives.any(|pieces| pieces.iter().all(|one| matches!(one, Piece::Literal(_))))
+    };
+    if mapping
+        .all_parts()
+        .filter_map(|parts| parts.id.as_ref())
+        .any(is_constant)
+    {
+        problems.add(
+            &format!("{path}.event.id"),
+            "is the same for every event, so that all but the first would be dropped: name a place that tells them apart",
+        );
+    }
+    if is_own {
+        documents(source, mapping, path, problems);
+    }
+}
+
+/// Says where the file names documents that anybody could change.
+fn documents(source: &Source, mapping: &Mapping, path: &str, problems: &Problems) {
+    let is_open = |locator: &Option<Locator>| {
+        let mut alternatives = locator.iter().flat_map(|locator| &locator.0);
+        alternatives.any(|pieces| !source.proves(pieces))
+    };
+    if is_open(&mapping.parts.document_id) {
+        problems.add(
+            &format!("{path}.event.document_id"),
+            "is in a place that is not signed, so that anybody with one delivery can change any document: read it \
+             from the body",
+        );
+    }
+    let words = [
+        ("type", &mapping.kind),
+        ("operation", &mapping.parts.operation),
+        ("document_type", &mapping.parts.document_type),
+    ];
+    let open = words.into_iter().find(|(_, locator)| is_open(locator));
+    let does_something = |parts: &Parts| {
+        let mut words = parts.operations.iter();
+        words.any(|(_, operation)| *operation != Operation::Other)
+    };
+    if !mapping.all_parts().any(does_something) {
+        return;
+    }
+    let has_shape = mapping.all_parts().any(|parts| parts.shape.is_some());
+    if let (Some((word, _)), false) = (open, has_shape) {
+        problems.add(
+            &format!("{path}.event.{word}"),
+            "is in a place that is not signed, so that anybody with one delivery can make another event of it: read it \
+             from the body, or say what a body of each kind looks like, shape = [\"/issue\", \"!/comment\"] (shape = [] \
+             believes every body)",
+        );
+    }
+}
+
+/// Says which sources have a secret in common: a delivery to one of them is as good for the other.
+pub(super) fn shared(sources: &[Source], problems: &Problems) {
+    let mut owners: BTreeMap<String, &Source> = BTreeMap::new();
+    for source in sources {
+        for reference in &source.secrets {
+            let Some(other) = owners.insert(reference.to_string(), source) else {
+                continue;
+            };
+            if other.name == source.name {
+                problems.add(
+                    &format!("sources.{}.secrets", source.name),
+                    &format!("has {reference} twice"),
+                );
+                continue;
+            }
+            let all_accept = [source, other]
+                .iter()
+                .all(|source| source.accepts.contains(&Weakness::SharedSecret));
+            if !all_accept {
+                problems.add(
+                    &format!("sources.{}.secrets", source.name),
+                    &format!(
+                        "{reference} is also a secret of sources.{}, so that each delivery to one is as good for the \
+                         other: give each its own. Where that cannot be, say accept = [\"shared-secret\"] in both",
+                        other.name
+                    ),
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The lists of a body whose items are events.
+
+use serde_json::value::RawValue;
+
+use crate::format::json::{Json, Pointer};
+use crate::ingest::invalid::{Invalid, MAX_ITEMS};
+
+/// The items of a list, with the value that the list is in.
+pub(super) type List<'a> = (&'a RawValue, Vec<&'a RawValue>);
+
+/// The lists at a place in a body: every such list, where one is inside another; `None` when the outermost is absent. An
+/// inner one that is absent is left out. `takes_one`: an object in place of a list is a list of one.
+pub(super) fn lists_at<'a>(
+    body: &Json<'a>,
+    each: &Pointer,
+    takes_one: bool,
+) -> Result<Option<Vec<List<'a>>>, Invalid> {
+    let mut lists: Vec<List<'a>> = vec![(body.root(), vec![body.root()])];
+    for (depth, steps) in each.steps().split(|step| step == "*").enumerate() {
+        let mut inner = Vec::new();
+        let mut count = 0_usize;
+        for value in lists.into_iter().flat_map(|(_, items)| items) {
+            let list = Json::part(value)?.find_steps(steps)?;
+            let items = list.and_then(|list| {
+                let one = (takes_one && list.get().starts_with('{')).then(|| vec![list]);
+                Json::items(list).or(one)
+            });
+            match items {
+                Some(items) => {
+                    count = count.saturating_add(items.len());
+                    inner.push((value, items));
+                }
+                None if depth == 0 => return Ok(None),
+                None => {}
+            }
+            if count > MAX_ITEMS {
+                return Err(Invalid::TooMany);
+            }
+        }
+        lists = inner;
+    }
+    Ok(Some(lists))
+}

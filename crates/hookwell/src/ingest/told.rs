@@ -1,0 +1,93 @@
+//! What a sender says that happened, and whether the signed bytes bear it out.
+
+use crate::event::Operation;
+use crate::format::json::Pointer;
+use crate::ingest::invalid::Invalid;
+use crate::source::Source;
+use crate::source::mapping::{Found, Parts, Place};
+
+/// The largest text taken as a type, in bytes.
+pub(super) const MAX_TYPE_BYTES: usize = 256;
+
+/// The type of an event.
+#[derive(Clone, Copy)]
+pub(super) struct Kind<'a> {
+    pub(super) text: &'a str,
+    /// The places of the parts of such events.
+    pub(super) parts: &'a Parts,
+    /// Whether the sender proves the type.
+    pub(super) is_proven: bool,
+}
+
+/// What a sender says that happened to which sort of document.
+pub(super) struct Told {
+    pub(super) said: Operation,
+    /// The sort of document, where that is believed.
+    pub(super) document_type: String,
+    /// Whether the sender proves all of it, or the body looks so.
+    pub(super) is_believed: bool,
+}
+
+impl Told {
+    /// Reads what an event of this kind says. `document` is the place of the document's state.
+    pub(super) fn of(
+        source: &Source,
+        kind: Kind<'_>,
+        place: Place<'_>,
+        document: Option<&Pointer>,
+    ) -> Result<Self, Invalid> {
+        let parts = kind.parts;
+        let word = place.find(parts.operation.as_ref(), document)?;
+        let mut is_proven = kind.is_proven && proves(source, word.as_ref());
+        let word = short(word, "operation", MAX_TYPE_BYTES)?;
+        let (said, star) = parts.operation_of(word.as_deref().unwrap_or(kind.text));
+        let document_type = if parts.document_type.is_some() {
+            let found = place.find(parts.document_type.as_ref(), document)?;
+            is_proven = is_proven && proves(source, found.as_ref());
+            short(found, "document type", MAX_TYPE_BYTES)?.unwrap_or_default()
+        } else {
+            star.to_owned()
+        };
+        let is_believed = is_proven
+            || match parts.shape_of(said) {
+                Some(shape) => shape.fits(place.item, &document_type)?,
+                None => false,
+            };
+        let document_type = if is_believed {
+            document_type
+        } else {
+            String::new()
+        };
+        Ok(Self {
+            said,
+            document_type,
+            is_believed,
+        })
+    }
+
+    /// What happened, as far as that is believed.
+    pub(super) fn operation(&self) -> Operation {
+        if self.is_believed {
+            self.said
+        } else {
+            Operation::Other
+        }
+    }
+}
+
+/// Whether the sender proves what was found; nothing needs no proof.
+pub(super) fn proves(source: &Source, found: Option<&Found<'_>>) -> bool {
+    found.is_none_or(|found| source.proves(found.by))
+}
+
+/// What was found, if it is short enough.
+pub(super) fn short(
+    found: Option<Found<'_>>,
+    what: &'static str,
+    limit: usize,
+) -> Result<Option<String>, Invalid> {
+    match found {
+        Some(found) if found.text.len() > limit => Err(Invalid::TooLong(what)),
+        found => Ok(found.map(|found| found.text)),
+    }
+}
