@@ -5,27 +5,18 @@ use std::cell::OnceCell;
 use serde_json::value::RawValue;
 
 use crate::event::body::Body;
-use crate::event::identity::{Key, Rank, hash};
-use crate::event::{Event, LIFE_DAYS, Operation, UnusableTime, WithoutState};
+use crate::event::identity::{Key, MAX_ID_BYTES, MAX_TYPE_BYTES, Rank, bounded, hash};
+use crate::event::{Event, LIFE_DAYS, MAX_FUTURE, Operation, UnusableTime, WithoutState};
+use crate::format::cut;
 use crate::format::json::{Json, JsonError, Pointer};
 use crate::format::time::{DAY, Millis, event_time};
 use crate::ingest::verified::Verified;
 use crate::source::mapping::{Locator, Parts, Place};
 use crate::source::{Dedupe, OnInvalid, Source};
 
-/// The largest text taken as an id, in bytes: with source and type it must fit a `DynamoDB` key of 2,048.
-pub const MAX_ID_BYTES: usize = 1024;
-
-/// The largest text taken as a type, in bytes.
-pub const MAX_TYPE_BYTES: usize = 256;
-
 /// The most events that one delivery may carry: more than any known sender puts into one (SendGrid: 768 KB), and what fits
 /// the memory of a small function.
 pub const MAX_ITEMS: usize = 10_000;
-
-/// How far after its reception an event's time may lie, in milliseconds. A clock that is further ahead is wrong, and every
-/// later event of the document would look older than this one.
-const MAX_FUTURE: Millis = DAY;
 
 /// Why a signed body is no event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,9 +32,6 @@ pub enum Invalid {
     /// A required key is absent, null or empty.
     #[error("{0} is missing")]
     Missing(String),
-    /// A text that must fit a key does not.
-    #[error("the {0} is too long")]
-    TooLong(&'static str),
     /// More events than one delivery may carry.
     #[error("more than {MAX_ITEMS} events in one delivery")]
     TooMany,
@@ -170,15 +158,12 @@ impl Reading<'_> {
     /// One event, which keeps `text` of the body; `index` is its position where a delivery has many.
     fn event(&self, place: Place<'_>, text: &[u8], index: Option<usize>) -> Result<Event, Invalid> {
         let mapping = &self.source().mapping;
-        let short = |found: Option<String>, what, limit| match found {
-            Some(text) if text.len() > limit => Err(Invalid::TooLong(what)),
-            found => Ok(found),
-        };
+        let short = |found: Option<String>, limit| found.map(|text| bounded(text, limit));
         let kind = match &mapping.kind {
             Some(locator) => locator.find(|piece| place.read(piece, None))?,
             None => None,
         };
-        let kind = short(kind, "type", MAX_TYPE_BYTES)?.unwrap_or_default();
+        let kind = short(kind, MAX_TYPE_BYTES).unwrap_or_default();
         let parts = mapping.parts_of(&kind);
         let holds = parts.document_in(place.item)?;
         // A deletion is often told without a state, and is about its document all the same.
@@ -191,12 +176,12 @@ impl Reading<'_> {
             Some(locator) => locator.find(|piece| place.read_id(piece, document)),
             None => Ok(None),
         };
-        let id = short(find_id(&parts.id)?, "id", MAX_ID_BYTES)?;
-        let document_id = short(find_id(&parts.document_id)?, "document id", MAX_ID_BYTES)?;
-        let word = short(find(&parts.operation)?, "operation", MAX_TYPE_BYTES)?;
+        let id = short(find_id(&parts.id)?, MAX_ID_BYTES);
+        let document_id = short(find_id(&parts.document_id)?, MAX_ID_BYTES);
+        let word = short(find(&parts.operation)?, MAX_TYPE_BYTES);
         let (operation, star) = parts.operation_of(word.as_deref().unwrap_or(&kind));
         let document_type = match &parts.document_type {
-            Some(_) => short(find(&parts.document_type)?, "document type", MAX_TYPE_BYTES)?,
+            Some(_) => short(find(&parts.document_type)?, MAX_TYPE_BYTES),
             None => Some(star.to_owned()),
         };
         let (time, unusable_time) = self.time(find(&parts.time)?.as_deref());
@@ -318,7 +303,7 @@ impl Reading<'_> {
             place: place_of(index),
             expires_at: (self.now / 1000).saturating_add(LIFE_DAYS * DAY / 1000),
             retain_until: self.retain_until(),
-            invalid: Some(reason.to_string()),
+            invalid: Some(cut::reason(reason)),
             trace: self.verified.delivery.trace.clone(),
             body: Body(text.to_vec()),
             ..Event::bare(&self.source().name, &id)
