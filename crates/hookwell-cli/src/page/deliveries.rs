@@ -22,7 +22,7 @@ use super::{charts, event};
 const TICK: i64 = 5_000;
 
 /// What a delivery can end as without an event.
-const RECEIPTS: [Receipt; 13] = [
+const RECEIPTS: [Receipt; 16] = [
     Receipt::Duplicate,
     Receipt::Filtered,
     Receipt::Handshake,
@@ -34,6 +34,9 @@ const RECEIPTS: [Receipt; 13] = [
     Receipt::MethodNotAllowed,
     Receipt::TooLarge,
     Receipt::Compressed,
+    Receipt::NoCertificate,
+    Receipt::NoKeyYet,
+    Receipt::NotConfigured,
     Receipt::NotReady,
     Receipt::Unavailable,
 ];
