@@ -183,6 +183,15 @@ def table_away(stack, sender):
     finished(stack, sent)
 
 
+def queue_away(stack, sender):
+    """A good event that cannot be queued is answered 503 and not kept quiet about; its sender's next try is taken."""
+    sent = event("created", new_document("unqueued"))
+    with Role(stack, "IngestRole").without("QueueEvents", "sqs:SendMessage"):
+        expect(sender.post(sent)[0], 503, "the answer while the queue refuses")
+    expect(sender.post(sent), RECEIVED, "the event")
+    finished(stack, sent)
+
+
 def unusable(stack, sender):
     """Two events of one document with a time that is none: the second one wins, and both are told of in the log."""
     name = new_document("unusable")
@@ -204,9 +213,10 @@ def tie(stack, sender):
 
 
 def alarms_see(stack):
-    """Each metric filter counts a line that was written in this run."""
+    """Each metric filter counts a line that was written in this run; but NoKeyYet, for which a provider would have to be away."""
     seen = sorted(metric for metric, lines in (counted(stack, "ingest") | counted(stack, "process")).items() if lines)
-    expect(seen, ["NotReady", "Stale", "Tie", "Unremembered", "UnusableTime", "Unverified"], "the metrics with lines")
+    ingest = ["NotConfigured", "NotReady", "Stale", "Strangers", "Unavailable", "Unremembered", "UnusableTime", "Unverified"]
+    expect(seen, sorted([*ingest, "Tie"]), "the metrics with lines")
 
 
 def counted(stack, function):

@@ -85,6 +85,8 @@ def main(wanted):
             flow.unread(stack, url)
         with steps.step("ingest goes on without the events table"):
             flow.table_away(stack, url)
+        with steps.step("an event that cannot be queued is answered 503, and taken when it comes again"):
+            flow.queue_away(stack, url)
         with steps.step("200 posts, 20 at a time, over both"):
             print(f"     {flow.rush(stack, list(senders.values()))} of them had to be repeated after a 503")
         with steps.step("hookwell events and documents show the same"):
@@ -98,6 +100,8 @@ def main(wanted):
             stores.rotate(stack, url)
         with steps.step("while a store refuses, the last secret counts and an alarm is told"):
             stores.away(stack, url)
+        with steps.step("a secret that is gone from its store is told from one that was never given"):
+            stores.lost(stack, url)
         with steps.step("the metric filters see what ingest logs"):
             flow.alarms_see(stack)
         if wanted.least_privilege:

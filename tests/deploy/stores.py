@@ -24,11 +24,12 @@ def put(stack, source, value):
 
 
 def use(stack):
-    """Has ingest read stores.toml, which it does until the stack is gone, and in new sandboxes."""
-    functions, name = stack.client("lambda"), stack.physical("IngestFunction")
-    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    variables["HOOKWELL_SOURCES_FILE"] = str(ROOT / "tests" / "deploy" / "stores.toml")
-    functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+    """Has both functions read stores.toml, which they do until the stack is gone, and in new sandboxes."""
+    functions = stack.client("lambda")
+    for name in map(stack.physical, ("IngestFunction", "ProcessFunction")):
+        variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        variables["HOOKWELL_SOURCES_FILE"] = str(ROOT / "tests" / "deploy" / "stores.toml")
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
 
 
 def rotate(stack, sender):
@@ -61,3 +62,17 @@ def away(stack, sender):
         expect(status, 401, "a forged one, for which the store is asked")
         accepted()
     eventually("the filter of SecretStale counts it", lambda: counted(stack, "ingest")["Stale"] > before)
+
+
+def lost(stack, sender):
+    """A source whose secret was there and is gone is not one that was never given its secret: an alarm is told."""
+    before = counted(stack, "ingest")["NotReady"]
+    stack.client("ssm").delete_parameter(Name="/hookwell/parameter")
+
+    def told():
+        sender.post(event("created", new_document("lost")), source="parameter", secret="not-the-secret-of-it")
+        return counted(stack, "ingest")["NotReady"] > before
+
+    # For a wrong signature the store is asked, once in 30 s.
+    eventually("the filter of SourceNotReady counts it", told)
+    put(stack, "parameter", secrets.token_hex(16))

@@ -1,5 +1,7 @@
 //! The queue on SQS, standard, with a dead-letter queue that its redrive policy names.
 
+use std::borrow::Cow;
+
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::operation::send_message::SendMessageOutput;
 use aws_sdk_sqs::types::{
@@ -8,7 +10,8 @@ use aws_sdk_sqs::types::{
 use futures_util::future::join_all;
 use hookwell::event::Event;
 use hookwell::event::body::REFUSED;
-use hookwell::ports::queue::{Queue, QueueError};
+use hookwell::format::cut::{MAX_REASON, cut};
+use hookwell::ports::queue::{OpenError, Queue, QueueError};
 use tokio::sync::OnceCell;
 
 use crate::client::connection::reason;
@@ -16,9 +19,6 @@ use crate::http::bucket::{Bucket, pointed_at, pointer};
 
 /// The message attribute of a dead letter that says why it was rejected.
 pub(crate) const REASON: &str = "reason";
-
-/// Characters of a reason that go into the attribute.
-const MAX_REASON: usize = 500;
 
 /// The largest event that goes into a message, in bytes: SQS takes 1 MiB, attributes and all (`SendMessage`).
 const MAX_EVENT: usize = 1_000_000;
@@ -170,8 +170,11 @@ fn not_confirmed() -> Result<(), QueueError> {
 /// The most entries of a batch (`SendMessageBatch`).
 const MAX_ENTRIES: usize = 10;
 
-/// The most bytes of a batch, all messages together (`SendMessageBatch`).
-const MAX_BATCH_BYTES: usize = 1024 * 1024;
+/// The most bytes of a message with its attributes, and of all messages of a batch (`SendMessageBatch`).
+const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
+
+/// The type of the attribute.
+const TEXT: &str = "String";
 
 /// Splits messages into batches that SQS takes.
 fn batches(messages: Vec<String>) -> Vec<Vec<String>> {
@@ -181,7 +184,7 @@ fn batches(messages: Vec<String>) -> Vec<Vec<String>> {
         let length = message.len();
         bytes = bytes.saturating_add(length);
         match batches.last_mut() {
-            Some(batch) if batch.len() < MAX_ENTRIES && bytes <= MAX_BATCH_BYTES => {
+            Some(batch) if batch.len() < MAX_ENTRIES && bytes <= MAX_MESSAGE_BYTES => {
                 batch.push(message);
             }
             _ => {
@@ -223,37 +226,20 @@ impl Queue for SqsQueue {
         ends.collect()
     }
 
-    async fn open(&self, message: String) -> Result<String, QueueError> {
-        let Some(name) = pointed_at(&message) else {
-            return Ok(message);
+    async fn open<'m>(&self, message: &'m str) -> Result<Cow<'m, str>, OpenError> {
+        let Some(name) = pointed_at(message) else {
+            return Ok(Cow::Borrowed(message));
         };
-        let read = self.bucket()?.read(&name).await;
-        read.map_err(|why| QueueError(why.to_string()))
+        self.bucket()?.read(&name).await.map(Cow::Owned)
     }
 
-    async fn bury(&self, event: &Event, reason_text: &str) -> Result<(), QueueError> {
-        // The few characters that SQS refuses would make the event impossible to bury.
-        let plain: String = reason_text
-            .chars()
-            .filter(|c| !c.is_control() && !REFUSED.contains(c))
-            .take(MAX_REASON)
-            .collect();
-        let plain = if plain.is_empty() {
-            "no reason given".to_owned()
-        } else {
-            plain
-        };
-        let attribute = MessageAttributeValue::builder()
-            .data_type("String")
-            .string_value(plain);
-        let attribute = attribute
-            .build()
-            .map_err(|_| QueueError("the reason cannot be sent".to_owned()))?;
-        let url = self.dead_letter_url().await?;
-        let request = self.client.send_message().queue_url(url);
-        let request = request.message_body(self.message(event).await?);
-        let answer = request.message_attributes(REASON, attribute).send().await;
-        stored(&answer.map_err(|error| QueueError(reason(&error)))?)
+    async fn bury(&self, event: &Event, reason: &str) -> Result<(), QueueError> {
+        let message = self.message(event).await?;
+        self.send_letter(&message, reason).await
+    }
+
+    async fn bury_damaged(&self, message: &str, reason: &str) -> Result<(), QueueError> {
+        self.send_letter(message, reason).await
     }
 
     async fn delay(&self, receipt: &str, seconds: u32) {
@@ -266,6 +252,32 @@ impl Queue for SqsQueue {
                 "a message comes back after the queue's own timeout"
             );
         }
+    }
+}
+
+impl SqsQueue {
+    /// Puts a message into the dead-letter queue, with the reason as its attribute, as far as there is room for it.
+    async fn send_letter(&self, message: &str, reason_text: &str) -> Result<(), QueueError> {
+        let url = self.dead_letter_url().await?;
+        let request = self.client.send_message().queue_url(url);
+        let mut request = request.message_body(message);
+        let room = MAX_MESSAGE_BYTES.saturating_sub(message.len() + REASON.len() + TEXT.len());
+        // The few characters that SQS refuses would make the event impossible to bury.
+        let plain = reason_text.replace(|c: char| c.is_control() || REFUSED.contains(&c), "");
+        let plain = if plain.is_empty() {
+            "no reason given"
+        } else {
+            &plain
+        };
+        let plain = cut(plain, room.min(MAX_REASON));
+        if !plain.is_empty() {
+            let attribute = MessageAttributeValue::builder().data_type(TEXT);
+            let attribute = attribute.string_value(plain).build();
+            let attribute = attribute.map_err(|error| QueueError(error.to_string()))?;
+            request = request.message_attributes(REASON, attribute);
+        }
+        let answer = request.send().await;
+        stored(&answer.map_err(|error| QueueError(reason(&error)))?)
     }
 }
 

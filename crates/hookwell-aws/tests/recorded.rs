@@ -122,7 +122,8 @@ impl Stack {
 
     /// The event of a message.
     async fn event(&self, name: &str) -> Event {
-        let message = self.queue.open(self.message(name)).await.unwrap();
+        let message = self.message(name);
+        let message = self.queue.open(&message).await.unwrap();
         Event::from_message(&message).unwrap()
     }
 

@@ -67,7 +67,7 @@ fn event(number: usize) -> Event {
         kind: "thing.created".into(),
         operation: Operation::Create,
         received_at: NOW,
-        expires_at: NOW / 1000,
+        expires_at: NOW / 1000 + 1_000_000,
         document_type: String::new(),
         body: Body(b"{}".to_vec()),
         ..Event::bare("", "")

@@ -12,8 +12,9 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use hmac::{Hmac, KeyInit, Mac};
 use hookwell::config;
+use hookwell::ingest::addresses::PAUSE;
+use hookwell::ingest::key_cache::RENEW_AFTER;
 use hookwell::ingest::key_cache::Sources;
-use hookwell::ingest::key_cache::{PAUSE, RENEW_AFTER};
 use hookwell::keys::reference::SecretRef;
 use hookwell::ports::memory::{MemoryLedger, MemoryQueue, StoppedClock};
 use hookwell_aws::settings::Environment;
@@ -60,6 +61,8 @@ async fn answer(
         "/largest" => return "x".repeat(64 * 1024).into_response(),
         "/larger" => return "x".repeat(64 * 1024 + 1).into_response(),
         "/binary" => return vec![0xff_u8; 8].into_response(),
+        "/gone" => return StatusCode::GONE.into_response(),
+        "/forbidden" => return StatusCode::FORBIDDEN.into_response(),
         "/moved" => return (StatusCode::FOUND, [("location", "/certificate")]).into_response(),
         "/slow" => return std::future::pending().await,
         _ => return StatusCode::NOT_FOUND.into_response(),
@@ -89,6 +92,7 @@ async fn answer(
         None => fault(missing),
         Some("slow") => std::future::pending().await,
         Some("denied") => fault("AccessDeniedException"),
+        Some("crowded") => fault("ThrottlingException"),
         Some("broken") => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         Some(text) if name.starts_with('/') => {
             json!({ "Parameter": { "Name": name, "Value": text } })
@@ -292,6 +296,8 @@ async fn what_a_store_answers_is_told_apart() {
     let world = World::start().await;
     world.stub.put("/denied", "denied");
     world.stub.put("denied#AWSCURRENT", "denied");
+    world.stub.put("/crowded", "crowded");
+    world.stub.put("crowded#AWSCURRENT", "crowded");
     world.stub.put("binary#AWSCURRENT", "binary");
     for (reference, expected) in [
         ("env:NEAR", "21 bytes"),
@@ -305,6 +311,14 @@ async fn what_a_store_answers_is_told_apart() {
             "cannot be fetched: AccessDeniedException",
         ),
         (
+            "ssm:/crowded",
+            "cannot be fetched: its store is asked too often",
+        ),
+        (
+            "secretsmanager:crowded",
+            "cannot be fetched: its store is asked too often",
+        ),
+        (
             "secretsmanager:binary",
             "cannot be fetched: it is binary, not text",
         ),
@@ -312,7 +326,9 @@ async fn what_a_store_answers_is_told_apart() {
         ("page:/largest", "65536 bytes"),
         ("page:/larger", "cannot be fetched: too large"),
         ("page:/binary", "cannot be fetched: not text"),
-        ("page:/none", "cannot be fetched: status 404"),
+        ("page:/none", "is not set"),
+        ("page:/gone", "is not set"),
+        ("page:/forbidden", "cannot be fetched: status 403"),
         ("page:/moved", "cannot be fetched: status 302"),
         ("page:/slow", "cannot be fetched: timed out"),
     ] {

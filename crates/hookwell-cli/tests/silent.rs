@@ -86,9 +86,10 @@ async fn everything_ends_before_the_deadline_while_the_queue_is_silent() {
         found.next().map(|(_, value)| (*value).to_owned())
     };
     let cases = [0, 2, 3, 4, 5, 6].map(|seconds| {
-        let process =
-            Process::from_environment(&environment, |_| Late(Duration::from_secs(seconds)))
-                .unwrap();
+        let process = Process::from_environment(&environment, "[sources.s]", |_| {
+            Late(Duration::from_secs(seconds))
+        })
+        .unwrap();
         async move {
             let mut batch = SqsEvent::default();
             let id = |kind: &str| format!("{kind} after {seconds} s");

@@ -53,6 +53,7 @@ async fn hostile_events(world: &World) {
         id: format!("dead{HOSTILE}"),
         kind,
         received_at: 1_795_251_601_000,
+        expires_at: 1_795_338_001,
         document_id: Some(format!("doc{HOSTILE}")),
         body: Body(HOSTILE.as_bytes().to_vec()),
         ..Event::bare("", "")

@@ -20,6 +20,7 @@ use hookwell_aws::{Bucket, Connection, EventsTable, Limits, SqsQueue, stores};
 use serde::Serialize;
 
 use crate::now::now;
+use crate::settings::{self, sources_text};
 
 /// Reasons for which the function cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +80,7 @@ impl Ingest<EventsTable, SqsQueue> {
         let sources = Sources::fetched(sources, &stores::fetch(env, connection), now()).await;
         for (source, keys) in sources.iter() {
             if let Err(why) = &*keys {
-                tracing::error!(source = source.name, reason = %why, "source is not ready and answers 503");
+                log::not_ready(&source.name, why);
             }
         }
         Ok(Self::new(sources, ledger, queue))
@@ -87,14 +88,8 @@ impl Ingest<EventsTable, SqsQueue> {
 }
 
 fn config(env: Environment<'_>, sources: &str) -> Result<Vec<Source>, StartError> {
-    let file = env("HOOKWELL_SOURCES_FILE")
-        .map(std::fs::read_to_string)
-        .transpose();
-    let file = file.map_err(StartError::File)?;
-    config::parse(file.as_deref().unwrap_or(sources)).map_err(|problems| {
-        let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
-        StartError::Sources(lines.join("\n"))
-    })
+    let text = sources_text(env, sources).map_err(StartError::File)?;
+    config::parse(&text).map_err(|problems| StartError::Sources(settings::lines(&problems)))
 }
 
 impl<L: Ledger, Q: Queue> Ingest<L, Q> {

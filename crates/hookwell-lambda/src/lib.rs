@@ -5,13 +5,16 @@
 //!   * `ingest/request`: from a trigger's JSON to a delivery
 //!   * `ingest/log`: one line per delivery
 //! * `process`: from a batch of the queue to the messages that failed
+//!   * `process/known`: only events of the sources that the sources file has
 //!   * `process/log`: one line per message
 //! * `telemetry`: log lines as JSON, and the metrics in them
+//! * `settings`: the sources file that both read
 //! * `now`: the clock and its timers
 
 pub mod ingest;
 pub mod now;
 pub mod process;
+mod settings;
 pub mod telemetry;
 
 pub use lambda_runtime::Error;

@@ -3,12 +3,17 @@
 //! The event source mapping MUST have `ReportBatchItemFailures` (template.yaml sets it): without it Lambda ignores
 //! the list and deletes the whole batch.
 
+mod known;
 mod log;
 
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
+use self::known::Known;
 use crate::now::{clock, millis, now};
+use crate::settings::sources_text;
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use hookwell::config;
 use hookwell::ports::handler::Handler;
 use hookwell::ports::ledger::Ledger;
 use hookwell::ports::queue::Queue;
@@ -29,6 +34,12 @@ pub enum StartError {
     /// A variable is missing.
     #[error(transparent)]
     NotSet(#[from] NotSet),
+    /// `HOOKWELL_SOURCES_FILE` cannot be read.
+    #[error("HOOKWELL_SOURCES_FILE: {0}")]
+    File(std::io::Error),
+    /// The sources file has no sources.
+    #[error("the sources file has mistakes:\n{0}")]
+    Sources(String),
 }
 
 /// A batch that cannot be answered message by message.
@@ -42,18 +53,25 @@ pub struct Process<L, Q, H> {
     ledger: L,
     queue: Q,
     handler: H,
+    /// The sources whose events it takes; all, where `None`.
+    sources: Option<BTreeSet<String>>,
 }
 
 impl<H: Handler> Process<EventsTable, SqsQueue, H> {
-    /// The function as Lambda runs it, with the handler that `handler` makes of the documents table.
-    /// `HOOKWELL_EVENTS_TABLE`, `HOOKWELL_DOCUMENTS_TABLE` and `HOOKWELL_QUEUE_URL` name what it works on.
+    /// The function as Lambda runs it, for the events of the sources in the file `sources`, with the handler that `handler`
+    /// makes of the documents table. `HOOKWELL_EVENTS_TABLE`, `HOOKWELL_DOCUMENTS_TABLE` and `HOOKWELL_QUEUE_URL` name what it
+    /// works on, and `HOOKWELL_SOURCES_FILE` may replace the sources.
     ///
     /// # Errors
-    /// When a setting is missing.
+    /// When a setting is missing, or the sources file cannot be read.
     pub fn from_environment(
         env: Environment<'_>,
+        sources: &str,
         handler: impl FnOnce(DocumentsTable) -> H,
     ) -> Result<Self, StartError> {
+        let sources = sources_text(env, sources).map_err(StartError::File)?;
+        let sources =
+            config::names(&sources).map_err(|problem| StartError::Sources(problem.to_string()))?;
         let connection = Connection::from_environment(env)?;
         let tables = connection.dynamodb(Limits::PROCESS);
         let documents =
@@ -66,7 +84,7 @@ impl<H: Handler> Process<EventsTable, SqsQueue, H> {
             required(env, "HOOKWELL_QUEUE_URL")?,
             bucket,
         );
-        Ok(Self::new(ledger, queue, handler(documents)))
+        Ok(Self::new(ledger, queue, handler(documents)).of(sources))
     }
 
     /// Answers invocations until Lambda ends the process.
@@ -85,12 +103,22 @@ impl<H: Handler> Process<EventsTable, SqsQueue, H> {
 }
 
 impl<L: Ledger, Q: Queue, H: Handler> Process<L, Q, H> {
-    /// The function over any ledger, queue and handler.
+    /// The function over any ledger, queue and handler, for the events of every source.
     pub fn new(ledger: L, queue: Q, handler: H) -> Self {
         Self {
             ledger,
             queue,
             handler,
+            sources: None,
+        }
+    }
+
+    /// The same for the events of these sources only.
+    #[must_use]
+    pub fn of(self, sources: BTreeSet<String>) -> Self {
+        Self {
+            sources: Some(sources),
+            ..self
         }
     }
 
@@ -138,13 +166,16 @@ impl<L: Ledger, Q: Queue, H: Handler> Process<L, Q, H> {
             id: request_id,
             deadline: now().saturating_add(millis(left)),
         };
-        let Self {
-            ledger,
-            queue,
-            handler,
-        } = self;
-        let processed = process(ledger, queue, handler, batch, invocation, clock()).await;
-        processed.iter().for_each(log::message);
+        let sources = self.sources.as_ref();
+        let known = Known {
+            handler: &self.handler,
+            sources,
+        };
+        let (ledger, queue) = (&self.ledger, &self.queue);
+        let processed = process(ledger, queue, &known, batch, invocation, clock()).await;
+        for done in &processed {
+            log::message(done, sources);
+        }
         Ok(processed)
     }
 }

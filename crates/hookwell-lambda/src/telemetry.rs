@@ -2,8 +2,10 @@
 //! collects. docs/operations.md has their fields.
 
 use std::fmt;
+use std::panic::{self, PanicHookInfo};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use hookwell::format::cut;
 use hookwell_aws::settings::Environment;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
@@ -28,6 +30,14 @@ pub fn init(env: Environment<'_>) {
         .with(targets(level))
         .with(lines(env, std::io::stderr))
         .try_init();
+    panic::set_hook(Box::new(panicked));
+}
+
+/// One line for a panic, of a handler or of ours. Its text may be of any length; the standard library would print all of it.
+fn panicked(panic: &PanicHookInfo<'_>) {
+    let reason = cut::reason(panic.payload_as_str().unwrap_or("no text"));
+    let location = panic.location().map(ToString::to_string);
+    tracing::error!(reason, location, "panic");
 }
 
 /// Our own lines from this level on; of others nothing below `warn`.
@@ -212,5 +222,26 @@ mod tests {
     fn milliseconds_are_shown_with_three_decimals() {
         assert_eq!(millis(Duration::from_nanos(1_234_567)).to_string(), "1.235");
         assert_eq!(millis(Duration::ZERO).to_string(), "0");
+    }
+
+    #[test]
+    fn a_panic_is_one_line_of_json_however_much_it_says() {
+        let log = Log::default();
+        let into = log.clone();
+        let subscriber =
+            tracing_subscriber::registry().with(lines(&|_| None, move || into.clone()));
+        let hook = panic::take_hook();
+        panic::set_hook(Box::new(panicked));
+        let panics = || panic!("{}", "\u{20ac}\n".repeat(1_000_000));
+        let caught = tracing::subscriber::with_default(subscriber, || panic::catch_unwind(panics));
+        panic::set_hook(hook);
+        assert!(caught.is_err());
+        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let line: serde_json::Value = serde_json::from_str(&log).unwrap();
+        assert_eq!(line["message"], "panic");
+        let reason = line["reason"].as_str().unwrap();
+        assert!((900..=1_000).contains(&reason.len()), "{}", reason.len());
+        let location = line["location"].as_str().unwrap();
+        assert!(location.contains("telemetry.rs:"), "{location}");
     }
 }

@@ -39,13 +39,40 @@ async fn create_update_and_delete_succeed() {
 }
 
 #[tokio::test]
-async fn of_good_malformed_and_rejected_only_the_malformed_comes_back() {
+async fn of_good_malformed_and_rejected_none_comes_back() {
     let answer = respond(&process(), payload("good-malformed-rejected")).await;
-    let id = "00000000-0000-4000-8000-000000000002";
-    assert_eq!(
-        answer,
-        json!({ "batchItemFailures": [{ "itemIdentifier": id }] })
+    assert_eq!(answer, json!({ "batchItemFailures": [] }));
+}
+
+#[tokio::test]
+async fn an_event_of_a_source_that_the_file_does_not_have_is_rejected_and_its_neighbours_are_applied()
+ {
+    let process = process().of(["resource".to_owned()].into());
+    let mut event = payload("create");
+    let mut foreign = event.records[0].clone();
+    foreign.message_id = Some("foreign".to_owned());
+    let body = foreign.body.unwrap().replace("resource#", "made-up#");
+    foreign.body = Some(body.replace(r#""source":"resource""#, r#""source":"made-up""#));
+    event.records.push(foreign);
+    let deadline = SystemTime::now() + Duration::from_secs(30);
+    let done = process.process(event, "request-1", deadline).await.unwrap();
+    let said: Vec<_> = done
+        .iter()
+        .map(|done| {
+            (
+                done.message.id.as_str(),
+                done.fate.name(),
+                done.reason.as_deref(),
+            )
+        })
+        .collect();
+    let reason = Some("the sources file has no source of this name");
+    assert!(said.contains(&("foreign", "rejected", reason)), "{said:?}");
+    assert!(
+        said.iter().any(|(_, name, _)| *name == "applied"),
+        "{said:?}"
     );
+    assert_eq!(said.len(), 2);
 }
 
 #[tokio::test]

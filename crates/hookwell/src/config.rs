@@ -9,6 +9,8 @@ mod source;
 mod values;
 mod verify;
 
+use std::collections::BTreeSet;
+
 use toml::Table;
 
 pub use self::fields::Problem;
@@ -50,6 +52,21 @@ pub fn parse(text: &str) -> Result<Vec<Source>, Vec<Problem>> {
     } else {
         Err(problems)
     }
+}
+
+/// The names of the sources in a file, whatever else is wrong with it.
+///
+/// # Errors
+/// When it is no TOML, or has no sources.
+pub fn names(text: &str) -> Result<BTreeSet<String>, Problem> {
+    let file: Table = text.parse().map_err(|error| syntax(text, &error))?;
+    let named = file.get("sources").and_then(|named| named.as_table());
+    let names: BTreeSet<_> = named.into_iter().flat_map(Table::keys).cloned().collect();
+    if names.is_empty() {
+        let (path, message) = ("sources".to_owned(), "names no sender".to_owned());
+        return Err(Problem { path, message });
+    }
+    Ok(names)
 }
 
 fn syntax(text: &str, error: &toml::de::Error) -> Problem {

@@ -4,22 +4,27 @@
 pub mod body;
 pub mod delivery;
 pub mod identity;
+pub mod message;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use self::body::{Body, may_hold_refused};
+use self::body::Body;
 use self::identity::{DocumentKey, Key, Rank, Version};
 use crate::format::json::{Json, Pointer};
-use crate::format::time::Millis;
+use crate::format::time::{DAY, Millis};
 use crate::format::trace::Trace;
 
 /// Life of a record, in days: longer than any sender's retries (Adyen: 30 days) and than a
 /// message can wait in the queue, be moved to the dead-letter queue and be redriven (14 days and more).
 pub const LIFE_DAYS: i64 = 35;
 
-/// Effect of an event on its document.
+/// How far after its reception an event's time may lie, in milliseconds. A clock that is further ahead is wrong, and every
+/// later event of the document would look older than this one.
+pub(crate) const MAX_FUTURE: Millis = DAY;
+
+/// What an event does to its document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Operation {
@@ -241,27 +246,6 @@ impl Event {
         let state = body.find(&pointer).ok()??.get();
         (state != "null").then_some(state)
     }
-
-    /// The event as a queue message.
-    #[must_use]
-    pub fn to_message(&self) -> String {
-        // A map with text keys and no float always serialises.
-        let message = serde_json::to_string(self).unwrap_or_default();
-        if may_hold_refused(&message) {
-            return message
-                .replace('\u{FFFE}', "\\uFFFE")
-                .replace('\u{FFFF}', "\\uFFFF");
-        }
-        message
-    }
-
-    /// Reads a queue message.
-    ///
-    /// # Errors
-    /// When it is not one of ours.
-    pub fn from_message(message: &str) -> Result<Self, Malformed> {
-        serde_json::from_str(message).map_err(|_| Malformed)
-    }
 }
 
 impl fmt::Debug for Event {
@@ -275,11 +259,6 @@ impl fmt::Debug for Event {
             .finish_non_exhaustive()
     }
 }
-
-/// A message that is not one of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the message is not an event")]
-pub struct Malformed;
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,7 @@
 //! Bytes into values. Knows nothing of webhooks.
 
 pub mod body;
+pub mod cut;
 pub mod encoding;
 pub(crate) mod form;
 pub mod json;

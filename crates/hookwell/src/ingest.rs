@@ -4,6 +4,7 @@
 //! A record that merely exists is no reason: a crash or an error between a put and a send leaves the record of an event
 //! that was never queued.
 
+pub mod addresses;
 mod admit;
 mod enqueue;
 mod invalid;

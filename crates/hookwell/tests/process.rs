@@ -3,19 +3,22 @@
 
 mod support;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use futures_util::FutureExt as _;
 use hookwell::event::body::Body;
+use hookwell::event::message::Damage;
 use hookwell::event::{Event, Operation};
 use hookwell::ports::handler::{HandleError, Handled, Handler, Outcome};
 use hookwell::ports::ledger::{
     Claim, End, Finish, Lease, Ledger, LedgerError, Record, Remembered, Status,
 };
 use hookwell::ports::memory::{MemoryDocuments, MemoryLedger, MemoryQueue, StoppedClock};
-use hookwell::ports::queue::{Queue, QueueError};
+use hookwell::ports::queue::{OpenError, Queue, QueueError};
 use hookwell::process::{Fate, Invocation, Message, Processed, delay, process};
+use serde_json::json;
 use support::clock::Clock;
 use support::{NOW, event, invoke, message};
 
@@ -225,15 +228,193 @@ fn one_bad_message_does_not_fail_its_neighbours() {
     let good = message(&event("1", Operation::Create, 1, "d").to_message());
     let bad = message("not one of ours");
     let processed = setup.run_messages(vec![bad.clone(), good.clone()]);
-    let failed: Vec<_> = processed
-        .iter()
-        .filter(|done| done.fate.is_failure())
-        .collect();
-    assert_eq!(
-        (failed.len(), failed[0].message.id.as_str()),
-        (1, bad.id.as_str())
-    );
+    let fate = |id: &str| {
+        let done = processed.iter().find(|done| done.message.id == id);
+        done.unwrap().fate.clone()
+    };
+    assert_eq!(fate(&bad.id), Fate::Malformed(Damage::NotAnEvent));
+    assert_eq!(fate(&good.id), Fate::Finished(Outcome::Applied));
     assert_eq!(setup.handler.all().len(), 1);
+}
+
+/// The message of a good event with one part of it changed.
+fn changed(part: &str, value: serde_json::Value) -> String {
+    let event = event("1", Operation::Create, 1, "d").to_message();
+    let mut event: serde_json::Value = serde_json::from_str(&event).unwrap();
+    event[part] = value;
+    event.to_string()
+}
+
+#[test]
+fn a_forged_or_damaged_message_is_named_and_is_a_letter_at_once_beside_its_neighbours() {
+    let far = NOW + 86_400_000 + 1;
+    let long = |length| json!("x".repeat(length));
+    let whole = event("1", Operation::Create, 1, "d").to_message();
+    let cases = [
+        (String::new(), "is not an event"),
+        ("not an event".to_owned(), "is not an event"),
+        ("[]".to_owned(), "is not an event"),
+        ("{}".to_owned(), "is not an event"),
+        (whole[..whole.len() - 1].to_owned(), "is not an event"),
+        (changed("received_at", json!("now")), "is not an event"),
+        (changed("operation", json!("destroy")), "is not an event"),
+        (
+            changed("message_version", json!("2")),
+            "a version that is none",
+        ),
+        (
+            changed("message_version", json!(0)),
+            "a version that is none",
+        ),
+        (
+            changed("message_version", json!(-1)),
+            "a version that is none",
+        ),
+        (changed("source", json!("")), "a source that cannot be"),
+        (
+            changed("source", json!("a/../b")),
+            "a source that cannot be",
+        ),
+        (changed("source", long(65)), "a source that cannot be"),
+        (
+            changed("source", json!("other")),
+            "belongs to another source",
+        ),
+        (
+            changed("key", json!("other#1")),
+            "belongs to another source",
+        ),
+        (changed("key", json!("s1#1")), "belongs to another source"),
+        (changed("key", json!("")), "has no key"),
+        (changed("key", json!("s#")), "has no key"),
+        (
+            changed("key", json!("s#\u{e9}")),
+            "characters that no key has",
+        ),
+        (
+            changed("key", json!(format!("s#{}", "x".repeat(1025)))),
+            "is too long",
+        ),
+        (changed("id", long(1025)), "id of the message is too long"),
+        (
+            changed("type", long(257)),
+            "type of the message is too long",
+        ),
+        (
+            changed("document_type", long(257)),
+            "document type of the message is too long",
+        ),
+        (changed("document_id", long(2041)), "longer than 2048 bytes"),
+        (changed("received_at", json!(-1)), "is out of range"),
+        (changed("received_at", json!(i64::MAX)), "is out of range"),
+        (
+            changed("received_at", json!(far)),
+            "reception of the message is out of range",
+        ),
+        (
+            changed("time", json!(far)),
+            "time of the message is out of range",
+        ),
+        (
+            changed("expires_at", json!(0)),
+            "end of life of the message is out of range",
+        ),
+        (changed("expires_at", json!(i64::MAX)), "is out of range"),
+        (
+            changed("retain_until", json!(i64::MAX)),
+            "time to keep it of the message is out of range",
+        ),
+    ];
+    for (text, expected) in cases {
+        let setup = Setup::<MemoryDocuments>::default();
+        let neighbours = ["2", "3"].map(|id| event(id, Operation::Create, 1, id).to_message());
+        let [before, after] = neighbours.map(|text| message(&text));
+        let bad = message(&text);
+        let done = setup.run_messages(vec![before, bad.clone(), after]);
+        assert!(done.iter().all(|done| !done.fate.is_failure()), "{text}");
+        let bad = done.iter().find(|done| done.message.id == bad.id).unwrap();
+        assert_eq!(bad.fate.name(), "malformed", "{text}");
+        let reason = bad.reason.clone().unwrap();
+        assert!(reason.contains(expected), "{text}: {reason}");
+        assert_eq!(setup.queue.damaged(), [(text, reason)]);
+        assert_eq!(setup.handler.all().len(), 2, "the neighbours");
+    }
+}
+
+#[test]
+fn what_a_later_release_wrote_waits_for_the_update_of_this_function() {
+    let setup = Setup::<MemoryDocuments>::default();
+    let mut later = vec![changed("message_version", json!(2))];
+    later.push(r#"{"message_version":3,"what":"nobody knows yet"}"#.to_owned());
+    for text in later {
+        let done = setup.run_messages(vec![message(&text)]).remove(0);
+        assert!(
+            matches!(&done.fate, Fate::Retry(why) if why.contains("update it")),
+            "{:?}",
+            done.fate
+        );
+        assert!(setup.queue.damaged().is_empty());
+    }
+    let ours = changed("message_version", json!(1));
+    let done = setup.run_messages(vec![message(&ours)]).remove(0);
+    assert_eq!(done.fate, Fate::Finished(Outcome::Applied));
+    let more = changed("of_a_later_release", json!({ "that": "may be ignored" }));
+    let done = setup.run_messages(vec![message(&more)]).remove(0);
+    assert_eq!(done.fate, Fate::Duplicate, "the same event");
+}
+
+#[test]
+fn a_damaged_message_that_cannot_be_buried_comes_back() {
+    let (ledger, documents) = (MemoryLedger::default(), MemoryDocuments::default());
+    let batch = vec![message("not an event")];
+    let done = invoke(&ledger, &Hidden::default(), &documents, batch, NOW).now_or_never();
+    assert!(matches!(done.unwrap()[0].fate, Fate::Retry(_)));
+}
+
+/// Says that much, in one way or another.
+struct Talkative(usize);
+
+impl Handler for Talkative {
+    async fn handle(&self, event: &Event) -> Result<Handled, HandleError> {
+        let reason = "\u{20ac}".repeat(self.0);
+        match event.operation {
+            Operation::Create => Err(HandleError::Reject(reason)),
+            _ => Err(HandleError::Retry(reason)),
+        }
+    }
+}
+
+#[test]
+fn a_reason_of_any_length_is_cut_before_it_is_written_anywhere() {
+    for length in [0, 1, 333, 334, 1_000_000] {
+        let (ledger, queue) = (MemoryLedger::default(), MemoryQueue::default());
+        let events = [
+            event("1", Operation::Create, 1, "d"),
+            event("2", Operation::Update, 1, "e"),
+        ];
+        let batch = events.each_ref().map(|event| message(&event.to_message()));
+        let handler = Talkative(length);
+        let done = invoke(&ledger, &queue, &handler, batch.to_vec(), NOW);
+        let said = done
+            .now_or_never()
+            .unwrap()
+            .into_iter()
+            .map(|done| match done.fate {
+                Fate::Retry(why) => why,
+                _ => done.reason.unwrap(),
+            });
+        let said: Vec<_> = said.chain([queue.buried()[0].1.clone()]).collect();
+        assert_eq!(said.len(), 3);
+        for reason in said {
+            assert!(reason.len() <= 1_000, "{length}: {} bytes", reason.len());
+            let kept = reason.trim_end_matches('…');
+            assert!(kept.chars().all(|c| c == '€'), "{reason}");
+            assert_eq!(
+                kept.chars().count(),
+                length.min(if length > 333 { 332 } else { 333 })
+            );
+        }
+    }
 }
 
 /// Fails as the event's id says, and notes what it was called with.
@@ -543,8 +724,8 @@ impl Queue for Closed {
         Ok(())
     }
 
-    async fn open(&self, _: String) -> Result<String, QueueError> {
-        Err(QueueError("down".into()))
+    async fn open<'m>(&self, _: &'m str) -> Result<Cow<'m, str>, OpenError> {
+        Err(QueueError("down".into()).into())
     }
 
     async fn bury(&self, _: &Event, _: &str) -> Result<(), QueueError> {
@@ -616,7 +797,7 @@ fn a_failed_message_is_hidden_for_its_pause_and_one_with_a_lease_until_that_ends
 }
 
 #[test]
-fn every_fate_has_a_name_of_its_own_and_only_two_end_a_message() {
+fn every_fate_has_a_name_of_its_own_and_only_three_end_a_message() {
     let names = [
         (Fate::Finished(Outcome::Applied), "applied", false),
         (Fate::Finished(Outcome::Stale), "stale", false),
@@ -625,7 +806,7 @@ fn every_fate_has_a_name_of_its_own_and_only_two_end_a_message() {
         (Fate::Duplicate, "duplicate", false),
         (Fate::Retry(String::new()), "retry", true),
         (Fate::Busy { until: NOW }, "busy", true),
-        (Fate::Malformed, "malformed", true),
+        (Fate::Malformed(Damage::NotAnEvent), "malformed", false),
         (Fate::NotStarted, "not_started", true),
     ];
     for (fate, name, is_failure) in names {

@@ -10,8 +10,8 @@ use futures_util::FutureExt as _;
 use hookwell::config;
 use hookwell::event::delivery::Delivery;
 use hookwell::format::time::to_rfc3339;
-use hookwell::ingest::key_cache::Sources;
-use hookwell::ingest::key_cache::{ADDRESSES_IN_PAUSE, Fetch, PAUSE, RENEW_AFTER, STALE_AFTER};
+use hookwell::ingest::addresses::{ADDRESSES_IN_PAUSE, PAUSE};
+use hookwell::ingest::key_cache::{Fetch, RENEW_AFTER, STALE_AFTER, Sources, Trouble};
 use hookwell::ingest::{Received, receive};
 use hookwell::keys::certificates::{CERTIFICATE_LIFE, MAX_CERTIFICATES};
 use hookwell::keys::not_ready::SecretProblem;
@@ -19,6 +19,7 @@ use hookwell::keys::reference::SecretRef;
 use hookwell::ports::memory::{MemoryLedger, MemoryQueue, StoppedClock};
 use hookwell::sender::key_pair::KeyPair;
 use hookwell::source::Source;
+use hookwell::source::reply::Receipt;
 use http::{HeaderMap, Method};
 use serde_json::json;
 
@@ -221,11 +222,73 @@ fn a_secret_that_is_gone_or_blank_in_the_store_stops_its_source_and_loses_nothin
         let stage = stage(SHOP, &[("ssm:/shop", text(OLD))]);
         let good = stage.signed("shop", OLD, BODY, NOW);
         stage.put("ssm:/shop", broken);
-        assert_eq!(stage.status(&good, NOW + RENEW_AFTER), 503);
+        let received = stage.receive(&good, NOW + RENEW_AFTER);
+        assert_eq!(received.receipt, Receipt::NotReady, "it was there");
+        assert_eq!(received.reply.status.as_u16(), 503);
         assert!(stage.queue.is_empty());
         stage.put("ssm:/shop", text(OLD));
         assert_eq!(stage.status(&good, NOW + RENEW_AFTER + PAUSE), 200);
     }
+}
+
+#[test]
+fn a_source_that_was_never_given_its_secret_is_told_from_one_that_lost_it() {
+    let never = [
+        Err(SecretProblem::NotSet),
+        text(" "),
+        text("changeme"),
+        text("short"),
+    ];
+    for never in never {
+        let stage = stage(SHOP, &[("ssm:/shop", never.clone())]);
+        let anybody = stage.signed("shop", OLD, BODY, NOW);
+        for after in [0, 1, RENEW_AFTER, STALE_AFTER, 3 * STALE_AFTER] {
+            let received = stage.receive(&anybody, NOW + after);
+            assert_eq!(received.receipt, Receipt::NotConfigured, "{never:?}");
+            assert_eq!(received.reply.status.as_u16(), 503);
+        }
+        let later = NOW + 4 * STALE_AFTER;
+        stage.put("ssm:/shop", text(OLD));
+        assert_eq!(stage.status(&anybody, later), 200, "now it is given");
+        stage.put("ssm:/shop", never);
+        let received = stage.receive(&anybody, later + RENEW_AFTER);
+        assert_eq!(received.receipt, Receipt::NotReady, "and now it is lost");
+        stage.put("ssm:/shop", down());
+        let received = stage.receive(&anybody, later + 2 * RENEW_AFTER);
+        assert_eq!(
+            received.receipt,
+            Receipt::NotReady,
+            "its store is away, too"
+        );
+    }
+}
+
+#[test]
+fn a_flood_that_has_a_store_asked_too_often_wakes_nobody_and_leaves_the_last_keys() {
+    static TOLD: Mutex<Vec<Trouble>> = Mutex::new(Vec::new());
+    let crowded = || Err(SecretProblem::Crowded);
+    let mut stage = stage(SHOP, &[("ssm:/shop", text(OLD))]);
+    stage.sources = std::mem::take(&mut stage.sources)
+        .telling(|_, trouble| TOLD.lock().unwrap().push(trouble.clone()));
+    let [good, forged] = [OLD, NEW].map(|secret| stage.signed("shop", secret, BODY, NOW));
+    stage.put("ssm:/shop", crowded());
+    assert_eq!(stage.status(&forged, NOW), 401);
+    assert_eq!(stage.status(&good, NOW + RENEW_AFTER), 200);
+    let told = TOLD.lock().unwrap().clone();
+    assert!(!told.is_empty());
+    let is_crowded = |trouble: &Trouble| matches!(trouble, Trouble::Crowded(_));
+    assert!(told.iter().all(is_crowded), "no key is stale yet: {told:?}");
+
+    let cold = self::stage(SHOP, &[("ssm:/shop", crowded())]);
+    let received = cold.receive(&forged, NOW);
+    assert_eq!(
+        received.receipt,
+        Receipt::NoKeyYet,
+        "a cold start in the flood"
+    );
+    assert_eq!(received.reply.status.as_u16(), 503);
+    cold.put("ssm:/shop", text(OLD));
+    assert_eq!(cold.status(&good, NOW + PAUSE), 200);
 }
 
 #[test]
@@ -393,7 +456,7 @@ fn a_certificate_is_fetched_once_and_again_when_it_is_old() {
 }
 
 #[test]
-fn a_certificate_that_cannot_be_had_is_our_fault_and_is_tried_again() {
+fn a_certificate_that_cannot_be_had_now_is_tried_again_and_wakes_nobody() {
     let page = "<html>-----BEGIN CERTIFICATE-----</html>".to_owned() + CERTIFICATE;
     let key = STANDARD.encode(KeyPair::rsa(RSA).unwrap().public_key());
     let bare = format!("-----BEGIN PUBLIC KEY-----\n{key}\n-----END PUBLIC KEY-----");
@@ -402,6 +465,7 @@ fn a_certificate_that_cannot_be_had_is_our_fault_and_is_tried_again() {
         let good = message(&stage, ADDRESS);
         for _ in 0..100 {
             assert_eq!(stage.status(&good, NOW), 503);
+            assert_eq!(stage.receive(&good, NOW).receipt, Receipt::NoKeyYet);
         }
         assert_eq!(stage.fetches(), 1);
         assert!(stage.queue.is_empty());
@@ -479,11 +543,37 @@ fn forged_addresses_do_not_keep_a_good_one_waiting() {
             ..good.clone()
         };
         for _ in 0..100 {
-            assert_eq!(stage.status(&forged, NOW), 503);
+            let received = stage.receive(&forged, NOW);
+            assert_eq!(received.receipt, Receipt::NoCertificate);
+            assert_eq!(received.reply.status.as_u16(), 401, "nobody can have it");
         }
     }
     assert_eq!(stage.fetches(), 3, "each once");
     assert_eq!(stage.status(&good, NOW), 200);
+}
+
+#[test]
+fn one_address_more_than_may_be_asked_is_no_verdict_and_wakes_nobody() {
+    let stage = sns("", &[(ADDRESS, text(CERTIFICATE))]);
+    let good = message(&stage, ADDRESS);
+    let body = String::from_utf8(good.body.clone()).unwrap();
+    for number in 0..ADDRESSES_IN_PAUSE {
+        let address = ADDRESS.replace("-1.pem", &format!("-x{number}.pem"));
+        let body = body.replace(ADDRESS, &address).into_bytes();
+        let forged = Delivery {
+            body,
+            ..good.clone()
+        };
+        assert_eq!(stage.receive(&forged, NOW).receipt, Receipt::NoCertificate);
+    }
+    let received = stage.receive(&good, NOW);
+    assert_eq!(received.receipt, Receipt::NoKeyYet);
+    assert_eq!(
+        received.reply.status.as_u16(),
+        503,
+        "its sender comes again"
+    );
+    assert_eq!(stage.status(&good, NOW + PAUSE), 200);
 }
 
 #[test]

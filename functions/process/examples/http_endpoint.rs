@@ -12,7 +12,9 @@ use hookwell_lambda::process::Process;
 use hookwell_lambda::{Error, telemetry};
 use reqwest::{Client, StatusCode};
 
-/// Time limit of the endpoint's answer. A batch has 30 s.
+const SOURCES: &str = include_str!("../../ingest/sources.toml");
+
+/// How long the endpoint may take. A batch has 30 s.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Posts events.
@@ -60,6 +62,6 @@ async fn main() -> Result<(), Error> {
         client: Client::builder().timeout(PATIENCE).build()?,
         url: required(&process_environment, "ENDPOINT_URL")?,
     };
-    let process = Process::from_environment(&process_environment, |_| endpoint)?;
+    let process = Process::from_environment(&process_environment, SOURCES, |_| endpoint)?;
     process.run().await
 }

@@ -6,6 +6,8 @@ use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use hookwell::event::Event;
+use hookwell::event::message::{Damage, is_source_name};
+use hookwell::ports::queue::{OpenError, QueueError};
 use serde::{Deserialize, Serialize};
 
 use crate::client::connection::Connection;
@@ -74,13 +76,28 @@ impl Bucket {
         Ok(name)
     }
 
-    /// The text of what is under a name.
+    /// The event that was [stored](Self::store) under a name, as a message.
     ///
     /// # Errors
-    /// When the bucket does not answer in time, or what is there is not ours.
-    pub async fn read(&self, name: &str) -> Result<String, BucketError> {
-        let compressed = self.call("GET", name, &[]).await?;
-        expand(&compressed).ok_or_else(|| BucketError("the object is not an event".to_owned()))
+    /// When the bucket does not answer in time, or something else is there.
+    pub async fn read(&self, name: &str) -> Result<String, OpenError> {
+        if !is_object_name(name) {
+            return Err(Damage::Place.into());
+        }
+        let compressed = match self.call("GET", name, &[]).await {
+            Ok(compressed) => compressed,
+            // Ingest puts the object before it sends the message, and S3 shows every object at once. A role that may not list
+            // the bucket is told 403 instead, which may also be a mistake of the role.
+            Err(BucketError(code)) if code == NO_OBJECT => return Err(Damage::NoObject.into()),
+            Err(why) => return Err(QueueError(why.to_string()).into()),
+        };
+        let message = expand(&compressed).ok_or(Damage::OtherObject)?;
+        let event = Event::from_message(&message);
+        // A message of a later release has a name that only that release can tell.
+        if event.is_ok_and(|event| object_name(&event) != name) {
+            return Err(Damage::OtherObject.into());
+        }
+        Ok(message)
     }
 
     /// The object's names are made of characters that a URL takes as they are.
@@ -107,7 +124,10 @@ impl Bucket {
     }
 }
 
-/// Code of an S3 error ("Error responses": XML with a `Code`), else the status.
+/// What S3 calls the absence of an object.
+const NO_OBJECT: &str = "NoSuchKey";
+
+/// What S3 calls the error ("Error responses": XML with a `Code`), else the status.
 fn code(answer: &Answer) -> String {
     let text = String::from_utf8_lossy(&answer.body);
     let code = text
@@ -125,6 +145,20 @@ fn object_name(event: &Event) -> String {
     let key = event.key.as_str().replace('#', "/");
     format!("{key}/{}", event.body.hash())
 }
+
+/// Whether an event can be under this name: a source, what tells its key from others, and a hash. Nothing else may become
+/// part of a URL.
+fn is_object_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let is_part = |part: &str| !matches!(part, "" | "." | "..") && part.bytes().all(plain);
+    name.len() <= MAX_OBJECT_NAME
+        && name
+            .split_once('/')
+            .is_some_and(|(source, rest)| is_source_name(source) && rest.split('/').all(is_part))
+}
+
+/// The longest name of an object, in bytes ("Naming Amazon S3 objects").
+const MAX_OBJECT_NAME: usize = 1024;
 
 /// A message that says where the event is.
 pub(crate) fn pointer(name: String) -> String {
@@ -154,7 +188,8 @@ pub(crate) fn expand(compressed: &[u8]) -> Option<String> {
     let mut text = String::new();
     let mut decoder = DeflateDecoder::new(compressed).take(MAX_EXPANDED);
     decoder.read_to_string(&mut text).ok()?;
-    Some(text)
+    // At the limit more may follow, and a part of an event is none.
+    (decoder.limit() > 0).then_some(text)
 }
 
 #[cfg(test)]

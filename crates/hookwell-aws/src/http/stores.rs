@@ -44,10 +44,7 @@ impl Stores {
             SecretRef::Env(name) => (self.env)(name).ok_or(SecretProblem::NotSet),
             SecretRef::Ssm(name) => self.parameter(name).await,
             SecretRef::SecretsManager { id, stage } => self.secret(id, stage).await,
-            SecretRef::Url(url) => {
-                let page = self.page_in_time(url).await;
-                page.map_err(SecretProblem::Unavailable)
-            }
+            SecretRef::Url(url) => self.page_in_time(url).await,
         }
     }
 
@@ -74,7 +71,6 @@ impl Stores {
         operation: &str,
         asked: &Value,
     ) -> Result<Value, SecretProblem> {
-        let unavailable = |why: &str| SecretProblem::Unavailable(why.to_owned());
         let body = asked.to_string();
         let request = Request {
             service,
@@ -100,33 +96,44 @@ impl Stores {
             Some(
                 "ParameterNotFound" | "ParameterVersionNotFound" | "ResourceNotFoundException",
             ) => Err(SecretProblem::NotSet),
+            // Both stores have the first; `RequestLimitExceeded` is in the list of errors that all services share.
+            Some("ThrottlingException" | "RequestLimitExceeded") => Err(SecretProblem::Crowded),
+            _ if answer.status == 429 => Err(SecretProblem::Crowded),
             Some(kind) if kind.chars().all(|c| c.is_ascii_alphanumeric()) => Err(unavailable(kind)),
             _ => Err(unavailable(&format!("status {}", answer.status))),
         }
     }
 
-    async fn page_in_time(&self, url: &str) -> Result<String, String> {
+    async fn page_in_time(&self, url: &str) -> Result<String, SecretProblem> {
         let page = timeout(Limits::KEYS.operation, self.page(url)).await;
-        page.unwrap_or_else(|_| Err("timed out".to_owned()))
+        page.unwrap_or_else(|_| Err(unavailable("timed out")))
     }
 
-    /// The text at an address: at this one, whatever it says about others.
-    async fn page(&self, url: &str) -> Result<String, String> {
-        let mut request = HttpRequest::get(url).map_err(|_| "not an address")?;
+    /// The text at an address: at this one, whatever it says about others. Nothing is there when its host says so.
+    async fn page(&self, url: &str) -> Result<String, SecretProblem> {
+        let request = HttpRequest::get(url);
+        let mut request = request.map_err(|_| unavailable("not an address"))?;
         request.headers_mut().insert("user-agent", "hookwell");
-        let answer = self.connection.send(request).await?;
-        let status = answer.status().as_u16();
-        if status != 200 {
-            return Err(format!("status {status}"));
+        let answer = self.connection.send(request).await;
+        let answer = answer.map_err(unavailable)?;
+        match answer.status().as_u16() {
+            200 => {}
+            404 | 410 => return Err(SecretProblem::NotSet),
+            status => return Err(unavailable(&format!("status {status}"))),
         }
         let mut body = ByteStream::new(answer.into_body());
         let mut page = Vec::new();
         while let Some(bytes) = body.next().await {
-            page.extend_from_slice(&bytes.map_err(|_| "the answer broke off")?);
+            let bytes = bytes.map_err(|_| unavailable("the answer broke off"))?;
+            page.extend_from_slice(&bytes);
             if page.len() > MAX_PAGE {
-                return Err("too large".to_owned());
+                return Err(unavailable("too large"));
             }
         }
-        String::from_utf8(page).map_err(|_| "not text".to_owned())
+        String::from_utf8(page).map_err(|_| unavailable("not text"))
     }
+}
+
+fn unavailable(why: &(impl ToString + ?Sized)) -> SecretProblem {
+    SecretProblem::Unavailable(why.to_string())
 }

@@ -199,7 +199,7 @@ impl DeadLetters {
         let own = message.message_attributes.unwrap_or_default();
         let body = message.body.unwrap_or_default();
         // A large one whose object cannot be read is listed all the same, and can be redriven.
-        let whole = self.queue.open(body.clone()).await;
+        let whole = self.queue.open(&body).await;
         let event = whole.ok().and_then(|text| Event::from_message(&text).ok());
         DeadLetter {
             message_id: message.message_id.unwrap_or_default(),

@@ -72,7 +72,7 @@ impl Functions {
         };
         let connection = endpoints.connection()?;
         let ingest = ingest(&connection, endpoints, &senders);
-        let process = Arc::new(process(&connection, endpoints, handler));
+        let process = Arc::new(process(&connection, endpoints, &senders, handler));
         let (stop, stopped) = watch::channel(false);
         let mut work = JoinSet::new();
         let (recorder, records) = Recorder::new();
@@ -181,8 +181,10 @@ fn ingest(
 fn process<H: Handler>(
     connection: &Connection,
     endpoints: &Endpoints,
+    senders: &Senders,
     handler: impl FnOnce(DocumentsTable) -> H,
 ) -> LocalProcess<H> {
+    let names = senders.sources.iter().map(|source| source.name.clone());
     let tables = connection.dynamodb(Limits::PROCESS);
     let bucket = bucket(connection, endpoints, Limits::PROCESS);
     let documents = DocumentsTable::new(tables.clone(), endpoints.documents_table.clone());
@@ -191,6 +193,7 @@ fn process<H: Handler>(
         queue(connection, endpoints, Limits::PROCESS, Limits::PROCESS),
         handler(documents),
     )
+    .of(names.collect())
 }
 
 fn queue(

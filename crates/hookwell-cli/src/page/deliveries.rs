@@ -21,8 +21,8 @@ use super::{charts, event};
 /// Time after which the charts move on, in milliseconds.
 const TICK: i64 = 5_000;
 
-/// Results of a delivery that has no event.
-const RECEIPTS: [Receipt; 13] = [
+/// What a delivery can end as without an event.
+const RECEIPTS: [Receipt; 16] = [
     Receipt::Duplicate,
     Receipt::Filtered,
     Receipt::Handshake,
@@ -34,6 +34,9 @@ const RECEIPTS: [Receipt; 13] = [
     Receipt::MethodNotAllowed,
     Receipt::TooLarge,
     Receipt::Compressed,
+    Receipt::NoCertificate,
+    Receipt::NoKeyYet,
+    Receipt::NotConfigured,
     Receipt::NotReady,
     Receipt::Unavailable,
 ];

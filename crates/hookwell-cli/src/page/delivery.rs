@@ -254,7 +254,11 @@ fn why_refused(page: &Page, kept: &Arrived, delivery: &Delivery) -> Option<Strin
             "It was signed, but could not be read, so it waits among the dead letters: {}",
             reason()
         ),
-        Receipt::Unverified | Receipt::NotReady => {
+        Receipt::Unverified
+        | Receipt::NotConfigured
+        | Receipt::NotReady
+        | Receipt::NoKeyYet
+        | Receipt::NoCertificate => {
             let secrets = &page.senders.secrets;
             let fetch = |reference: &_| secrets.fetch(reference);
             let found = source.and_then(|source| {

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use hookwell::config;
 use hookwell::event::Operation;
+use hookwell::ingest::addresses::PAUSE;
 use hookwell::ingest::key_cache::Sources;
-use hookwell::ingest::key_cache::{Fetch, PAUSE, RENEW_AFTER};
+use hookwell::ingest::key_cache::{Fetch, RENEW_AFTER};
 use hookwell::keys::not_ready::SecretProblem;
 use hookwell::ports::memory::StoppedClock;
 use hookwell::source::Source;
@@ -106,7 +107,7 @@ impl<'w> Senders<'w> {
 
     /// Sends what has been applied by now, and says what was in the headers of all requests.
     pub(crate) async fn end(self) -> Vec<String> {
-        let later = hookwell_lambda::now::now() + RENEW_AFTER + 3 * PAUSE;
+        let later = hookwell_lambda::now::now() + RENEW_AFTER + 4 * PAUSE;
         let again = self.request("shop", body("evt_1", "order.created", "d1"), later);
         // The first of them fetches the secret in the time in which the table would be asked.
         for _ in 0..2 {
@@ -125,8 +126,9 @@ impl<'w> Senders<'w> {
             let away = Err(SecretProblem::Unavailable("no connection".to_owned()));
             let found = given.lock().unwrap().get(&reference.to_string()).cloned();
             let is_page = reference.to_string().starts_with("https:");
+            let page = given.lock().unwrap().get("page").cloned();
             std::future::ready(match found {
-                None if is_page => away,
+                None if is_page => page.unwrap_or(away),
                 None => Err(SecretProblem::NotSet),
                 Some(text) => text,
             })
@@ -315,6 +317,8 @@ impl<'w> Senders<'w> {
         let now = hookwell_lambda::now::now();
         let message = self.request("sns", Vec::new(), now);
         assert_eq!(self.send(&message, now).await, 503);
+        put(&self.texts, "page", Err(SecretProblem::NotSet));
+        assert_eq!(self.send(&message, now + PAUSE).await, 401);
 
         let away = SecretProblem::Unavailable("AccessDeniedException".to_owned());
         put(&self.texts, "ssm:/shop", Err(away));
@@ -322,11 +326,16 @@ impl<'w> Senders<'w> {
         let delivery = self.request("shop", body("evt_9", "order.created", "d9"), later);
         assert_eq!(self.send(&delivery, later).await, 200);
         self.logged("the last keys stay").await;
+        put(&self.texts, "ssm:/shop", Err(SecretProblem::Crowded));
+        let later = later + PAUSE + 1;
+        assert_eq!(self.send(&delivery, later).await, 200);
+        self.logged("a store is asked too often").await;
         put(&self.texts, "ssm:/shop", Ok("canary".to_owned()));
         let later = later + PAUSE + 1;
         // By the old keys, which are renewed beside it.
         assert_eq!(self.send(&delivery, later).await, 200);
         self.logged("shorter than 16 bytes").await;
+        assert_eq!(self.send(&delivery, later).await, 503);
         put(&self.texts, "ssm:/shop", Ok(SECRET.to_owned()));
     }
 

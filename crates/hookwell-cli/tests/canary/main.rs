@@ -23,7 +23,11 @@ use log::{Log, sites};
 const CANARY: &str = "canary";
 
 /// Of a place that logs: why the test does not get there.
-const UNREACHED: [(&str, &str); 4] = [
+const UNREACHED: [(&str, &str); 5] = [
+    (
+        r#"location, "panic""#,
+        "needs a hook for all threads; hookwell-lambda tests it by itself",
+    ),
     (r#""the front stopped""#, "needs a listener that breaks"),
     (r#""the tables stopped""#, "needs a listener that breaks"),
     (r#""the queues stopped""#, "needs a listener that breaks"),
@@ -79,7 +83,7 @@ async fn nothing_secret_is_logged_and_every_place_that_logs_was_reached() {
     let text = log.text();
     for line in text.lines() {
         // The one secret that is logged, because nobody else ever tells it to the operator: docs/adding-a-source.md.
-        let is_notion = line.contains("enter this token at the sender, then set it as the secret");
+        let is_notion = line.contains("ANYBODY CAN SEND THIS TOKEN");
         assert!(is_notion || !line.to_lowercase().contains(CANARY), "{line}");
         for signature in &hidden {
             assert!(!line.contains(signature.as_str()), "{line}");

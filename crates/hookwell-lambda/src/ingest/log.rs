@@ -5,30 +5,28 @@ use std::time::Duration;
 use crate::telemetry::millis;
 use hookwell::event::UnusableTime;
 use hookwell::event::delivery::Delivery;
+use hookwell::format::cut::{self, MAX_REASON, MAX_SHOWN, cut};
 use hookwell::format::trace::Trace;
 use hookwell::ingest::Received;
 use hookwell::ingest::key_cache::Trouble;
-use hookwell::keys::not_ready::NotReady;
+use hookwell::keys::not_ready::{Lack, NotReady};
 use hookwell::source::reply::Receipt;
 
-/// Characters of a sender's text that a line shows.
-const MAX_TEXT: usize = 128;
-
-/// Name for a source that the file does not have: anybody can ask for a name, and each would be a metric.
+/// What stands for a source that the file does not have: anybody can ask for a name, and each would be a metric.
 const UNKNOWN: &str = "unknown";
 
 pub(crate) fn delivery(delivery: Option<&Delivery>, received: &Received, took: Duration) {
     let asked = delivery.and_then(|delivery| delivery.source.as_deref());
     let trace = delivery.and_then(|delivery| delivery.trace.as_ref());
     let event = received.events.first();
-    let short = |text: &str| text.chars().take(MAX_TEXT).collect::<String>();
+    let short = |text: &str| cut(text, MAX_SHOWN).into_owned();
     let source = match received.receipt {
         Receipt::UnknownSource | Receipt::BadRequest => UNKNOWN,
         _ => asked.unwrap_or(UNKNOWN),
     };
     let reason = match (received.receipt, asked) {
         (Receipt::UnknownSource, Some(name)) => Some(format!("no source {:?}", short(name))),
-        _ => received.reason.clone(),
+        _ => received.reason.as_deref().map(cut::reason),
     };
     let unusable_time = received.events.iter().find_map(|event| event.unusable_time);
     let id = event.map(|event| short(&event.id));
@@ -40,10 +38,11 @@ pub(crate) fn delivery(delivery: Option<&Delivery>, received: &Received, took: D
             tracing::$level!(
                 source,
                 outcome = received.receipt.name(),
+                stranger = received.receipt.may_be_anybodys().then_some(true),
                 http.status = received.reply.status.as_u16(),
                 events = received.events.len(),
                 event.id = id,
-                event.r#type = event.map(|event| event.kind.as_str()),
+                event.r#type = event.map(|event| short(&event.kind)),
                 event.operation = event.map(|event| event.operation.name()),
                 document.id = document,
                 reason,
@@ -64,6 +63,7 @@ pub(crate) fn delivery(delivery: Option<&Delivery>, received: &Received, took: D
         Receipt::Unavailable | Receipt::NotReady => line!(error),
         Receipt::Received if received.dedup_unavailable => line!(warn),
         Receipt::Quarantined | Receipt::Invalid | Receipt::Unverified => line!(warn),
+        Receipt::NotConfigured | Receipt::NoKeyYet | Receipt::NoCertificate => line!(warn),
         // A handshake with a reason asks an operator to do something.
         Receipt::Handshake if received.reason.is_some() => line!(warn),
         Receipt::Received
@@ -82,14 +82,35 @@ pub(crate) fn delivery(delivery: Option<&Delivery>, received: &Received, took: D
 /// One line per trouble with the keys of a source. The alarms of the template look for these texts.
 pub(crate) fn keys(source: &str, trouble: &Trouble) {
     match trouble {
-        Trouble::Stale(NotReady { reference, problem }) => {
-            tracing::warn!(source, %reference, %problem, "the last keys stay");
+        Trouble::Stale(NotReady {
+            reference, problem, ..
+        }) => {
+            tracing::warn!(source, %reference, problem = cut::reason(problem), "the last keys stay");
         }
-        Trouble::NotReady(why) => {
-            tracing::error!(source, reason = %why, "source is not ready and answers 503");
+        Trouble::Crowded(NotReady { reference, .. }) => {
+            tracing::warn!(source, %reference, "a store is asked too often");
         }
+        Trouble::NotReady(why) => not_ready(source, why),
         Trouble::NoCertificate { url, problem } => {
-            tracing::warn!(source, url, %problem, "no certificate");
+            let (url, problem) = (cut(url, MAX_REASON), cut::reason(problem));
+            tracing::warn!(source, %url, problem, "no certificate");
+        }
+    }
+}
+
+/// One line for a source without usable keys.
+pub(crate) fn not_ready(source: &str, why: &NotReady) {
+    let reason = cut::reason(why);
+    match why.lack() {
+        Lack::NeverGiven => {
+            tracing::warn!(
+                source,
+                reason,
+                "source was never given its secret and answers 503"
+            );
+        }
+        Lack::Crowded | Lack::Lost => {
+            tracing::error!(source, reason, "source is not ready and answers 503");
         }
     }
 }

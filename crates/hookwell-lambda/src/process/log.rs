@@ -1,20 +1,23 @@
 //! One line per message, with the fields of docs/operations.md. No body.
 
+use std::collections::BTreeSet;
+
 use crate::telemetry::millis;
+use hookwell::format::cut::{MAX_SHOWN, cut};
 use hookwell::format::trace::Trace;
 use hookwell::ports::handler::Outcome;
 use hookwell::process::{Fate, Processed};
 
-/// Characters of a sender's text that a line shows.
-const MAX_TEXT: usize = 128;
-
-/// Name for the source of a message that is none of ours.
+/// What stands for the source of a message that is none of ours: whoever can send to the queue can make up names, and each
+/// would be a metric.
 const UNKNOWN: &str = "unknown";
 
-pub(crate) fn message(done: &Processed) {
+pub(crate) fn message(done: &Processed, sources: Option<&BTreeSet<String>>) {
     let event = done.event.as_ref();
+    let source = event.map(|event| event.source.as_str());
+    let source = source.filter(|name| sources.is_none_or(|sources| sources.contains(*name)));
     let since_received = event.map(|event| done.at.saturating_sub(event.received_at));
-    let short = |text: &str| text.chars().take(MAX_TEXT).collect::<String>();
+    let short = |text: &str| cut(text, MAX_SHOWN).into_owned();
     let id = event.map(|event| short(&event.id));
     let document = event
         .and_then(|event| event.document_id.as_deref())
@@ -26,10 +29,10 @@ pub(crate) fn message(done: &Processed) {
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(
-                source = event.map_or(UNKNOWN, |event| event.source.as_str()),
+                source = source.unwrap_or(UNKNOWN),
                 outcome = done.fate.name(),
                 event.id = id,
-                event.r#type = event.map(|event| event.kind.as_str()),
+                event.r#type = event.map(|event| short(&event.kind)),
                 event.operation = event.map(|event| event.operation.name()),
                 document.id = document,
                 reason,
@@ -47,7 +50,7 @@ pub(crate) fn message(done: &Processed) {
         };
     }
     match done.fate {
-        Fate::Finished(Outcome::Rejected) | Fate::Malformed => line!(error),
+        Fate::Finished(Outcome::Rejected) | Fate::Malformed(_) => line!(error),
         Fate::Retry(_) | Fate::Busy { .. } | Fate::NotStarted => line!(warn),
         Fate::Finished(_) | Fate::Duplicate => line!(info),
     }

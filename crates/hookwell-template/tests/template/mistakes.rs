@@ -396,7 +396,12 @@ pub(crate) fn mistakes() -> Vec<(&'static str, &'static str, String)> {
         (
             "alarm-throttles",
             "Resources.IngestFunction",
-            without("IngestThrottled"),
+            // The first is that of the alarm IngestBlocked.
+            without("IngestThrottled").replacen(
+                "MetricName: Throttles",
+                "MetricName: Invocations",
+                1,
+            ),
         ),
     ]
 }

@@ -6,6 +6,7 @@ use crate::config::fields::{Fields, Problems, looks_like};
 use crate::config::values::{pattern, pointer};
 use crate::config::{event, preset, proof, reply, verify};
 use crate::event::LIFE_DAYS;
+use crate::event::message::is_source_name;
 use crate::format::body::BodyFormat;
 use crate::format::time::DAY;
 use crate::keys::reference::SecretRef;
@@ -19,9 +20,6 @@ use crate::verify::scheme::Scheme;
 /// invocation payload, synchronous). The trigger's JSON around a body counts too, so the last of it never gets here.
 pub const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
 
-/// The longest source name, in bytes.
-const MAX_NAME_BYTES: usize = 64;
-
 /// The keys of the `event` table that say what happens to which document.
 const KINDS: [&str; 5] = [
     "type",
@@ -34,10 +32,7 @@ const KINDS: [&str; 5] = [
 /// Reads the table of one source. Without a source, problems say why.
 pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> Option<Source> {
     let path = fields.path().to_owned();
-    let plain = |byte: u8| {
-        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.')
-    };
-    if name.len() > MAX_NAME_BYTES || name.is_empty() || !name.bytes().all(plain) {
+    if !is_source_name(name) {
         problems.add(&path, "a name has 1 to 64 of a-z, 0-9, - _ and .");
     }
     let preset = fields.text("preset");

@@ -7,7 +7,17 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::format::cut::beginning;
 use crate::format::time::Millis;
+
+/// The longest id of an event or a document, in bytes: with source and type it must fit a `DynamoDB` key of 2,048.
+pub const MAX_ID_BYTES: usize = 1024;
+
+/// The longest type of an event or a document, in bytes.
+pub const MAX_TYPE_BYTES: usize = 256;
+
+/// The longest key of a `DynamoDB` table, in bytes ("Quotas", developer guide, partition keys).
+pub const MAX_KEY_BYTES: usize = 2048;
 
 /// The key of an event's record, `source#hash`: scoped, so that one sender can never claim another's ids, and hashed,
 /// so that any id fits.
@@ -27,6 +37,12 @@ impl Key {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// What tells it from other keys of this source; `None` where it is a key of another one.
+    #[must_use]
+    pub(super) fn of(&self, source: &str) -> Option<&str> {
+        self.0.strip_prefix(source)?.strip_prefix('#')
+    }
 }
 
 /// SHA-256 of the parts in base64url; a zero byte between them keeps their borders.
@@ -40,6 +56,18 @@ pub fn hash(parts: &[&[u8]]) -> String {
         sha.update(part);
     }
     URL_SAFE_NO_PAD.encode(sha.finalize())
+}
+
+/// A name of any length in at most `max` bytes: itself, or its beginning and a hash of the whole, so that two names are never
+/// taken for one.
+#[must_use]
+pub fn bounded(name: String, max: usize) -> String {
+    if name.len() <= max {
+        return name;
+    }
+    let end = format!("~{}", hash(&[name.as_bytes()]));
+    let room = max.saturating_sub(end.len());
+    format!("{}{end}", beginning(&name, room))
 }
 
 /// The place of an event among the events of one instant that its sender gives it.

@@ -7,10 +7,11 @@ use http::header::CONTENT_ENCODING;
 
 use super::received::{Received, Step};
 use crate::event::delivery::Delivery;
+use crate::format::cut;
 use crate::format::time::Millis;
 use crate::ingest::key_cache::{Sources, Wanted};
 use crate::ingest::verified::Verified;
-use crate::keys::not_ready::NotReady;
+use crate::keys::not_ready::{Lack, NotReady};
 use crate::source::Source;
 use crate::source::handshake::Check;
 use crate::source::reply::Receipt;
@@ -85,24 +86,41 @@ pub fn admit<'a>(
 
 fn refused(source: &Source, why: &Refusal) -> Box<Received> {
     let (receipt, wanted) = match why {
-        // It may well be the sender; what is missing is on our side.
-        Refusal::NotFetched(url) => (Receipt::NotReady, Some(Wanted::Certificate(url.clone()))),
-        Refusal::NotReady | Refusal::NotPinned => (Receipt::NotReady, None),
+        // It may well be the sender, and then the certificate comes; it may be anybody with a made-up address.
+        Refusal::NotFetched(url) => (Receipt::NoKeyYet, Some(Wanted::Certificate(url.clone()))),
+        Refusal::NotReady | Refusal::NotPinned => (Receipt::NotConfigured, None),
         // It may have been changed at the sender and in the store.
         Refusal::WrongSignature => (Receipt::Unverified, Some(Wanted::Secrets)),
         _ => (Receipt::Unverified, None),
     };
     Box::new(Received {
         wanted,
-        ..Received::at(source, receipt, Some(why.to_string()))
+        ..Received::at(source, receipt, Some(cut::reason(why)))
     })
 }
 
 fn not_ready(source: &Source, why: &NotReady) -> Box<Received> {
+    let receipt = match why.lack() {
+        Lack::NeverGiven => Receipt::NotConfigured,
+        Lack::Crowded => Receipt::NoKeyYet,
+        Lack::Lost => Receipt::NotReady,
+    };
     Box::new(Received {
         wanted: Some(Wanted::Secrets),
-        ..Received::at(source, Receipt::NotReady, Some(why.to_string()))
+        ..Received::at(source, receipt, Some(cut::reason(why)))
     })
+}
+
+/// The end of a delivery that names a certificate which its provider says it does not have: no sender's.
+pub(super) fn without_certificate(sources: &Sources, delivery: &Delivery) -> Option<Box<Received>> {
+    let (source, _) = sources.get(delivery.source.as_ref()?)?;
+    let reason = "the provider has no certificate at the address that the delivery names";
+    let reason = Some(reason.to_owned());
+    Some(Box::new(Received::at(
+        source,
+        Receipt::NoCertificate,
+        reason,
+    )))
 }
 
 /// Ends a delivery that was a handshake.

@@ -20,9 +20,6 @@ pub enum Invalid {
     /// A required key is absent, null or empty.
     #[error("{0} is missing")]
     Missing(String),
-    /// A text that must fit a key does not.
-    #[error("the {0} is too long")]
-    TooLong(&'static str),
     /// More events than one delivery may carry.
     #[error("more than {MAX_ITEMS} events in one delivery")]
     TooMany,

@@ -12,8 +12,9 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all};
 
 use crate::format::time::{DAY, Millis};
+use crate::ingest::addresses::{Addresses, PAUSE};
 use crate::keys::key_set::Keys;
-use crate::keys::not_ready::{NotReady, SecretProblem};
+use crate::keys::not_ready::{Lack, NotReady, SecretProblem};
 use crate::keys::reference::SecretRef;
 use crate::source::Source;
 
@@ -21,17 +22,9 @@ use crate::source::Source;
 /// extension ("Using Parameter Store parameters in AWS Lambda functions", `SSM_PARAMETER_STORE_TTL`).
 pub const RENEW_AFTER: Millis = 300_000;
 
-/// The pause between two fetches that deliveries of one source cause, and before a fetch that failed is repeated in
-/// the background.
-pub const PAUSE: Millis = 30_000;
-
-/// Time for which keys from a store count after the last fetch. A store that is away is mended within a day; a secret
+/// How long keys from a store count after they were last fetched. A store that is away is mended within a day; a secret
 /// that was withdrawn because somebody stole it opens nothing after that, even where the store cannot be asked.
 pub const STALE_AFTER: Millis = DAY;
-
-/// The most addresses that deliveries of one source have asked within a pause. A provider signs with one or two
-/// certificates at a time.
-pub const ADDRESSES_IN_PAUSE: usize = 4;
 
 /// Finds the text under a reference, and opens links. Both MUST end within 0.4 s by themselves: a sender may be waiting.
 #[derive(Clone)]
@@ -94,11 +87,24 @@ pub enum Wanted {
     Certificate(String),
 }
 
-/// Problem of fetching keys again.
+/// What came of asking for what is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Obtained {
+    /// It was asked for, so the delivery is to be looked at again.
+    Something,
+    /// Its provider says that there is no such certificate.
+    NoSuchThing,
+    /// It was not asked for: it stays as it is, or was asked for a moment ago.
+    Nothing,
+}
+
+/// What went wrong when keys were fetched again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble {
     /// A store did not answer: the last keys stay.
     Stale(NotReady),
+    /// A store refuses because it is asked too often: the last keys, if any, stay.
+    Crowded(NotReady),
     /// A store answered, and what it says leaves the source without a usable key.
     NotReady(NotReady),
     /// The certificate at an address was not there, or is none.
@@ -137,8 +143,10 @@ struct Held {
     due: Millis,
     /// Time until which no delivery has the secrets fetched.
     secrets_pause: Millis,
-    /// The addresses that deliveries had asked within the last pause, and when.
-    addresses: Vec<(String, Millis)>,
+    /// The addresses that deliveries had asked within the last pause.
+    addresses: Addresses,
+    /// Whether there were usable keys at any time.
+    was_ready: bool,
 }
 
 impl Sources {
@@ -221,25 +229,44 @@ impl Sources {
         Some(async move { Self::tell(tell, &entry, entry.renew(&fetch, now).await) })
     }
 
-    /// Fetches what a delivery of this source wants, unless that was done a moment ago. True when it was asked for.
-    pub(crate) async fn obtain(&self, name: &str, wanted: &Wanted, now: Millis) -> bool {
+    /// Fetches what a delivery of this source wants, unless that was done a moment ago.
+    pub(crate) async fn obtain(&self, name: &str, wanted: &Wanted, now: Millis) -> Obtained {
         let Some(entry) = self.entries.get(name) else {
-            return false;
+            return Obtained::Nothing;
         };
-        let fetch = match wanted {
-            Wanted::Secrets => entry.stored(),
-            Wanted::Certificate(_) => entry.fetch.as_ref(),
-        };
-        let Some(fetch) = fetch else { return false };
-        if !entry.takes_turn(wanted, now) {
-            return false;
+        match wanted {
+            Wanted::Secrets => {
+                let Some(fetch) = entry.stored().filter(|_| entry.may_renew(now)) else {
+                    return Obtained::Nothing;
+                };
+                Self::tell(self.tell, entry, entry.renew(fetch, now).await);
+                Obtained::Something
+            }
+            Wanted::Certificate(url) => {
+                let Some(fetch) = &entry.fetch else {
+                    return Obtained::Nothing;
+                };
+                if !entry.held().addresses.may_ask(url, now) {
+                    return if entry.held().addresses.is_absent(url) {
+                        Obtained::NoSuchThing
+                    } else {
+                        Obtained::Nothing
+                    };
+                }
+                let trouble = entry.add_certificate(fetch, url, now).await;
+                let is_absent = matches!(
+                    &trouble,
+                    Some(Trouble::NoCertificate { problem, .. }) if *problem == SecretProblem::NotSet
+                );
+                Self::tell(self.tell, entry, trouble);
+                if is_absent {
+                    entry.held().addresses.remember_absent(url);
+                    Obtained::NoSuchThing
+                } else {
+                    Obtained::Something
+                }
+            }
         }
-        let trouble = match wanted {
-            Wanted::Secrets => entry.renew(fetch, now).await,
-            Wanted::Certificate(url) => entry.add_certificate(fetch, url, now).await,
-        };
-        Self::tell(self.tell, entry, trouble);
-        true
     }
 
     /// Opens an address that was found to be the provider's, whatever its page says, unless that was done a moment ago.
@@ -248,7 +275,11 @@ impl Sources {
         let Some(entry) = self.entries.get(name) else {
             return false;
         };
-        let Some(fetch) = entry.fetch.as_ref().filter(|_| entry.may_ask(url, now)) else {
+        let Some(fetch) = entry
+            .fetch
+            .as_ref()
+            .filter(|_| entry.held().addresses.may_ask(url, now))
+        else {
             return false;
         };
         fetch.open(url.to_owned()).await
@@ -279,11 +310,12 @@ impl Entry {
         now: Millis,
     ) -> Self {
         let held = Held {
+            was_ready: keys.is_ok(),
             keys: Arc::new(keys),
             fetched_at: now,
             due: now.saturating_add(RENEW_AFTER),
             secrets_pause: Millis::MIN,
-            addresses: Vec::new(),
+            addresses: Addresses::default(),
         };
         Self {
             source,
@@ -319,36 +351,19 @@ impl Entry {
             held.keys = Arc::new(Err(NotReady {
                 reference: reference.clone(),
                 problem: SecretProblem::Unavailable("not for a day".to_owned()),
+                was_ready: true,
             }));
         }
     }
 
-    /// True when the pause is over; then the next one begins.
-    fn takes_turn(&self, wanted: &Wanted, now: Millis) -> bool {
-        match wanted {
-            Wanted::Secrets => {
-                let mut held = self.held();
-                let is_over = now >= held.secrets_pause;
-                if is_over {
-                    held.secrets_pause = now.saturating_add(PAUSE);
-                }
-                is_over
-            }
-            Wanted::Certificate(url) => self.may_ask(url, now),
+    /// Whether the pause is over; then the next one begins.
+    fn may_renew(&self, now: Millis) -> bool {
+        let mut held = self.held();
+        let is_over = now >= held.secrets_pause;
+        if is_over {
+            held.secrets_pause = now.saturating_add(PAUSE);
         }
-    }
-
-    /// True when this address may be asked; its pause then begins. Each has one: anybody can name a certificate that
-    /// does not exist, and must not keep a sender with a good one waiting.
-    fn may_ask(&self, url: &str, now: Millis) -> bool {
-        let asked = &mut self.held().addresses;
-        asked.retain(|(_, at)| now < at.saturating_add(PAUSE));
-        let is_new = asked.iter().all(|(known, _)| known != url);
-        let may_ask = is_new && asked.len() < ADDRESSES_IN_PAUSE;
-        if may_ask {
-            asked.push((url.to_owned(), now));
-        }
-        may_ask
+        is_over
     }
 
     async fn renew(&self, fetch: &Fetch, now: Millis) -> Option<Trouble> {
@@ -358,19 +373,28 @@ impl Entry {
             (Err(why), Ok(_)) if matches!(why.problem, SecretProblem::Unavailable(_)) => {
                 Some(Trouble::Stale(why))
             }
+            (Err(why), Ok(_)) if why.problem == SecretProblem::Crowded => {
+                Some(Trouble::Crowded(why))
+            }
             (Ok(mut keys), last) => {
                 if let Ok(last) = last {
                     keys.certificates = last.certificates.clone();
                 }
                 held.keys = Arc::new(Ok(keys));
+                held.was_ready = true;
                 held.fetched_at = now;
                 held.due = now.saturating_add(RENEW_AFTER);
                 None
             }
             // What a store says counts, also when it is that the secret is gone or blank.
             (Err(why), _) => {
+                let was_ready = held.was_ready;
+                let why = NotReady { was_ready, ..why };
                 held.keys = Arc::new(Err(why.clone()));
-                Some(Trouble::NotReady(why))
+                Some(match why.lack() {
+                    Lack::Crowded => Trouble::Crowded(why),
+                    Lack::NeverGiven | Lack::Lost => Trouble::NotReady(why),
+                })
             }
         }
     }

@@ -5,23 +5,17 @@ use std::cell::OnceCell;
 use serde_json::value::RawValue;
 
 use crate::event::body::Body;
-use crate::event::identity::{Key, Rank, hash};
-use crate::event::{Event, LIFE_DAYS, Operation, UnusableTime, WithoutState};
+use crate::event::identity::{Key, MAX_ID_BYTES, MAX_TYPE_BYTES, Rank, hash};
+use crate::event::{Event, LIFE_DAYS, MAX_FUTURE, Operation, UnusableTime, WithoutState};
+use crate::format::cut;
 use crate::format::json::{Json, JsonError, Pointer};
 use crate::format::time::{DAY, Millis, event_time};
 use crate::ingest::invalid::{Invalid, MAX_ITEMS};
 use crate::ingest::lists::lists_at;
-use crate::ingest::told::{Kind, MAX_TYPE_BYTES, Told, proves, short};
+use crate::ingest::told::{Kind, Told, proves, short};
 use crate::ingest::verified::Verified;
 use crate::source::mapping::{Found, Parts, Place};
 use crate::source::{Dedupe, OnInvalid, Source};
-
-/// The largest text taken as an id, in bytes: with source and type it must fit a `DynamoDB` key of 2,048.
-pub const MAX_ID_BYTES: usize = 1024;
-
-/// Largest time of an event after its reception, in milliseconds. A clock that is further ahead is wrong, and every
-/// later event of the document would look older than this one.
-const MAX_FUTURE: Millis = DAY;
 
 impl Verified<'_> {
     /// The events that the delivery holds: one, or one for each item of its lists, perhaps none.
@@ -146,19 +140,15 @@ impl Reading<'_> {
         let mapping = &self.source().mapping;
         let kind = place.find(mapping.kind.as_ref(), None)?;
         let kind_proven = proves(self.source(), kind.as_ref());
-        let kind = short(kind, "type", MAX_TYPE_BYTES)?.unwrap_or_default();
+        let kind = short(kind, MAX_TYPE_BYTES).unwrap_or_default();
         let parts = mapping.parts_of(&kind);
         let holds = parts.document_in(place.item)?;
         // A deletion is often told without a state, and is about its document all the same.
         let document = holds.or_else(|| parts.document.last());
-        let id = short(
-            place.find_id(parts.id.as_ref(), document)?,
-            "id",
-            MAX_ID_BYTES,
-        )?;
+        let id = short(place.find_id(parts.id.as_ref(), document)?, MAX_ID_BYTES);
         let document_id = place.find_id(parts.document_id.as_ref(), document)?;
         let id_proven = proves(self.source(), document_id.as_ref());
-        let document_id = short(document_id, "document id", MAX_ID_BYTES)?;
+        let document_id = short(document_id, MAX_ID_BYTES);
         let of = Kind {
             text: &kind,
             parts,
@@ -291,7 +281,7 @@ impl Reading<'_> {
             place: place_of(index),
             expires_at: (self.now / 1000).saturating_add(LIFE_DAYS * DAY / 1000),
             retain_until: self.retain_until(),
-            invalid: Some(reason.to_string()),
+            invalid: Some(cut::reason(reason)),
             trace: self.verified.delivery.trace.clone(),
             body: Body(text.to_vec()),
             ..Event::bare(&self.source().name, &id)

@@ -2,13 +2,14 @@
 
 use std::ops::ControlFlow::{Break, Continue};
 
-use super::admit::admit;
+use super::admit::{admit, without_certificate};
 use super::enqueue::enqueue;
 use super::received::{Received, Step};
 use crate::event::Event;
 use crate::event::delivery::Delivery;
+use crate::format::cut;
 use crate::format::time::Millis;
-use crate::ingest::key_cache::Sources;
+use crate::ingest::key_cache::{Obtained, Sources};
 use crate::ingest::verified::Verified;
 use crate::ports::clock::Clock;
 use crate::ports::ledger::Ledger;
@@ -56,9 +57,16 @@ async fn admit_with_fresh_keys<'a>(
     let first = admit(sources, delivery, now);
     if let (Break(refused), Some(name)) = (&first, &delivery.source)
         && let Some(wanted) = &refused.wanted
-        && sources.obtain(name, wanted, now).await
     {
-        return admit(sources, delivery, now);
+        match sources.obtain(name, wanted, now).await {
+            Obtained::Something => return admit(sources, delivery, now),
+            Obtained::NoSuchThing => {
+                if let Some(ended) = without_certificate(sources, delivery) {
+                    return Break(ended);
+                }
+            }
+            Obtained::Nothing => {}
+        }
     }
     first
 }
@@ -82,7 +90,7 @@ pub fn read(source: &Source, verified: &Verified<'_>, now: Millis) -> Step<Vec<E
         (Err(why), OnInvalid::Quarantine) => vec![verified.unreadable(&why, now)],
         (Err(why), OnInvalid::Reject) => {
             return Break(Box::new(Received {
-                reason: Some(why.to_string()),
+                reason: Some(cut::reason(&why)),
                 ..Received::of(source, verified, Receipt::Invalid, Vec::new())
             }));
         }

@@ -1,13 +1,11 @@
 //! What a sender says that happened, and whether the signed bytes bear it out.
 
 use crate::event::Operation;
+use crate::event::identity::{MAX_TYPE_BYTES, bounded};
 use crate::format::json::Pointer;
 use crate::ingest::invalid::Invalid;
 use crate::source::Source;
 use crate::source::mapping::{Found, Parts, Place};
-
-/// The largest text taken as a type, in bytes.
-pub(super) const MAX_TYPE_BYTES: usize = 256;
 
 /// The type of an event.
 #[derive(Clone, Copy)]
@@ -39,12 +37,12 @@ impl Told {
         let parts = kind.parts;
         let word = place.find(parts.operation.as_ref(), document)?;
         let mut is_proven = kind.is_proven && proves(source, word.as_ref());
-        let word = short(word, "operation", MAX_TYPE_BYTES)?;
+        let word = short(word, MAX_TYPE_BYTES);
         let (said, star) = parts.operation_of(word.as_deref().unwrap_or(kind.text));
         let document_type = if parts.document_type.is_some() {
             let found = place.find(parts.document_type.as_ref(), document)?;
             is_proven = is_proven && proves(source, found.as_ref());
-            short(found, "document type", MAX_TYPE_BYTES)?.unwrap_or_default()
+            short(found, MAX_TYPE_BYTES).unwrap_or_default()
         } else {
             star.to_owned()
         };
@@ -80,14 +78,7 @@ pub(super) fn proves(source: &Source, found: Option<&Found<'_>>) -> bool {
     found.is_none_or(|found| source.proves(found.by))
 }
 
-/// What was found, if it is short enough.
-pub(super) fn short(
-    found: Option<Found<'_>>,
-    what: &'static str,
-    limit: usize,
-) -> Result<Option<String>, Invalid> {
-    match found {
-        Some(found) if found.text.len() > limit => Err(Invalid::TooLong(what)),
-        found => Ok(found.map(|found| found.text)),
-    }
+/// Text that was found, in at most `limit` bytes.
+pub(super) fn short(found: Option<Found<'_>>, limit: usize) -> Option<String> {
+    found.map(|found| bounded(found.text, limit))
 }

@@ -216,6 +216,7 @@ impl Ledger for MemoryLedger {
 pub struct MemoryQueue {
     messages: Mutex<VecDeque<String>>,
     buried: Mutex<Vec<(Event, String)>>,
+    damaged: Mutex<Vec<(String, String)>>,
 }
 
 impl MemoryQueue {
@@ -241,6 +242,12 @@ impl MemoryQueue {
     pub fn buried(&self) -> Vec<(Event, String)> {
         locked(&self.buried).clone()
     }
+
+    /// The messages in the dead-letter queue that are no events, with their reasons.
+    #[must_use]
+    pub fn damaged(&self) -> Vec<(String, String)> {
+        locked(&self.damaged).clone()
+    }
 }
 
 impl Queue for MemoryQueue {
@@ -251,6 +258,11 @@ impl Queue for MemoryQueue {
 
     async fn bury(&self, event: &Event, reason: &str) -> Result<(), QueueError> {
         locked(&self.buried).push((event.clone(), reason.to_owned()));
+        Ok(())
+    }
+
+    async fn bury_damaged(&self, message: &str, reason: &str) -> Result<(), QueueError> {
+        locked(&self.damaged).push((message.to_owned(), reason.to_owned()));
         Ok(())
     }
 

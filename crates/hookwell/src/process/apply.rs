@@ -9,6 +9,7 @@ use super::message::OfEvent;
 use super::message::{Fate, Message, Processed};
 use crate::event::Event;
 use crate::event::identity::hash;
+use crate::format::cut;
 use crate::ports::handler::{HandleError, Handled, Handler, Outcome};
 use crate::ports::ledger::{Claim, End, Finish, Lease, Ledger};
 use crate::ports::queue::Queue;
@@ -41,11 +42,10 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
         if self.invocation.deadline.saturating_sub(now) < TIME_TO_START {
             return Err(Fate::NotStarted);
         }
-        let retry = |why: &dyn ToString| Fate::Retry(why.to_string());
         // Before the handler: a failure after it would have it called again.
         if event.retain_until.is_some() {
             let kept = self.ledger.keep(event).await;
-            kept.map_err(|why| retry(&why))?;
+            kept.map_err(|why| Fate::retry(&why))?;
         }
         let owner = if event.invalid.is_none() && self.handler.reaches_outside(event) {
             Some(self.lease(event, message).await?)
@@ -55,10 +55,12 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
         let handled = self.clock.timed(&mut steps.handler, self.handle(event));
         let (handled, reason) = match handled.await {
             Ok(handled) => (handled, reason_of(handled.outcome, event)),
-            Err(HandleError::Retry(why)) => return Err(Fate::Retry(why)),
+            Err(HandleError::Retry(why)) => return Err(Fate::retry(&why)),
             Err(HandleError::Reject(reason)) => {
+                // The record and the letter both have a limit, and the handler may say anything.
+                let reason = cut::reason(&reason);
                 let buried = self.queue.bury(event, &reason).await;
-                buried.map_err(|why| retry(&why))?;
+                buried.map_err(|why| Fate::retry(&why))?;
                 (Outcome::Rejected.into(), Some(reason))
             }
         };
@@ -75,7 +77,7 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
             Ok(Finish::Before) => Err(Fate::Duplicate),
             // Another call took over: it decides what becomes of the message.
             Ok(Finish::NotOwner) => Err(Fate::Retry("the lease was lost".to_owned())),
-            Err(why) => Err(retry(&why)),
+            Err(why) => Err(Fate::retry(&why)),
         }
     }
 
@@ -92,7 +94,7 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
             Ok(Claim::Held) => Ok(owner),
             Ok(Claim::Finished) => Err(Fate::Duplicate),
             Ok(Claim::Busy { until }) => Err(Fate::Busy { until }),
-            Err(why) => Err(Fate::Retry(why.to_string())),
+            Err(why) => Err(Fate::retry(&why)),
         }
     }
 

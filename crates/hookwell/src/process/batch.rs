@@ -5,16 +5,18 @@ use std::mem::take;
 use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use futures_util::future::{join_all, select};
+use futures_util::future::{join, join_all, select};
 
 use super::message::OfEvent;
 use super::message::{Fate, Invocation, Message, Processed};
 use crate::event::Event;
+use crate::event::message::{Damage, Unreadable};
+use crate::format::cut;
 use crate::format::time::Millis;
 use crate::ports::clock::Clock;
 use crate::ports::handler::Handler;
 use crate::ports::ledger::{Ledger, Record, Remembered, Status};
-use crate::ports::queue::Queue;
+use crate::ports::queue::{OpenError, Queue};
 
 /// The longest pause before a retry, in seconds.
 pub const MAX_DELAY: u32 = 900;
@@ -106,6 +108,38 @@ impl Progress {
     }
 }
 
+/// Why a message was not read.
+enum Unread {
+    /// Not now, so it comes back: its text is elsewhere and cannot be had, or a later release wrote it.
+    Now(String),
+    /// It is no event, and no try changes that.
+    Ever(Damage),
+}
+
+impl From<Damage> for Unread {
+    fn from(damage: Damage) -> Self {
+        Self::Ever(damage)
+    }
+}
+
+impl From<OpenError> for Unread {
+    fn from(why: OpenError) -> Self {
+        match why {
+            OpenError::Unavailable(why) => Self::Now(cut::reason(&why)),
+            OpenError::Damaged(damage) => Self::Ever(damage),
+        }
+    }
+}
+
+impl From<Unreadable> for Unread {
+    fn from(why: Unreadable) -> Self {
+        match why {
+            Unreadable::Newer(_) => Self::Now(why.to_string()),
+            Unreadable::Damaged(damage) => Self::Ever(damage),
+        }
+    }
+}
+
 impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
     async fn work(&self, mut batch: Vec<Message>, progress: &Progress) {
         let texts: Vec<_> = batch
@@ -116,13 +150,10 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
             let open = (message.clone(), false);
             locked(&progress.open).insert(message.id.clone(), open);
         }
-        let texts = join_all(texts.into_iter().map(|text| self.queue.open(text))).await;
-        let mut events = Vec::new();
-        for (message, text) in batch.into_iter().zip(texts) {
-            let event = match text {
-                Ok(text) => Event::from_message(&text).map_err(|_| Fate::Malformed),
-                Err(why) => Err(Fate::Retry(why.to_string())),
-            };
+        let reading = texts.iter().map(|text| self.read(text));
+        let read = join_all(reading).await;
+        let (mut events, mut damaged) = (Vec::new(), Vec::new());
+        for ((message, text), event) in batch.into_iter().zip(texts).zip(read) {
             match event {
                 Ok(mut event) => {
                     event.renew((self.clock.now)());
@@ -132,9 +163,36 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
                     }
                     events.push((event, message));
                 }
-                Err(fate) => progress.end(self.done(message, None, fate)),
+                Err(Unread::Now(why)) => {
+                    progress.end(self.done(message, None, Fate::Retry(why)));
+                }
+                Err(Unread::Ever(damage)) => damaged.push((message, text, damage)),
             }
         }
+        // The events do not wait for the dead-letter queue.
+        let burying = damaged
+            .into_iter()
+            .map(|(message, text, damage)| async move {
+                let buried = self.queue.bury_damaged(&text, &damage.to_string()).await;
+                let fate = match buried {
+                    Ok(()) => Fate::Malformed(damage),
+                    Err(why) => Fate::retry(&why),
+                };
+                progress.end(self.done(message, None, fate));
+            });
+        join(join_all(burying), self.apply_all(events, progress)).await;
+    }
+
+    /// Reads a message.
+    async fn read(&self, text: &str) -> Result<Event, Unread> {
+        let whole = self.queue.open(text).await?;
+        let event = Event::from_message(&whole)?;
+        event.check_times((self.clock.now)())?;
+        Ok(event)
+    }
+
+    /// Takes events to their ends, documents side by side.
+    async fn apply_all(&self, events: Vec<(Event, Message)>, progress: &Progress) {
         let settled = self.settle(events, progress).await;
         let groups = by_document(settled).into_iter();
         let running = groups.map(|group| async move {
@@ -162,7 +220,7 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
             Ok(records) => records,
             Err(why) => {
                 for (event, message) in events {
-                    let fate = Fate::Retry(why.to_string());
+                    let fate = Fate::retry(&why);
                     progress.end(self.done(message, Some(event), fate));
                 }
                 return Vec::new();
@@ -192,7 +250,7 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
             None => match self.ledger.remember(event, now).await {
                 Ok(Remembered::New) => return Ok(()),
                 Ok(Remembered::Known(record)) => record,
-                Err(why) => return Err(Fate::Retry(why.to_string())),
+                Err(why) => return Err(Fate::retry(&why)),
             },
         };
         match record.status {
@@ -206,11 +264,15 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
 
     /// The end of a message, at this moment.
     pub(super) fn done(&self, message: Message, event: Option<Event>, fate: Fate) -> Processed {
+        let reason = match &fate {
+            Fate::Malformed(damage) => Some(damage.to_string()),
+            _ => None,
+        };
         Processed {
             message,
             event,
             fate,
-            reason: None,
+            reason,
             tie: false,
             at: (self.clock.now)(),
             steps: OfEvent::default(),

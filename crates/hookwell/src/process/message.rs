@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::event::Event;
+use crate::event::message::Damage;
+use crate::format::cut;
 use crate::format::time::Millis;
 use crate::ports::handler::Outcome;
 
@@ -54,8 +56,8 @@ pub enum Fate {
         /// The end of that call's lease.
         until: Millis,
     },
-    /// Not one of our messages; it comes back until the queue gives up.
-    Malformed,
+    /// No event: forged or damaged. The dead-letter queue holds the message, with the reason.
+    Malformed(Damage),
     /// There was no time to start it.
     NotStarted,
 }
@@ -69,17 +71,22 @@ impl Fate {
             Self::Duplicate => "duplicate",
             Self::Retry(_) => "retry",
             Self::Busy { .. } => "busy",
-            Self::Malformed => "malformed",
+            Self::Malformed(_) => "malformed",
             Self::NotStarted => "not_started",
         }
     }
 
-    /// True when the queue must keep the message.
+    /// Comes back for this reason, of any length.
+    pub(super) fn retry(why: &(impl ToString + ?Sized)) -> Self {
+        Self::Retry(cut::reason(why))
+    }
+
+    /// Whether the queue must keep the message.
     #[must_use]
     pub fn is_failure(&self) -> bool {
         match self {
-            Self::Finished(_) | Self::Duplicate => false,
-            Self::Retry(_) | Self::Busy { .. } | Self::Malformed | Self::NotStarted => true,
+            Self::Finished(_) | Self::Duplicate | Self::Malformed(_) => false,
+            Self::Retry(_) | Self::Busy { .. } | Self::NotStarted => true,
         }
     }
 }
@@ -104,7 +111,7 @@ pub struct Processed {
     pub event: Option<Event>,
     /// Result of the message.
     pub fate: Fate,
-    /// Reason, for rejected events and those that changed nothing.
+    /// Why, for rejected events, those that changed nothing, and messages that are none.
     pub reason: Option<String>,
     /// True when another event of its document has the same time, so that arrival decided which is newer.
     pub tie: bool,

@@ -169,7 +169,9 @@ impl Handshake {
             }
             (HandshakeKind::Head, "HEAD") => Check::Answered(Reply::ok(TEXT, "")),
             (HandshakeKind::CloudEvents | HandshakeKind::EventGrid, "OPTIONS") => {
+                // A header of the answer, so no character that Lambda or API Gateway could refuse to send.
                 let origin = header("webhook-request-origin").and_then(echo);
+                let origin = origin.filter(|it| it.bytes().all(|byte| byte.is_ascii_graphic()));
                 answer(origin.map(|origin| Reply {
                     headers: vec![
                         ("webhook-allowed-origin", Cow::Owned(origin)),
@@ -231,11 +233,17 @@ impl Handshake {
             HandshakeKind::Notion => match (only(body, "verification_token"), keys) {
                 (None, _) => Check::Not,
                 (Some(_), Some(_)) => Check::Answered(Reply::ok(JSON, RECEIVED)),
-                // Nobody but this request ever tells the token, and without it the source can never be ready.
-                (Some(token), None) => Check::Act(
-                    Reply::ok(JSON, RECEIVED),
-                    format!("enter this token at the sender, then set it as the secret: {token}"),
-                ),
+                // Nobody but this request ever tells the token, and without it the source can never be ready. Anybody can
+                // send one, and a secret that a stranger chose would let the stranger in: only Notion's own page can tell.
+                (Some(token), None) => match plain(token) {
+                    Some(token) => Check::Act(
+                        Reply::ok(JSON, RECEIVED),
+                        format!(
+                            "ANYBODY CAN SEND THIS TOKEN. Enter it at Notion first, and set it as the secret only if Notion takes it: {token}"
+                        ),
+                    ),
+                    None => Check::Answered(Reply::ok(JSON, RECEIVED)),
+                },
             },
             _ => Check::Not,
         }

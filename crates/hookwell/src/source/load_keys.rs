@@ -31,11 +31,13 @@ impl Source {
             fetch(reference).map_err(|problem| NotReady {
                 reference: reference.clone(),
                 problem,
+                was_ready: false,
             })
         };
         let fail = |reference: &SecretRef, error: SecretError| NotReady {
             reference: reference.clone(),
             problem: error.into(),
+            was_ready: false,
         };
         let mut texts = Vec::with_capacity(self.secrets.len());
         for reference in &self.secrets {

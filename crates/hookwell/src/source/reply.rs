@@ -33,8 +33,15 @@ pub enum Receipt {
     TooLarge,
     /// The body is compressed, and signatures cover the uncompressed bytes.
     Compressed,
-    /// The source has no usable secret.
+    /// The source was never given a usable secret.
+    NotConfigured,
+    /// The source had a usable secret, or its store cannot be asked.
     NotReady,
+    /// What decides is not here, for a reason that anybody can cause: an address that the delivery names does not answer, or
+    /// a store is asked too often.
+    NoKeyYet,
+    /// The delivery names a certificate that its provider does not have.
+    NoCertificate,
     /// The queue did not take it.
     Unavailable,
 }
@@ -90,7 +97,7 @@ impl Replies {
                     reply.clone_from(success);
                 }
             }
-            Receipt::Unverified => {
+            Receipt::Unverified | Receipt::NoCertificate => {
                 reply.status = self.refused_status.unwrap_or(reply.status);
                 if let Some(body) = &self.refused_body {
                     reply.body = Cow::Owned(body.clone());
@@ -128,12 +135,40 @@ impl Receipt {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::TooLarge => "too_large",
             Self::Compressed => "compressed",
+            Self::NotConfigured => "not_configured",
             Self::NotReady => "not_ready",
+            Self::NoKeyYet => "no_key_yet",
+            Self::NoCertificate => "no_certificate",
             Self::Unavailable => "unavailable",
         }
     }
 
-    /// Default reply. A source that is not ready answers 503, not 401: senders disable a webhook after a
+    /// Whether the request proved nothing, so that anybody may have sent it.
+    #[must_use]
+    pub fn may_be_anybodys(self) -> bool {
+        match self {
+            Self::BadRequest
+            | Self::Unverified
+            | Self::AddressNotAllowed
+            | Self::UnknownSource
+            | Self::MethodNotAllowed
+            | Self::TooLarge
+            | Self::Compressed
+            | Self::NotConfigured
+            | Self::NotReady
+            | Self::NoKeyYet
+            | Self::NoCertificate => true,
+            Self::Received
+            | Self::Duplicate
+            | Self::Filtered
+            | Self::Quarantined
+            | Self::Handshake
+            | Self::Invalid
+            | Self::Unavailable => false,
+        }
+    }
+
+    /// What a sender is told unless its source says otherwise. A source that is not ready answers 503, not 401: senders disable a webhook after a
     /// few 401s and retry after a 503.
     #[must_use]
     pub fn reply(self) -> Reply {
@@ -147,7 +182,9 @@ impl Receipt {
                 StatusCode::BAD_REQUEST,
                 r#"{"error":"Invalid event payload"}"#,
             ),
-            Self::Unverified => (StatusCode::UNAUTHORIZED, r#"{"error":"Invalid signature"}"#),
+            Self::Unverified | Self::NoCertificate => {
+                (StatusCode::UNAUTHORIZED, r#"{"error":"Invalid signature"}"#)
+            }
             Self::AddressNotAllowed => {
                 (StatusCode::FORBIDDEN, r#"{"error":"Address not allowed"}"#)
             }
@@ -164,14 +201,16 @@ impl Receipt {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 r#"{"error":"Compressed body not supported"}"#,
             ),
-            Self::NotReady | Self::Unavailable => (
+            Self::NotConfigured | Self::NotReady | Self::NoKeyYet | Self::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 r#"{"error":"Temporarily unavailable"}"#,
             ),
         };
         let headers = match self {
             Self::MethodNotAllowed => vec![("allow", Cow::Borrowed("POST"))],
-            Self::NotReady | Self::Unavailable => vec![("retry-after", Cow::Borrowed(RETRY_AFTER))],
+            Self::NotConfigured | Self::NotReady | Self::NoKeyYet | Self::Unavailable => {
+                vec![("retry-after", Cow::Borrowed(RETRY_AFTER))]
+            }
             _ => Vec::new(),
         };
         Reply {

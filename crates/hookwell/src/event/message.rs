@@ -1,0 +1,183 @@
+//! An event as a message of the queue: how it is written, and what a message must be before anything of it counts.
+//!
+//! Only ingest and the operator's tools may send to the queue. Whoever else can is stopped here by what they cannot know to
+//! be checked, and a damaged message is named as what it is.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::body::may_hold_refused;
+use super::identity::{MAX_ID_BYTES, MAX_KEY_BYTES, MAX_TYPE_BYTES};
+use super::{Event, MAX_FUTURE};
+use crate::format::time::Millis;
+
+/// The version of messages that this release writes and reads. It grows only when a function that does not know the new one
+/// would do something wrong with it; a field that may be ignored changes nothing. Messages of version 1 do not say so.
+const VERSION: u64 = 1;
+
+/// A year, in seconds.
+const YEAR: i64 = 366 * 86_400;
+
+/// The longest source name, in bytes.
+const MAX_SOURCE_BYTES: usize = 64;
+
+/// Whether a text can be the name of a source.
+#[must_use]
+pub fn is_source_name(name: &str) -> bool {
+    let plain = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.')
+    };
+    (1..=MAX_SOURCE_BYTES).contains(&name.len()) && name.bytes().all(plain)
+}
+
+/// Why a message is no event that can be processed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// A later release wrote it: this function must be updated, and the message must wait.
+    #[error("the message has version {0}, and this function reads version {VERSION}: update it")]
+    Newer(u64),
+    /// Nobody's release wrote it so.
+    #[error(transparent)]
+    Damaged(#[from] Damage),
+}
+
+/// What is wrong with a message that no release wrote so: it is forged, or damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Damage {
+    /// No JSON, no object, or a part is missing or of another kind.
+    #[error("the message is not an event")]
+    NotAnEvent,
+    /// A version that is no number from 1.
+    #[error("the message has a version that is none")]
+    Version,
+    /// A source that no sources file can have.
+    #[error("the message names a source that cannot be")]
+    Source,
+    /// An empty key, or nothing behind the source.
+    #[error("the message has no key")]
+    NoKey,
+    /// A key of another source, under which its sender's events would be taken for done.
+    #[error("the key of the message belongs to another source")]
+    ForeignKey,
+    /// A key that no table takes, or with characters that no key has.
+    #[error("the key of the message is too long, or has characters that no key has")]
+    BadKey,
+    /// A name that ingest would have cut.
+    #[error("the {0} of the message is too long")]
+    TooLong(&'static str),
+    /// A document that no table can have.
+    #[error("the key of its document is longer than {MAX_KEY_BYTES} bytes")]
+    DocumentKey,
+    /// A time that was not when ingest wrote the message.
+    #[error("the {0} of the message is out of range")]
+    OutOfRange(&'static str),
+    /// A place in the bucket where no event is put.
+    #[error("the message points to a place where no event can be")]
+    Place,
+    /// An object that is not there any more, or never was.
+    #[error("the message points to an object that is not there")]
+    NoObject,
+    /// An object that is another event, or none.
+    #[error("the object in the bucket is not the event that the message points to")]
+    OtherObject,
+}
+
+/// The version of a message, which is read before anything else of it.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(rename = "message_version")]
+    version: Option<Value>,
+}
+
+impl Event {
+    /// The event as a queue message.
+    #[must_use]
+    pub fn to_message(&self) -> String {
+        // A map with text keys and no float always serialises.
+        let message = serde_json::to_string(self).unwrap_or_default();
+        if may_hold_refused(&message) {
+            return message
+                .replace('\u{FFFE}', "\\uFFFE")
+                .replace('\u{FFFF}', "\\uFFFF");
+        }
+        message
+    }
+
+    /// Reads a queue message.
+    ///
+    /// # Errors
+    /// When a later release wrote it, or none.
+    pub fn from_message(message: &str) -> Result<Self, Unreadable> {
+        let not_an_event = |_| Damage::NotAnEvent;
+        let Head { version } = serde_json::from_str(message).map_err(not_an_event)?;
+        match version.as_ref().map(Value::as_u64) {
+            None | Some(Some(VERSION)) => {}
+            Some(None | Some(0)) => return Err(Damage::Version.into()),
+            Some(Some(newer)) => return Err(Unreadable::Newer(newer)),
+        }
+        let event: Self = serde_json::from_str(message).map_err(not_an_event)?;
+        event.check()?;
+        Ok(event)
+    }
+
+    /// Checks what does not change with the time.
+    fn check(&self) -> Result<(), Damage> {
+        if !is_source_name(&self.source) {
+            return Err(Damage::Source);
+        }
+        match self.key.of(&self.source) {
+            _ if self.key.as_str().is_empty() => return Err(Damage::NoKey),
+            None => return Err(Damage::ForeignKey),
+            Some("") => return Err(Damage::NoKey),
+            Some(rest)
+                if rest.len() > MAX_ID_BYTES || !rest.bytes().all(|it| it.is_ascii_graphic()) =>
+            {
+                return Err(Damage::BadKey);
+            }
+            Some(_) => {}
+        }
+        let names = [
+            ("id", self.id.as_str(), MAX_ID_BYTES),
+            ("type", &self.kind, MAX_TYPE_BYTES),
+            ("document type", &self.document_type, MAX_TYPE_BYTES),
+        ];
+        for (what, name, max) in names {
+            if name.len() > max {
+                return Err(Damage::TooLong(what));
+            }
+        }
+        let document = self.document_key();
+        if document.is_some_and(|key| key.as_str().len() > MAX_KEY_BYTES) {
+            return Err(Damage::DocumentKey);
+        }
+        self.check_life()
+    }
+
+    /// Checks the ends that follow from its reception. A year is longer than any of them: process counts both anew.
+    fn check_life(&self) -> Result<(), Damage> {
+        let second = self.received_at / 1000;
+        let is_life = |end: i64| (1..=YEAR).contains(&end.saturating_sub(second));
+        if !is_life(self.expires_at) {
+            return Err(Damage::OutOfRange("end of life"));
+        }
+        if self.retain_until.is_some_and(|end| !is_life(end)) {
+            return Err(Damage::OutOfRange("time to keep it"));
+        }
+        Ok(())
+    }
+
+    /// Checks its times against the clock.
+    ///
+    /// # Errors
+    /// When it was received before 1970 or is yet to be, or happens in more than a day: ingest replaces such a time.
+    pub fn check_times(&self, now: Millis) -> Result<(), Damage> {
+        let latest = now.saturating_add(MAX_FUTURE);
+        if !(0..=latest).contains(&self.received_at) {
+            return Err(Damage::OutOfRange("reception"));
+        }
+        if self.time.is_some_and(|time| time > latest) {
+            return Err(Damage::OutOfRange("time"));
+        }
+        Ok(())
+    }
+}
