@@ -60,8 +60,8 @@ pub fn parse(text: &str) -> Result<Vec<Source>, Vec<Problem>> {
 /// When it is no TOML, or has no sources.
 pub fn names(text: &str) -> Result<BTreeSet<String>, Problem> {
     let file: Table = text.parse().map_err(|error| syntax(text, &error))?;
-    let named = file.get("sources").and_then(|named| named.as_table());
-    let names: BTreeSet<_> = named.into_iter().flat_map(Table::keys).cloned().collect();
+    let sources = file.get("sources").and_then(|all| all.as_table());
+    let names: BTreeSet<_> = sources.into_iter().flat_map(Table::keys).cloned().collect();
     if names.is_empty() {
         let (path, message) = ("sources".to_owned(), "names no sender".to_owned());
         return Err(Problem { path, message });

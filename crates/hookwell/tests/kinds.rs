@@ -10,9 +10,9 @@ use std::collections::BTreeSet;
 
 use deliveries::{NOW, at, delivery, keys, samples, source};
 use hookwell::config;
-use hookwell::event::Operation;
 use hookwell::event::delivery::Delivery;
 use hookwell::event::identity::DocumentKey;
+use hookwell::event::{Operation, WithoutState};
 use hookwell::format::time::Millis;
 use hookwell::keys::key_set::Keys;
 use hookwell::ports::document::change;
@@ -73,32 +73,7 @@ fn truths(preset: &str, body: &Value) -> Vec<Truth> {
         "woocommerce" if has("/catalog_visibility") => vec![("product", id("/id"), May::Set(""))],
         "shopify" if is_only_an_id => ONLY_AN_ID.map(|kind| (kind, id("/id"), May::Delete)).into(),
         "shopify" => shopify(&id, &has),
-        "sentry" => {
-            let is_gone = body["action"] == "deleted";
-            let what = |state| {
-                if is_gone {
-                    May::Delete
-                } else {
-                    May::Set(state)
-                }
-            };
-            if has("/data/issue") {
-                vec![("issue", id("/data/issue/id"), what("/data/issue"))]
-            } else if has("/data/comment_id") {
-                vec![("comment", id("/data/comment_id"), what("/data"))]
-            } else if has("/data/metric_alert") {
-                vec![(
-                    "metric_alert",
-                    id("/data/metric_alert/id"),
-                    what("/data/metric_alert"),
-                )]
-            } else if has("/data/installation") {
-                let uuid = id("/data/installation/uuid");
-                vec![("installation", uuid, what("/data/installation"))]
-            } else {
-                vec![]
-            }
-        }
+        "sentry" => sentry(body, &id, &has),
         // The body is the document, deleted or not.
         "sanity" => vec![
             ("post", id("/_id"), May::Set("")),
@@ -140,6 +115,33 @@ fn truths(preset: &str, body: &Value) -> Vec<Truth> {
         // It signs the name of a payment and a time; nothing is kept of a body that anybody may have written.
         "mercadopago" => vec![],
         other => panic!("{other} reads what it does not sign, and this table does not know it"),
+    }
+}
+
+fn sentry(body: &Value, id: &impl Fn(&str) -> String, has: &impl Fn(&str) -> bool) -> Vec<Truth> {
+    let is_gone = body["action"] == "deleted";
+    let what = |state| {
+        if is_gone {
+            May::Delete
+        } else {
+            May::Set(state)
+        }
+    };
+    if has("/data/issue") {
+        vec![("issue", id("/data/issue/id"), what("/data/issue"))]
+    } else if has("/data/comment_id") {
+        vec![("comment", id("/data/comment_id"), what("/data"))]
+    } else if has("/data/metric_alert") {
+        vec![(
+            "metric_alert",
+            id("/data/metric_alert/id"),
+            what("/data/metric_alert"),
+        )]
+    } else if has("/data/installation") {
+        let uuid = id("/data/installation/uuid");
+        vec![("installation", uuid, what("/data/installation"))]
+    } else {
+        vec![]
     }
 }
 
@@ -465,7 +467,7 @@ fn an_event_whose_body_does_not_bear_its_header_out_is_kept_and_changes_nothing(
         let delivery = delivery(&source, &keys, &sample);
         let verified = source.verify(&keys, &delivery, NOW).unwrap();
         let event = verified.events(NOW).unwrap().remove(0);
-        let reason = event.without_state.map(|why| why.reason());
+        let reason = event.without_state.map(WithoutState::reason);
         (event.kind, event.operation, event.document_id, reason)
     };
     assert_eq!(

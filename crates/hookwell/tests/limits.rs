@@ -1,6 +1,6 @@
 //! A signed event may hold ids, types and reasons of any length. What becomes of it fits the queue and both tables, and two
 //! events, or two documents, are never taken for one.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)] // helpers of tests
 
 mod support;
 

@@ -214,10 +214,9 @@ impl Reading<'_> {
         document_id: Option<&str>,
         holds_state: bool,
     ) -> Option<WithoutState> {
+        // Without a place of an id, no event is about a document.
+        parts.document_id.as_ref()?;
         let guessed = self.source().mapping.guessed;
-        if parts.document_id.is_none() {
-            return None;
-        }
         // What a person wrote in the sources file is no guess: where it finds nothing, process rejects the event.
         if document_id.is_none() {
             return guessed.then_some(WithoutState::Unnamed);

@@ -82,7 +82,7 @@ pub(crate) fn delivery(source: &Source, keys: &Keys, sample: &Value) -> Delivery
 pub(crate) fn samples(preset: &str) -> Vec<Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples");
     let file = folder.join(format!("{preset}.json"));
-    let text = std::fs::read_to_string(&file).unwrap_or_else(|_| panic!("no {file:?}"));
+    let text = std::fs::read_to_string(&file).unwrap_or_else(|_| panic!("no {}", file.display()));
     serde_json::from_str(&text).unwrap()
 }
 
