@@ -28,11 +28,11 @@ preset = "generic"
 secrets = ["env:SHOP"]
 [sources.small]
 preset = "generic"
-secrets = ["env:SHOP"]
+secrets = ["env:SMALL"]
 max_body_bytes = 100
 [sources.fenced]
 preset = "generic"
-secrets = ["env:SHOP"]
+secrets = ["env:FENCED"]
 allow_ips = ["203.0.113.0/24"]
 [sources.unset]
 preset = "generic"
@@ -57,22 +57,24 @@ preset = "aws-sns"
 topics = ["arn:aws:sns:eu-west-1:111122223333:orders"]
 [sources.pay]
 preset = "paypal"
-secrets = ["env:SHOP"]
+secrets = ["env:PAY"]
 [sources.notion]
 preset = "notion"
-secrets = ["env:UNSET"]
+secrets = ["env:UNSET_2"]
 [sources.meta]
 preset = "meta"
-secrets = ["env:UNSET"]
+secrets = ["env:UNSET_3"]
 [sources.sky]
 preset = "generic"
-secrets = ["env:SHOP"]
+secrets = ["env:SKY"]
 handshake = { kind = "cloudevents" }
 "#;
 
 async fn find(reference: SecretRef) -> Result<String, SecretProblem> {
     match reference.to_string().as_str() {
-        "env:SHOP" => Ok("a secret that is long enough".to_owned()),
+        "env:SHOP" | "env:SMALL" | "env:FENCED" | "env:PAY" | "env:SKY" => {
+            Ok("a secret that is long enough".to_owned())
+        }
         "ssm:/blank" => Ok("  ".to_owned()),
         "env:EXAMPLE" => Ok("changeme".to_owned()),
         "env:SHORT" => Ok("short".to_owned()),

@@ -171,6 +171,12 @@ async fn dead_letters_that_cannot_be_released(world: &World) {
     world.queues.open();
 }
 
+/// Makes an event one of a source that the machine has.
+fn of_resource(event: &mut Value) {
+    event["source"] = json!("resource");
+    event["key"] = json!("resource#12");
+}
+
 /// Answers of the queue to its pollers, each given once.
 type Answers = Arc<Mutex<VecDeque<(StatusCode, Value)>>>;
 
@@ -183,7 +189,7 @@ async fn a_queue_that_fails(world: &World) {
     let fault = json!({ "__type": "com.amazonaws.sqs#AccessDenied", "message": "canary" });
     let answers: Answers = Arc::new(Mutex::new(VecDeque::from([
         received("", message("11", |_| {})),
-        received("m", message("12", |_| {})),
+        received("m", message("12", of_resource)),
         (StatusCode::BAD_REQUEST, fault),
     ])));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
