@@ -97,7 +97,10 @@ fn said(
             ];
             let body = match what {
                 "delete" => json!({ "id": document }),
-                _ => state(json!({ "id": document, "updated_at": "2026-11-26T05:00:00-05:00" })),
+                _ => state(json!({
+                    "id": document, "updated_at": "2026-11-26T05:00:00-05:00",
+                    "admin_graphql_api_id": format!("gid://shopify/Product/{document}"),
+                })),
             };
             (headers, body)
         }
