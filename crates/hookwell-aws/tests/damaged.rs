@@ -183,7 +183,13 @@ async fn what_a_message_points_to_must_be_that_very_event() {
         ),
     ];
     for (name, expected) in cases {
-        let done = stack.process(&stack.documents, &[&pointer(name)]).await;
+        let mut done = stack.process(&stack.documents, &[&pointer(name)]).await;
+        // A busy machine may not bury it in time, and then it comes again.
+        for _ in 0..20 {
+            if done[0].fate.is_failure() {
+                done = stack.process(&stack.documents, &[&pointer(name)]).await;
+            }
+        }
         let (body, reason) = stack.take_letter().await;
         assert_eq!(body, pointer(name), "as it was");
         let reason = reason.unwrap();
