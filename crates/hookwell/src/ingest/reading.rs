@@ -7,10 +7,10 @@ use serde_json::value::RawValue;
 use crate::event::body::Body;
 use crate::event::identity::{Key, Rank, hash};
 use crate::event::{Event, LIFE_DAYS, Operation, UnusableTime, WithoutState};
-use crate::format::json::{Json, JsonError, Pointer};
+use crate::format::json::{Json, JsonError, MAX_ITEMS, Pointer};
 use crate::format::time::{DAY, Millis, event_time};
 use crate::ingest::verified::Verified;
-use crate::source::mapping::{Locator, Parts, Place};
+use crate::source::mapping::{Locator, Parts, Piece, Place};
 use crate::source::{Dedupe, OnInvalid, Source};
 
 /// The largest text taken as an id, in bytes: with source and type it must fit a `DynamoDB` key of 2,048.
@@ -18,10 +18,6 @@ pub const MAX_ID_BYTES: usize = 1024;
 
 /// The largest text taken as a type, in bytes.
 pub const MAX_TYPE_BYTES: usize = 256;
-
-/// The most events that one delivery may carry: more than any known sender puts into one (SendGrid: 768 KB), and what fits
-/// the memory of a small function.
-pub const MAX_ITEMS: usize = 10_000;
 
 /// How far after its reception an event's time may lie, in milliseconds. A clock that is further ahead is wrong, and every
 /// later event of the document would look older than this one.
@@ -80,6 +76,10 @@ impl Verified<'_> {
             };
             return Ok(vec![reading.event(place, &text, None)?]);
         }
+        let body = body.looked_at(mapping.pointers(|piece| match piece {
+            Piece::Body(pointer) => Some(pointer),
+            _ => None,
+        }));
         reading.items(&body)
     }
 
@@ -142,9 +142,15 @@ impl Reading<'_> {
         if count.sum::<usize>() > MAX_ITEMS {
             return Err(Invalid::TooMany);
         }
+        let in_outer = || {
+            self.source().mapping.pointers(|piece| match piece {
+                Piece::Outer(pointer) => Some(pointer),
+                _ => None,
+            })
+        };
         let mut events = Vec::new();
         for (outer, items) in lists {
-            let outer = Json::part(outer)?;
+            let outer = Json::part(outer)?.looked_at(in_outer());
             for item in items {
                 let index = Some(events.len());
                 let text = item.get().as_bytes();
