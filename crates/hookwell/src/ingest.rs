@@ -18,6 +18,6 @@ pub mod verified;
 
 pub use admit::admit;
 pub use enqueue::{ANSWER, MAX_INLINE_BODY};
-pub use invalid::{Invalid, MAX_ITEMS};
+pub use invalid::Invalid;
 pub use receive::{read, receive};
 pub use received::{OfDelivery, Received, Step};

@@ -124,6 +124,85 @@ fn the_fields_of_an_sns_message_cannot_be_shifted() {
     assert_eq!(verify(&source, &keys, &bad), Err(Refusal::MalformedBody));
 }
 
+/// True when Twilio's form `sent` is taken, with the signature that it made of `signed`.
+fn is_taken(source: &Source, keys: &Keys, signed: &str, sent: &str) -> bool {
+    let form = |text: &str| Delivery {
+        body: text.as_bytes().to_vec(),
+        ..unsigned(&Value::Null)
+    };
+    let draft = Draft::of(&form(signed));
+    let captured = signed_with(source, keys, draft, NOW);
+    let Ok(captured) = captured else { return false };
+    let headers = captured.to_http().unwrap().headers;
+    let delivery = Delivery {
+        headers,
+        ..form(sent)
+    };
+    source.verify(keys, &delivery, NOW).is_ok()
+}
+
+#[test]
+fn the_fields_of_a_twilio_form_cannot_be_shifted() {
+    let text = "[sources.x]\npreset = \"twilio-form\"\nsecrets = [\"env:A\"]\n\
+        public_url = \"https://hooks.example.com/webhooks/x\"\n";
+    let (source, keys) = source(text);
+    let call = "ApiVersion=2010-04-01&CallSid=CA1&CallStatus=completed&ParentCallSid=CA2";
+    assert!(is_taken(&source, &keys, call, call));
+    let other_order = "CallStatus=completed&ParentCallSid=CA2&CallSid=CA1&ApiVersion=2010-04-01";
+    assert!(is_taken(&source, &keys, call, other_order));
+    for shifted in [
+        "ApiVersion=2010-04-01CallSidCA1&CallStatus=completed&ParentCallSid=CA2",
+        "ApiVersion2010-04-01CallSid=CA1&CallStatus=completed&ParentCallSid=CA2",
+        "ApiVersion=2010-04-01&CallSid=CA1CallStatuscompleted&ParentCallSid=CA2",
+        "ApiVersion=2010-04-01&CallSidCA1CallStatus=completed&ParentCallSid=CA2",
+        "ApiVersion2010-04-01CallSidCA1CallStatuscompletedParentCallSid=CA2",
+        "ApiVersion=2010-04-01CallSidCA1CallStatuscompletedParentCallSidCA2",
+    ] {
+        assert!(!is_taken(&source, &keys, call, shifted), "{shifted}");
+    }
+    for good in [
+        "Body=What+is+a+CallSid%3F&MessageSid=SM1&SmsMessageSid=SM1",
+        "CallSid=CA1&SipHeader_X-Twilio-CallSid=CA2",
+        "MediaUrl0=https%3A%2F%2Fexample.com%2F%3FMessageSid%3DSM1&MessageSid=SM1",
+    ] {
+        assert!(is_taken(&source, &keys, good, good), "{good}");
+    }
+}
+
+#[test]
+fn what_is_read_before_its_signature_is_small() {
+    let of = |preset: &str| {
+        let address = "public_url = \"https://hooks.example.com/webhooks/x\"";
+        source(&format!(
+            "[sources.x]\npreset = {preset:?}\nsecrets = [\"env:A\"]\n{address}\n"
+        ))
+    };
+    let (twilio, keys) = of("twilio-form");
+    let most = "a=1&".repeat(10_000);
+    assert!(is_taken(&twilio, &keys, &most, &most));
+    assert!(!is_taken(&twilio, &keys, "a=1", &"a=1&".repeat(10_001)));
+    for (preset, list) in [("adyen", "notificationItems"), ("msgraph", "value")] {
+        let (source, keys) = of(preset);
+        let items = vec![json!({}); 10_001];
+        let refused = verify(&source, &keys, &json!({ list: items }));
+        assert_eq!(refused, Err(Refusal::MalformedBody), "{preset}");
+    }
+    let (contentful, keys) = of("contentful");
+    let mut delivery = unsigned(&json!({}));
+    for (name, value) in [
+        ("x-contentful-signature", "00".to_owned()),
+        ("x-contentful-timestamp", NOW.to_string()),
+        (
+            "x-contentful-signed-headers",
+            "x-contentful-timestamp,".repeat(65),
+        ),
+    ] {
+        delivery = with_header(delivery, name, &value);
+    }
+    let refused = contentful.verify(&keys, &delivery, NOW).map(|_| ());
+    assert_eq!(refused, Err(Refusal::TooManySignatures));
+}
+
 /// Events of a delivery by their ids, or the end of the delivery.
 fn received(text: &str, delivery: &Delivery) -> Result<Vec<String>, Box<Received>> {
     let parsed = config::parse(text).unwrap();

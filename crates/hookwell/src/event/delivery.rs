@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method};
 
 use crate::format::trace::Trace;
 
@@ -40,16 +40,16 @@ impl Delivery {
         (!name.is_empty() && !name.contains('/')).then_some(name)
     }
 
-    /// The value of a header, repeated ones joined with a comma as API Gateway and function URLs do; `None` when it
-    /// is absent or not text.
+    /// The value of a header without blanks around it (RFC 9110, 5.5), repeated ones joined with a comma as API Gateway and
+    /// function URLs do; `None` when it is absent or not text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<Cow<'_, str>> {
         let mut values = self.headers.get_all(name).iter();
-        let mut text = Cow::Borrowed(values.next()?.to_str().ok()?);
+        let mut text = Cow::Borrowed(text_of(values.next()?)?);
         for value in values {
             let joined = text.to_mut();
             joined.push(',');
-            joined.push_str(value.to_str().ok()?);
+            joined.push_str(text_of(value)?);
         }
         Some(text)
     }
@@ -79,6 +79,11 @@ impl Delivery {
         let mut pairs = form_urlencoded::parse(self.query.as_bytes());
         pairs.find_map(|(key, value)| (key == name).then(|| value.into_owned()))
     }
+}
+
+/// The text of a header's value.
+fn text_of(value: &HeaderValue) -> Option<&str> {
+    Some(value.to_str().ok()?.trim_matches([' ', '\t']))
 }
 
 impl std::fmt::Debug for Delivery {
@@ -123,10 +128,10 @@ mod tests {
     }
 
     #[test]
-    fn repeated_headers_join_with_a_comma() {
+    fn repeated_headers_join_with_a_comma_and_lose_the_blanks_around_them() {
         let mut headers = HeaderMap::new();
-        headers.append("x-signature", "a".parse().unwrap());
-        headers.append("X-Signature", "b".parse().unwrap());
+        headers.append("x-signature", " a\t".parse().unwrap());
+        headers.append("X-Signature", "b ".parse().unwrap());
         let delivery = Delivery {
             request_id: String::new(),
             method: Method::POST,

@@ -5,30 +5,45 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+/// The most fields of a form, where each takes memory. More than any sender has: Twilio has some thirty.
+pub(crate) const MAX_FIELDS: usize = 10_000;
+
 /// The form of `application/x-www-form-urlencoded` as JSON. A field that is repeated keeps its first value.
 pub(crate) fn to_json(body: &[u8]) -> Vec<u8> {
     object(form_urlencoded::parse(body))
 }
 
-/// The fields of a form as JSON.
+/// The fields of a form as JSON; nothing, which is no JSON, where it has more than [`MAX_FIELDS`].
 pub(crate) fn object<'a>(all: impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)>) -> Vec<u8> {
     let mut fields = Map::new();
-    for (name, value) in all {
+    for (number, (name, value)) in all.enumerate() {
+        if number >= MAX_FIELDS {
+            return Vec::new();
+        }
         fields
             .entry(name)
             .or_insert_with(|| Value::String(value.into_owned()));
     }
-    match fields.get("payload") {
+    match fields.remove("payload") {
         Some(Value::String(payload)) if payload.trim_start().starts_with('{') => {
-            payload.clone().into_bytes()
+            return payload.into_bytes();
         }
-        _ => Value::Object(fields).to_string().into_bytes(),
-    }
+        Some(other) => fields.insert("payload".to_owned(), other),
+        None => None,
+    };
+    Value::Object(fields).to_string().into_bytes()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_form_of_more_fields_than_anybody_sends_is_none() {
+        let form = |fields: usize| to_json(&b"a=1&".repeat(fields));
+        assert_eq!(form(MAX_FIELDS), br#"{"a":"1"}"#);
+        assert_eq!(form(MAX_FIELDS + 1), b"");
+    }
 
     #[test]
     fn a_form_reads_as_json() {

@@ -2,6 +2,7 @@
 //! the sender wrote reach the documents table unchanged.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserializer as _;
@@ -10,6 +11,14 @@ use serde_json::value::RawValue;
 
 /// Nesting depth of a body, at most. `serde_json` stops readers of the stored document at the same depth.
 pub const MAX_DEPTH: usize = 128;
+
+/// The most members at the top of a body that are kept, because each takes memory. No known sender has more than fifty; in
+/// a body with more, each is looked for again.
+const MAX_MEMBERS: usize = 1_000;
+
+/// The most events that one delivery may carry: more than any known sender puts into one (SendGrid: 768 KB), and what fits
+/// the memory of a small function.
+pub const MAX_ITEMS: usize = 10_000;
 
 /// The mark that may stand before a text in UTF-8.
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -38,7 +47,11 @@ pub enum JsonError {
 pub struct Json<'a> {
     root: &'a RawValue,
     members: Option<Vec<(Cow<'a, str>, &'a RawValue)>>,
+    /// What is at some pointers, so that it is looked for once.
+    found: BTreeMap<String, Found<'a>>,
 }
+
+type Found<'a> = Result<Option<&'a RawValue>, JsonError>;
 
 impl<'a> Json<'a> {
     /// Reads the outline of `body`.
@@ -61,12 +74,28 @@ impl<'a> Json<'a> {
     /// # Errors
     /// When a key cannot be read.
     pub fn part(root: &'a RawValue) -> Result<Self, JsonError> {
-        let members = root
-            .get()
-            .starts_with('{')
-            .then(|| members(root))
-            .transpose()?;
-        Ok(Self { root, members })
+        let members = if root.get().starts_with('{') {
+            let members = members_where(root, |_| true)?;
+            (members.len() <= MAX_MEMBERS).then_some(members)
+        } else {
+            None
+        };
+        Ok(Self {
+            root,
+            members,
+            found: BTreeMap::new(),
+        })
+    }
+
+    /// The same, which has looked at these pointers: for a body that is asked the same for every item of a list.
+    #[must_use]
+    pub fn looked_at<'p>(self, pointers: impl Iterator<Item = &'p Pointer>) -> Self {
+        // What is kept at the top is found without reading it again.
+        let is_far = |pointer: &&Pointer| pointer.steps.len() > 1 || self.members.is_none();
+        let far = pointers.filter(is_far);
+        let found = far.map(|pointer| (pointer.text.clone(), self.find_steps(&pointer.steps)));
+        let found = found.collect();
+        Self { found, ..self }
     }
 
     /// The value at a JSON pointer (RFC 6901), as the sender wrote it; `None` when there is none.
@@ -74,7 +103,10 @@ impl<'a> Json<'a> {
     /// # Errors
     /// When a key on the way appears twice.
     pub fn find(&self, pointer: &Pointer) -> Result<Option<&'a RawValue>, JsonError> {
-        self.find_steps(&pointer.steps)
+        match self.found.get(pointer.as_str()) {
+            Some(found) => found.clone(),
+            None => self.find_steps(&pointer.steps),
+        }
     }
 
     /// The value at the end of these keys and positions.
@@ -82,15 +114,16 @@ impl<'a> Json<'a> {
     /// # Errors
     /// When a key on the way appears twice.
     pub fn find_steps(&self, steps: &[String]) -> Result<Option<&'a RawValue>, JsonError> {
-        let mut steps = steps.iter();
-        let mut value = match (steps.next(), &self.members) {
-            (None, _) => return Ok(Some(self.root)),
-            (Some(first), Some(members)) => member(members, first)?,
-            (Some(first), None) => item(self.root, first),
+        let (mut value, steps) = match (steps, &self.members) {
+            ([first, rest @ ..], Some(members)) => {
+                let named = members.iter().filter(|(name, _)| name == first);
+                (one_of(named, first)?, rest)
+            }
+            (steps, _) => (Some(self.root), steps),
         };
         for step in steps {
             value = match value {
-                Some(object) if object.get().starts_with('{') => member(&members(object)?, step)?,
+                Some(object) if object.get().starts_with('{') => member(object, step)?,
                 Some(other) => item(other, step),
                 None => return Ok(None),
             };
@@ -110,10 +143,19 @@ impl<'a> Json<'a> {
         self.root
     }
 
-    /// The items of a list, `None` when the value is not one.
+    /// The items of a list, one more than [`MAX_ITEMS`] at the most; `None` when the value is not one.
     #[must_use]
     pub fn items(list: &'a RawValue) -> Option<Vec<&'a RawValue>> {
-        serde_json::from_str(list.get()).ok()
+        let mut items = Vec::new();
+        let keep = |item| {
+            if items.len() <= MAX_ITEMS {
+                items.push(item);
+            }
+        };
+        let each = Each(keep);
+        let mut list = serde_json::Deserializer::from_str(list.get());
+        list.deserialize_seq(each).ok()?;
+        Some(items)
     }
 
     /// The text of the string, or the digits of the number, at a pointer. Everything else, and the empty string,
@@ -205,20 +247,24 @@ impl Pointer {
     }
 }
 
-fn member<'a>(
-    members: &[(Cow<'a, str>, &'a RawValue)],
+/// The one value of this key.
+fn one_of<'m, 'a: 'm>(
+    mut found: impl Iterator<Item = &'m (Cow<'a, str>, &'a RawValue)>,
     key: &str,
 ) -> Result<Option<&'a RawValue>, JsonError> {
-    let mut found = members.iter().filter(|(name, _)| name == key);
     match (found.next(), found.next()) {
         (_, Some(_)) => Err(JsonError::DuplicateKey(key.to_owned())),
         (first, None) => Ok(first.map(|(_, value)| *value)),
     }
 }
 
-fn members(object: &RawValue) -> Result<Vec<(Cow<'_, str>, &RawValue)>, JsonError> {
-    struct Members;
-    impl<'a> Visitor<'a> for Members {
+/// The members of an object that are wanted, one more than [`MAX_MEMBERS`] at the most. The others take no memory.
+fn members_where<'a>(
+    object: &'a RawValue,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<(Cow<'a, str>, &'a RawValue)>, JsonError> {
+    struct Members<F>(F);
+    impl<'a, F: Fn(&str) -> bool> Visitor<'a> for Members<F> {
         type Value = Vec<(Cow<'a, str>, &'a RawValue)>;
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("an object")
@@ -226,40 +272,51 @@ fn members(object: &RawValue) -> Result<Vec<(Cow<'_, str>, &RawValue)>, JsonErro
         fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut all = Vec::new();
             while let Some((key, value)) = map.next_entry::<Text<'a>, &'a RawValue>()? {
-                all.push((key.0, value));
+                if all.len() <= MAX_MEMBERS && (self.0)(&key.0) {
+                    all.push((key.0, value));
+                }
             }
             Ok(all)
         }
     }
     serde_json::Deserializer::from_str(object.get())
-        .deserialize_map(Members)
+        .deserialize_map(Members(is_wanted))
         .map_err(|_| JsonError::Syntax)
 }
 
-fn item<'a>(array: &'a RawValue, index: &str) -> Option<&'a RawValue> {
-    struct Item(usize);
-    impl<'a> Visitor<'a> for Item {
-        type Value = Option<&'a RawValue>;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an array")
-        }
-        fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-            let mut found = None;
-            let mut at = 0_usize;
-            while let Some(value) = seq.next_element()? {
-                if at == self.0 {
-                    found = Some(value);
-                }
-                at = at.saturating_add(1);
-            }
-            Ok(found)
-        }
+fn member<'a>(object: &'a RawValue, key: &str) -> Result<Option<&'a RawValue>, JsonError> {
+    let found = members_where(object, |name| name == key)?;
+    one_of(found.iter(), key)
+}
+
+/// Calls a function with every item of a list.
+struct Each<F>(F);
+
+impl<'a, F: FnMut(&'a RawValue)> Visitor<'a> for Each<F> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
     }
-    let index = index.parse().ok()?;
-    serde_json::Deserializer::from_str(array.get())
-        .deserialize_seq(Item(index))
-        .ok()
-        .flatten()
+    fn visit_seq<A: SeqAccess<'a>>(mut self, mut seq: A) -> Result<(), A::Error> {
+        while let Some(value) = seq.next_element()? {
+            (self.0)(value);
+        }
+        Ok(())
+    }
+}
+
+fn item<'a>(array: &'a RawValue, index: &str) -> Option<&'a RawValue> {
+    let index: usize = index.parse().ok()?;
+    let (mut at, mut found) = (0_usize, None);
+    let each = Each(|value| {
+        if at == index {
+            found = Some(value);
+        }
+        at = at.saturating_add(1);
+    });
+    let mut list = serde_json::Deserializer::from_str(array.get());
+    list.deserialize_seq(each).ok()?;
+    found
 }
 
 /// True when a text nests deeper than [`MAX_DEPTH`]. Skipping a value, unlike reading it, has no limit in `serde_json`.
@@ -332,6 +389,40 @@ mod tests {
             found.get(),
             r#"{"n": 1.0, "big":123456789012345678901234567890}"#
         );
+    }
+
+    #[test]
+    fn what_is_kept_of_large_lists_and_objects_is_bounded() {
+        let list = format!("[{}0]", "0,".repeat(MAX_ITEMS * 2));
+        let list = Json::parse(list.as_bytes()).unwrap().root();
+        assert_eq!(
+            Json::items(list).map(|items| items.len()),
+            Some(MAX_ITEMS + 1)
+        );
+        let members = |count| format!("{{{}\"id\":1}}", "\"a\":0,".repeat(count));
+        for (count, is_kept) in [(MAX_MEMBERS - 1, true), (MAX_MEMBERS, false)] {
+            let body = members(count);
+            let read = Json::parse(body.as_bytes()).unwrap();
+            assert_eq!(read.members.is_some(), is_kept);
+            let deep = format!("{{\"a\":{body}}}");
+            for (body, pointer) in [(&body, "/id"), (&deep, "/a/id")] {
+                assert_eq!(text(body, pointer), Ok(Some("1".into())));
+            }
+            let twice = Err(JsonError::DuplicateKey("a".into()));
+            assert_eq!(text(&body, "/a"), twice);
+        }
+    }
+
+    #[test]
+    fn a_body_that_was_looked_at_says_the_same() {
+        let body = br#"{"a":{"b":1,"c":2,"c":3}}"#;
+        let pointers = ["/a", "/a/b", "/a/x", "/a/c"].map(|text| Pointer::parse(text).unwrap());
+        let body = Json::parse(body).unwrap().looked_at(pointers.iter());
+        assert_eq!(body.found.len(), 3);
+        let at = |pointer| body.text(&Pointer::parse(pointer).unwrap());
+        assert_eq!(at("/a/b"), Ok(Some("1".into())));
+        assert_eq!(at("/a/x"), Ok(None));
+        assert_eq!(at("/a/c"), Err(JsonError::DuplicateKey("c".into())));
     }
 
     #[test]

@@ -1,9 +1,15 @@
 //! Bodies of several parts (RFC 7578), as a form of texts. Files are left out.
 
+use crate::format::form::MAX_FIELDS;
+
+/// The longest boundary with the two dashes before it, in bytes (RFC 2046, 5.1.1).
+const MAX_BOUNDARY: usize = 72;
+
 /// The fields of a multipart body, in their order. The boundary is the first line of the body, so that no header decides
 /// what the bytes mean.
 pub(crate) fn fields(body: &[u8]) -> Vec<(String, String)> {
-    let Some(end) = find(body, b"\r\n") else {
+    let line = body.get(..body.len().min(MAX_BOUNDARY + 2));
+    let Some(end) = line.and_then(|line| find(line, b"\r\n")) else {
         return Vec::new();
     };
     let (boundary, rest) = body.split_at(end);
@@ -11,7 +17,9 @@ pub(crate) fn fields(body: &[u8]) -> Vec<(String, String)> {
     let delimiter = [b"\r\n", boundary].concat();
     let mut fields = Vec::new();
     let mut rest = rest;
-    while let Some(after) = rest.strip_prefix(b"\r\n") {
+    while let Some(after) = rest.strip_prefix(b"\r\n")
+        && fields.len() <= MAX_FIELDS
+    {
         let Some(length) = find(after, &delimiter) else {
             break;
         };

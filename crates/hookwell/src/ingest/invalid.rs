@@ -1,10 +1,6 @@
 //! Why a signed body is no event.
 
-use crate::format::json::JsonError;
-
-/// The most events that one delivery may carry: more than any known sender puts into one (SendGrid: 768 KB), and what fits
-/// the memory of a small function.
-pub const MAX_ITEMS: usize = 10_000;
+use crate::format::json::{JsonError, MAX_ITEMS};
 
 /// Why a signed body is no event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -2,8 +2,8 @@
 
 use serde_json::value::RawValue;
 
-use crate::format::json::{Json, Pointer};
-use crate::ingest::invalid::{Invalid, MAX_ITEMS};
+use crate::format::json::{Json, MAX_ITEMS, Pointer};
+use crate::ingest::invalid::Invalid;
 
 /// The items of a list, with the value that the list is in.
 pub(super) type List<'a> = (&'a RawValue, Vec<&'a RawValue>);

@@ -8,13 +8,13 @@ use crate::event::body::Body;
 use crate::event::identity::{Key, MAX_ID_BYTES, MAX_TYPE_BYTES, Rank, hash};
 use crate::event::{Event, LIFE_DAYS, MAX_FUTURE, Operation, UnusableTime, WithoutState};
 use crate::format::cut;
-use crate::format::json::{Json, JsonError, Pointer};
+use crate::format::json::{Json, JsonError, MAX_ITEMS, Pointer};
 use crate::format::time::{DAY, Millis, event_time};
-use crate::ingest::invalid::{Invalid, MAX_ITEMS};
+use crate::ingest::invalid::Invalid;
 use crate::ingest::lists::lists_at;
 use crate::ingest::told::{Kind, Told, proves, short};
 use crate::ingest::verified::Verified;
-use crate::source::mapping::{Found, Parts, Place};
+use crate::source::mapping::{Found, Parts, Piece, Place};
 use crate::source::{Dedupe, OnInvalid, Source};
 
 impl Verified<'_> {
@@ -48,6 +48,10 @@ impl Verified<'_> {
             };
             return Ok(vec![reading.event(place, &text, None)?]);
         }
+        let body = body.looked_at(mapping.pointers(|piece| match piece {
+            Piece::Body(pointer) => Some(pointer),
+            _ => None,
+        }));
         reading.items(&body)
     }
 
@@ -110,9 +114,15 @@ impl Reading<'_> {
         if count.sum::<usize>() > MAX_ITEMS {
             return Err(Invalid::TooMany);
         }
+        let in_outer = || {
+            self.source().mapping.pointers(|piece| match piece {
+                Piece::Outer(pointer) => Some(pointer),
+                _ => None,
+            })
+        };
         let mut events = Vec::new();
         for (outer, items) in lists {
-            let outer = Json::part(outer)?;
+            let outer = Json::part(outer)?.looked_at(in_outer());
             for item in items {
                 let index = Some(events.len());
                 let text = item.get().as_bytes();

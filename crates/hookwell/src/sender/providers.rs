@@ -225,7 +225,7 @@ fn twilio_form(
     } else {
         Algorithm::HmacSha1
     };
-    let fields = twilio::fields(&added.delivery.body);
+    let fields = twilio::fields(&added.delivery.body).ok_or(Refusal::MalformedBody)?;
     twilio(added, signer, algorithm, &fields)
 }
 

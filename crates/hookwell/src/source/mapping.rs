@@ -246,14 +246,25 @@ impl Mapping {
         std::iter::once(&self.parts).chain(self.documents.iter().map(|(_, parts)| parts))
     }
 
+    /// The pieces of all locators.
+    fn pieces(&self) -> impl Iterator<Item = &Piece> {
+        let locators = self.all_parts().flat_map(Parts::locators);
+        let locators = locators.chain(&self.kind);
+        locators.flat_map(|locator| &locator.0).flatten()
+    }
+
+    /// The places that its locators name, those for which `of` has one.
+    pub(crate) fn pointers(
+        &self,
+        of: impl Fn(&Piece) -> Option<&Pointer>,
+    ) -> impl Iterator<Item = &Pointer> {
+        self.pieces().filter_map(of)
+    }
+
     /// True when any part of an event is in an item of a list.
     #[must_use]
     pub fn reads_items(&self) -> bool {
-        let locators = self.all_parts().flat_map(Parts::locators);
-        let mut pieces = locators
-            .chain(&self.kind)
-            .flat_map(|locator| &locator.0)
-            .flatten();
+        let mut pieces = self.pieces();
         pieces.any(|piece| matches!(piece, Piece::Item(_) | Piece::Outer(_)))
     }
 

@@ -2,7 +2,7 @@
 //! <https://docs.adyen.com/development-resources/webhooks/secure-webhooks/verify-hmac-signatures/>
 
 use crate::format::encoding::Encoding;
-use crate::format::json::{Json, Pointer};
+use crate::format::json::{Json, MAX_ITEMS, Pointer};
 use crate::verify::algorithm::Algorithm;
 use crate::verify::verifier::{Claim, Refusal, any_secret};
 
@@ -23,31 +23,17 @@ const SEPARATOR: &str = ":";
 /// The field that a merchant writes, the only one that may hold the separator.
 const FREE_TEXT: &str = "/merchantReference";
 
-/// During a rotation the items of one batch may be signed by two keys; the older one that was needed is the answer.
+/// Every item must be signed: an unsigned one could ride along. During a rotation the items of one batch may be signed by
+/// two keys; the older one that was needed is the answer.
 pub(super) fn verify(claim: &Claim<'_>) -> Result<usize, Refusal> {
-    let items = items(&claim.delivery.body)?;
-    let mut oldest = 0;
-    for (bytes, signature) in &items {
-        let matching = any_secret(claim, |secret| {
-            Algorithm::HmacSha256.matches(secret, bytes, signature)
-        })?;
-        oldest = oldest.max(matching);
-    }
-    Ok(oldest)
-}
-
-/// Signed bytes of an item, and their signature.
-type Signed = (Vec<u8>, Vec<u8>);
-
-/// Signed bytes and signature of each item. Every item must have one: an unsigned one could ride along.
-fn items(body: &[u8]) -> Result<Vec<Signed>, Refusal> {
-    let body = Json::parse(body).map_err(|_| Refusal::MalformedBody)?;
+    let body = Json::parse(&claim.delivery.body).map_err(|_| Refusal::MalformedBody)?;
     let list = find(&body, "/notificationItems")?.ok_or(Refusal::MalformedBody)?;
-    let list = Json::items(list).ok_or(Refusal::MalformedBody)?;
+    let list = Json::items(list).filter(|list| list.len() <= MAX_ITEMS);
+    let list = list.ok_or(Refusal::MalformedBody)?;
     if list.is_empty() {
         return Err(Refusal::NoSignature);
     }
-    let mut items = Vec::with_capacity(list.len());
+    let mut oldest = 0;
     for item in list {
         let item = Json::part(item).map_err(|_| Refusal::MalformedBody)?;
         let item = find(&item, &format!("/{ITEM}"))?.ok_or(Refusal::MalformedBody)?;
@@ -55,12 +41,14 @@ fn items(body: &[u8]) -> Result<Vec<Signed>, Refusal> {
         let signature = text(&item, "/additionalData/hmacSignature")?;
         let signature = signature.ok_or(Refusal::NoSignature)?;
         let signature = Encoding::Base64.decode(&signature);
-        items.push((
-            signed_bytes(&item)?,
-            signature.ok_or(Refusal::MalformedSignature)?,
-        ));
+        let signature = signature.ok_or(Refusal::MalformedSignature)?;
+        let bytes = signed_bytes(&item)?;
+        let matching = any_secret(claim, |secret| {
+            Algorithm::HmacSha256.matches(secret, &bytes, &signature)
+        })?;
+        oldest = oldest.max(matching);
     }
-    Ok(items)
+    Ok(oldest)
 }
 
 pub(crate) fn signed_bytes(item: &Json<'_>) -> Result<Vec<u8>, Refusal> {

@@ -76,7 +76,11 @@ pub(crate) fn signed_bytes(body: &Json<'_>, kind: &str) -> Result<Vec<u8>, Refus
             Some(value) if *name != "Message" && value.contains('\n') => {
                 return Err(Refusal::MalformedBody);
             }
-            Some(value) => bytes.extend_from_slice(format!("{name}\n{value}\n").as_bytes()),
+            Some(value) => {
+                for part in [name, "\n", &value, "\n"] {
+                    bytes.extend_from_slice(part.as_bytes());
+                }
+            }
             None if *name == "Subject" => {}
             None => return Err(Refusal::MalformedBody),
         }

@@ -1,12 +1,12 @@
 //! Twilio. <https://www.twilio.com/docs/usage/webhooks/webhooks-security>
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::format::encoding::Encoding;
+use crate::format::form::MAX_FIELDS;
 use crate::verify::algorithm::Algorithm;
 use crate::verify::verifier::{Claim, Refusal, any_secret, required};
 
@@ -20,7 +20,7 @@ pub(super) fn form(claim: &Claim<'_>) -> Result<usize, Refusal> {
     if claim.delivery.headers.contains_key(SETTINGS) {
         return Err(Refusal::UnsupportedVersion(SETTINGS.to_owned()));
     }
-    check(claim, Algorithm::HmacSha1, &fields(&claim.delivery.body))
+    check(claim, Algorithm::HmacSha1, fields)
 }
 
 pub(super) fn json(claim: &Claim<'_>) -> Result<usize, Refusal> {
@@ -31,7 +31,7 @@ pub(super) fn json(claim: &Claim<'_>) -> Result<usize, Refusal> {
     if !bool::from(Sha256::digest(&claim.delivery.body).ct_eq(&hash)) {
         return Err(Refusal::WrongSignature);
     }
-    check(claim, Algorithm::HmacSha1, "")
+    check(claim, Algorithm::HmacSha1, |_| Some(String::new()))
 }
 
 pub(super) fn shared_key(claim: &Claim<'_>) -> Result<usize, Refusal> {
@@ -39,10 +39,15 @@ pub(super) fn shared_key(claim: &Claim<'_>) -> Result<usize, Refusal> {
     if !settings.split(',').any(|setting| setting.trim() == SHA256) {
         return Err(Refusal::UnsupportedVersion(SETTINGS.to_owned()));
     }
-    check(claim, Algorithm::HmacSha256, &fields(&claim.delivery.body))
+    check(claim, Algorithm::HmacSha256, fields)
 }
 
-fn check(claim: &Claim<'_>, algorithm: Algorithm, fields: &str) -> Result<usize, Refusal> {
+/// `fields` is what of the body is signed behind the address.
+fn check(
+    claim: &Claim<'_>,
+    algorithm: Algorithm,
+    fields: impl Fn(&[u8]) -> Option<String>,
+) -> Result<usize, Refusal> {
     let signature = required(claim.delivery, SIGNATURE)?;
     let signature = Encoding::Base64.decode(signature.trim());
     let signature = signature.ok_or(Refusal::MalformedSignature)?;
@@ -50,28 +55,64 @@ fn check(claim: &Claim<'_>, algorithm: Algorithm, fields: &str) -> Result<usize,
         .delivery
         .signed_url(claim.url)
         .ok_or(Refusal::NotReady)?;
-    let urls = [url.clone(), other_port(&url)];
+    let fields = fields(&claim.delivery.body).ok_or(Refusal::MalformedBody)?;
+    let urls = [url.clone(), other_port(&url)].map(|url| format!("{url}{fields}"));
     any_secret(claim, |secret| {
         urls.iter()
-            .any(|url| algorithm.matches(secret, format!("{url}{fields}").as_bytes(), &signature))
+            .any(|bytes| algorithm.matches(secret, bytes.as_bytes(), &signature))
     })
 }
 
-/// The fields of a form by name, each name with each of its values, both decoded.
-pub(crate) fn fields(body: &[u8]) -> String {
-    let mut sorted: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-    for (name, value) in form_urlencoded::parse(body) {
-        sorted.entry(name).or_default().insert(value);
-    }
-    let mut text = String::new();
-    for (name, values) in sorted {
-        for value in values {
-            text.push_str(&name);
-            text.push_str(&value);
+/// The fields of a form by name, each name with each of its values, both decoded. `None` where there are more than anybody
+/// sends, or where their borders could have been moved.
+pub(crate) fn fields(body: &[u8]) -> Option<String> {
+    let mut sorted = Vec::new();
+    for field in form_urlencoded::parse(body) {
+        if sorted.len() == MAX_FIELDS || !has_own_borders(&field.0, &field.1) {
+            return None;
         }
+        sorted.push(field);
     }
-    text
+    sorted.sort();
+    sorted.dedup();
+    let mut text = String::new();
+    for (name, value) in sorted {
+        text.push_str(&name);
+        text.push_str(&value);
+    }
+    Some(text)
 }
+
+/// The names of the fields that say what an event is and what it is about.
+const TELLING: [&str; 9] = [
+    "MessageSid",
+    "MessageStatus",
+    "CallSid",
+    "CallStatus",
+    "SmsStatus",
+    "RecordingStatus",
+    "StatusCallbackEvent",
+    "EventType",
+    "Timestamp",
+];
+
+/// Whether a field is no other one with its neighbour in its name or its value. Nothing stands between names and values in
+/// what Twilio signs, so `MessageSid=SM1&MessageStatus=sent` and `MessageSid=SM1MessageStatussent` have one signature, and only
+/// the first says what happened. A telling name is part of other names (`ParentCallSid`), all of which are letters; and no
+/// value has one before another letter or digit, unless somebody meant it to.
+fn has_own_borders(name: &str, value: &str) -> bool {
+    let is_word = name.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let may_hold = is_word || name.starts_with(SIP_HEADER);
+    let is_glued = |telling: &str| {
+        let mut behind = value.split(telling).skip(1);
+        behind.any(|rest| rest.starts_with(|first: char| first.is_ascii_alphanumeric()))
+    };
+    let mut telling = TELLING.iter();
+    telling.all(|telling| (may_hold || !name.contains(telling)) && !is_glued(telling))
+}
+
+/// What the name of a field with a header of a call by SIP begins with; one of these is `X-Twilio-CallSid`.
+const SIP_HEADER: &str = "SipHeader_";
 
 /// The same address without its port, or with the usual one: Twilio signs either.
 fn other_port(url: &str) -> Cow<'_, str> {
