@@ -124,10 +124,10 @@ impl Bucket {
     }
 }
 
-/// What S3 calls the absence of an object.
+/// Code of S3 for an object that is not there.
 const NO_OBJECT: &str = "NoSuchKey";
 
-/// What S3 calls the error ("Error responses": XML with a `Code`), else the status.
+/// Code of an S3 error ("Error responses": XML with a `Code`), else the status.
 fn code(answer: &Answer) -> String {
     let text = String::from_utf8_lossy(&answer.body);
     let code = text
@@ -146,15 +146,15 @@ fn object_name(event: &Event) -> String {
     format!("{key}/{}", event.body.hash())
 }
 
-/// Whether an event can be under this name: a source, what tells its key from others, and a hash. Nothing else may become
+/// True when an event can be under this name: a source, what tells its key from others, and a hash. Nothing else may become
 /// part of a URL.
 fn is_object_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let is_part = |part: &str| !matches!(part, "" | "." | "..") && part.bytes().all(plain);
+    let source = name.split_once('/').map(|(source, _)| source);
     name.len() <= MAX_OBJECT_NAME
-        && name
-            .split_once('/')
-            .is_some_and(|(source, rest)| is_source_name(source) && rest.split('/').all(is_part))
+        && source.is_some_and(is_source_name)
+        && name.split('/').all(is_part)
 }
 
 /// The longest name of an object, in bytes ("Naming Amazon S3 objects").

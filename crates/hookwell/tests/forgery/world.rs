@@ -535,7 +535,15 @@ fn differs(
     now: Millis,
 ) -> Option<&'static str> {
     let is_future = known.time.is_some_and(|time| time > now + DAY);
-    let time = known.time.filter(|_| !is_future);
+    let unsigned = UNSIGNED.iter().find(|(name, _)| *name == known.source);
+    let says_time = |(_, says): &(&str, Says)| *says == Says::Time;
+    // A time that nobody signed counts as no later than the reception.
+    let is_bounded = unsigned.is_some_and(|(_, said)| said.iter().any(says_time));
+    let latest = if is_bounded { now } else { Millis::MAX };
+    let time = known
+        .time
+        .filter(|_| !is_future)
+        .map(|time| time.min(latest));
     let checks = [
         ("kind", event.kind == known.kind),
         ("operation", event.operation == known.operation),
