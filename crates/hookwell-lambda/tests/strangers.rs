@@ -144,7 +144,8 @@ fn paypal(url: &str) -> Asked {
     (method, path, headers, body)
 }
 
-/// What a stranger asks, with the status and the outcome.
+/// Requests of a stranger, each with its status and outcome.
+#[allow(clippy::too_many_lines)] // a list
 fn strangers() -> Vec<(Asked, u16, &'static str)> {
     let certificate = |host: &str, name: &str| {
         format!("https://sns.{host}.amazonaws.com/SimpleNotificationService-{name}.pem")

@@ -815,7 +815,7 @@ fn check(
             _ => (said.unwrap_or(life.reception), life.reception),
         };
         let orders = lives.iter().filter(|life| life.is_queued).map(order);
-        let (Some(document), Some(last)) = (plan.document, orders.clone().last()) else {
+        let (Some(document), Some(last)) = (plan.document, orders.clone().next_back()) else {
             continue;
         };
         let all = received.entry(document).or_default();

@@ -259,10 +259,10 @@ fn one_of<'m, 'a: 'm>(
 }
 
 /// The members of an object that are wanted, one more than [`MAX_MEMBERS`] at the most. The others take no memory.
-fn members_where<'a>(
-    object: &'a RawValue,
+fn members_where(
+    object: &RawValue,
     is_wanted: impl Fn(&str) -> bool,
-) -> Result<Vec<(Cow<'a, str>, &'a RawValue)>, JsonError> {
+) -> Result<Vec<(Cow<'_, str>, &RawValue)>, JsonError> {
     struct Members<F>(F);
     impl<'a, F: Fn(&str) -> bool> Visitor<'a> for Members<F> {
         type Value = Vec<(Cow<'a, str>, &'a RawValue)>;

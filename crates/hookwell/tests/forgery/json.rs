@@ -190,6 +190,7 @@ impl Reader<'_> {
     }
 
     /// A string, within it `None` for one that is no text.
+    #[allow(clippy::option_option)] // no string at all, or one that is no text
     fn string(&mut self) -> Option<Option<String>> {
         self.take(b"\"")?;
         let mut units: Vec<u16> = Vec::new();

@@ -79,7 +79,7 @@ pub(crate) fn judge(world: &World, mutant: &Mutant, outcome: &Outcome) -> Judged
             wrong(&format!("REFUSED though it is signed: {receipt:?} {why:?}"))
         }
         (Verdict::Accepted(known) | Verdict::Either(known), Outcome::Accepted(events)) => {
-            match world.are_events_of(request, *now, events, &known) {
+            match World::are_events_of(request, *now, events, &known) {
                 Ok(()) => Judged::Accepted,
                 Err(why) => wrong(&format!("ANOTHER EVENT than the signed one: {why}")),
             }

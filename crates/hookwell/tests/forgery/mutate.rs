@@ -358,7 +358,7 @@ fn query(query: &mut String, other: &str, choices: &mut Choices<'_>) {
         4 => parts.clear(),
         5 => parts = other.split('&').collect(),
         6 => {
-            *query = query.replacen(|letter: char| letter == 'a', "%61", 1);
+            *query = query.replacen('a', "%61", 1);
             return;
         }
         _ => {

@@ -164,13 +164,11 @@ impl Scheme {
             "msgraph",
             "mercadopago",
         ];
-        match special.into_iter().find(|name| *name == preset) {
-            Some(name) => Self::Special(name),
-            None => {
-                assert!(["stonal", "plain"].contains(&preset), "{preset}");
-                Self::Nothing
-            }
+        if let Some(name) = special.into_iter().find(|name| *name == preset) {
+            return Self::Special(name);
         }
+        assert!(["stonal", "plain"].contains(&preset), "{preset}");
+        Self::Nothing
     }
 
     pub(crate) fn tolerance(&self) -> Option<Tolerance> {

@@ -467,7 +467,6 @@ impl World {
 
     /// Whether the events of a request are these deliveries and nothing else.
     pub(crate) fn are_events_of(
-        &self,
         request: &Request,
         now: Millis,
         events: &[Event],
