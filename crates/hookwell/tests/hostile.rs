@@ -155,6 +155,7 @@ fn the_fields_of_a_twilio_form_cannot_be_shifted() {
         "ApiVersion2010-04-01CallSid=CA1&CallStatus=completed&ParentCallSid=CA2",
         "ApiVersion=2010-04-01&CallSid=CA1CallStatuscompleted&ParentCallSid=CA2",
         "ApiVersion=2010-04-01&CallSidCA1CallStatus=completed&ParentCallSid=CA2",
+        "ApiVersion=2010-04-01&CallSid=CA1&CallStatuscompleted&ParentCallSid=CA2",
         "ApiVersion2010-04-01CallSidCA1CallStatuscompletedParentCallSid=CA2",
         "ApiVersion=2010-04-01CallSidCA1CallStatuscompletedParentCallSidCA2",
     ] {

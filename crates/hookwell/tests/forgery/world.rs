@@ -371,9 +371,8 @@ impl World {
         if matches!(scheme, Scheme::Nothing) && !request.address.to_string().starts_with(NETWORK) {
             return Verdict::Refused;
         }
-        if preset == "asana" && request.header("x-hook-secret").is_some() {
-            return Verdict::Refused; // a check, and no event
-        }
+        // A check of the address may be taken for one, whatever is signed beside it.
+        let is_check = preset == "asana" && request.header("x-hook-secret").is_some();
         let Some(views) = scheme.views(preset, request) else {
             return Verdict::Refused;
         };
@@ -406,7 +405,7 @@ impl World {
                 same.extend(whole);
             }
         }
-        let borne = alike.is_empty() && is_borne(preset, request, &same);
+        let borne = alike.is_empty() && !is_check && is_borne(preset, request, &same);
         same.extend(alike);
         if borne {
             Verdict::Accepted(same)

@@ -96,19 +96,24 @@ const TELLING: [&str; 9] = [
     "Timestamp",
 ];
 
-/// Whether a field is no other one with its neighbour in its name or its value. Nothing stands between names and values in
+/// True when a field is no other one with its neighbour in its name or its value. Nothing stands between names and values in
 /// what Twilio signs, so `MessageSid=SM1&MessageStatus=sent` and `MessageSid=SM1MessageStatussent` have one signature, and only
-/// the first says what happened. A telling name is part of other names (`ParentCallSid`), all of which are letters; and no
-/// value has one before another letter or digit, unless somebody meant it to.
+/// the first says what happened. A telling name is part of other names (`ParentCallSid`), all of which are letters, with a capital
+/// behind it if anything is; and no value has one before another letter or digit, unless somebody meant it to.
 fn has_own_borders(name: &str, value: &str) -> bool {
     let is_word = name.bytes().all(|byte| byte.is_ascii_alphabetic());
-    let may_hold = is_word || name.starts_with(SIP_HEADER);
+    let holds_value = |telling: &str| {
+        let mut behind = name.split(telling).skip(1);
+        behind.any(|rest| rest.starts_with(|first: char| first.is_ascii_lowercase()))
+    };
+    let may_hold =
+        |telling: &str| (is_word && !holds_value(telling)) || name.starts_with(SIP_HEADER);
     let is_glued = |telling: &str| {
         let mut behind = value.split(telling).skip(1);
         behind.any(|rest| rest.starts_with(|first: char| first.is_ascii_alphanumeric()))
     };
     let mut telling = TELLING.iter();
-    telling.all(|telling| (may_hold || !name.contains(telling)) && !is_glued(telling))
+    telling.all(|telling| (may_hold(telling) || !name.contains(telling)) && !is_glued(telling))
 }
 
 /// What the name of a field with a header of a call by SIP begins with; one of these is `X-Twilio-CallSid`.
