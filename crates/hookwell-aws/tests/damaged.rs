@@ -1,4 +1,4 @@
-//! What is forged or damaged in the queue or in the bucket is a dead letter at once, named as what it is, on the embedded
+//! A forged or damaged message or object is a dead letter at once, named as what it is, on the embedded
 //! queue, tables and bucket.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
 

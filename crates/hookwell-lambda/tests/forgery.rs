@@ -1,4 +1,4 @@
-//! What strangers make of captured deliveries of three senders, through the JSON of all four triggers: the signed event or
+//! Captured deliveries of three senders, changed by strangers, through the JSON of all four triggers: the signed event or
 //! nothing. The oracle and the changes are those of the test of the same name in `hookwell`.
 //!
 //! `cargo test` tries a few thousand; a million, before a release:

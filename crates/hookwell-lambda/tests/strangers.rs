@@ -85,7 +85,7 @@ async fn find(reference: SecretRef) -> Result<String, SecretProblem> {
     }
 }
 
-/// What was logged; one subscriber for all threads.
+/// The log of all tests; one subscriber for all threads.
 static LOG: LazyLock<Log> = LazyLock::new(|| {
     let log = Log::default();
     let into = log.clone();
@@ -305,7 +305,7 @@ fn pages() -> Vec<&'static str> {
         .collect()
 }
 
-/// Whether CloudWatch counts this line by this filter.
+/// True when CloudWatch counts this line by this filter.
 fn counts(filter: &str, line: &Value) -> bool {
     let pattern = values(filter, "FilterPattern").pop_first().unwrap();
     let inner = pattern
@@ -386,7 +386,7 @@ fn no_stranger_wakes_anybody_whatever_is_asked() {
     );
 }
 
-/// What AWS counts by itself, without a line of ours: the 5xx of an endpoint, among which are those of a source that was never
+/// Metrics that AWS counts by itself, without a line of ours: the 5xx of an endpoint, among which are those of a source that was never
 /// given its secret, and refusals to run, of which a flood makes any number.
 #[test]
 fn no_alarm_that_wakes_counts_what_a_stranger_makes_by_asking() {

@@ -20,11 +20,11 @@ use crate::format::trace::Trace;
 /// message can wait in the queue, be moved to the dead-letter queue and be redriven (14 days and more).
 pub const LIFE_DAYS: i64 = 35;
 
-/// How far after its reception an event's time may lie, in milliseconds. A clock that is further ahead is wrong, and every
+/// Largest time of an event after its reception, in milliseconds. A clock that is further ahead is wrong, and every
 /// later event of the document would look older than this one.
 pub(crate) const MAX_FUTURE: Millis = DAY;
 
-/// What an event does to its document.
+/// Effect of an event on its document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Operation {

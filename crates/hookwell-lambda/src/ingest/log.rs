@@ -12,7 +12,7 @@ use hookwell::ingest::key_cache::Trouble;
 use hookwell::keys::not_ready::{Lack, NotReady};
 use hookwell::source::reply::Receipt;
 
-/// What stands for a source that the file does not have: anybody can ask for a name, and each would be a metric.
+/// Name in place of a source that the file does not have: anybody can ask for a name, and each would be a metric.
 const UNKNOWN: &str = "unknown";
 
 pub(crate) fn delivery(delivery: Option<&Delivery>, received: &Received, took: Duration) {

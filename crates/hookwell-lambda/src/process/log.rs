@@ -8,7 +8,7 @@ use hookwell::format::trace::Trace;
 use hookwell::ports::handler::Outcome;
 use hookwell::process::{Fate, Processed};
 
-/// What stands for the source of a message that is none of ours: whoever can send to the queue can make up names, and each
+/// Name in place of the source of a message that is none of ours: whoever can send to the queue can make up names, and each
 /// would be a metric.
 const UNKNOWN: &str = "unknown";
 

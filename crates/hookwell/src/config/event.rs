@@ -107,7 +107,7 @@ fn parts(fields: &mut Fields<'_>, many: bool, problems: &Problems) -> Parts {
     }
 }
 
-/// What a body looks like that is about such a document.
+/// Shape of a body that is about such a document.
 fn shape(fields: &mut Fields<'_>, key: &str, problems: &Problems) -> Option<Shape> {
     let texts = fields.texts(key)?;
     match Shape::parse(&texts) {

@@ -1,4 +1,4 @@
-//! What proves nothing: sources to which a stranger could send, told before anybody relies on them.
+//! Refusals of recipes that prove nothing: sources to which a stranger could send, told before anybody relies on them.
 
 use std::collections::BTreeMap;
 

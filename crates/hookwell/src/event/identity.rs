@@ -38,7 +38,7 @@ impl Key {
         &self.0
     }
 
-    /// What tells it from other keys of this source; `None` where it is a key of another one.
+    /// Part of the key that tells it from other keys of this source; `None` where it is a key of another one.
     #[must_use]
     pub(super) fn of(&self, source: &str) -> Option<&str> {
         self.0.strip_prefix(source)?.strip_prefix('#')

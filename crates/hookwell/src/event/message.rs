@@ -21,7 +21,7 @@ const YEAR: i64 = 366 * 86_400;
 /// The longest source name, in bytes.
 const MAX_SOURCE_BYTES: usize = 64;
 
-/// Whether a text can be the name of a source.
+/// True when a text can be the name of a source.
 #[must_use]
 pub fn is_source_name(name: &str) -> bool {
     let plain = |byte: u8| {
@@ -30,7 +30,7 @@ pub fn is_source_name(name: &str) -> bool {
     (1..=MAX_SOURCE_BYTES).contains(&name.len()) && name.bytes().all(plain)
 }
 
-/// Why a message is no event that can be processed.
+/// Reason why a message is no event that can be processed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     /// A later release wrote it: this function must be updated, and the message must wait.
@@ -41,7 +41,7 @@ pub enum Unreadable {
     Damaged(#[from] Damage),
 }
 
-/// What is wrong with a message that no release wrote so: it is forged, or damaged.
+/// Damage of a message that no release wrote so: it is forged, or damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {
     /// No JSON, no object, or a part is missing or of another kind.

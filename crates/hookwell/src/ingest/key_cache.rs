@@ -22,7 +22,7 @@ use crate::source::Source;
 /// extension ("Using Parameter Store parameters in AWS Lambda functions", `SSM_PARAMETER_STORE_TTL`).
 pub const RENEW_AFTER: Millis = 300_000;
 
-/// How long keys from a store count after they were last fetched. A store that is away is mended within a day; a secret
+/// Time for which keys from a store count after the last fetch. A store that is away is mended within a day; a secret
 /// that was withdrawn because somebody stole it opens nothing after that, even where the store cannot be asked.
 pub const STALE_AFTER: Millis = DAY;
 
@@ -87,7 +87,7 @@ pub enum Wanted {
     Certificate(String),
 }
 
-/// What came of asking for what is wanted.
+/// Result of asking for a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Obtained {
     /// It was asked for, so the delivery is to be looked at again.
@@ -98,7 +98,7 @@ pub(crate) enum Obtained {
     Nothing,
 }
 
-/// What went wrong when keys were fetched again.
+/// Problem of fetching keys again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble {
     /// A store did not answer: the last keys stay.
