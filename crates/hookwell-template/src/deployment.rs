@@ -203,10 +203,21 @@ impl<'t> Deployment<'t> {
 
     /// The tables that the functions of the receiver are told about in their environment, each once.
     pub(super) fn tables(&self) -> Vec<&Resource> {
+        self.tables_in(|_| true)
+    }
+
+    /// The tables of documents, each once.
+    pub(super) fn document_tables(&self) -> Vec<&Resource> {
+        self.tables_in(|variable| variable == "HOOKWELL_DOCUMENTS_TABLE")
+    }
+
+    /// The tables that these variables of the functions name, each once.
+    fn tables_in(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<&Resource> {
         let mut functions = self.ingests();
         functions.extend(self.mappings().iter().map(|mapping| mapping.function));
         let variables = functions.into_iter().flat_map(Resource::variables);
         let mut all: Vec<_> = variables
+            .filter(|(variable, _)| is_wanted(variable))
             .filter_map(|(_, value)| {
                 self.named(
                     &value,

@@ -36,12 +36,14 @@ rules! {
     "reserved-concurrency" queues::reserved_concurrency, "each throttled batch counts as a receive, and healthy messages end in the dead-letter queue";
     "visibility-timeout" queues::visibility_timeout, "messages come back, and count as received, while they are still being worked on";
     "redrive" queues::redrive, "one message that always fails comes back until it expires, and is then lost unseen";
+    "redrive-allowed" queues::redrive_allowed, "SQS moves no message to a queue that refuses it: one that always fails comes back until it expires, and is then lost unseen";
     "retention" queues::retention, "a dead letter keeps its age, so it can expire before anybody has read it";
     "message-size" queues::message_size, "SQS refuses a large event every time, and its sender gets 503 until it gives up";
     "queue-encryption" queues::encryption, "events lie unencrypted on disk";
     "queue-policy" queues::policy, "SQS refuses a policy that names two queues, and the deployment is rolled back";
     "ttl-attribute" tables::ttl_attribute, "DynamoDB never deletes a record or tombstone, and the tables only grow";
     "point-in-time-recovery" tables::point_in_time_recovery, "a wrong deletion or a bad release cannot be undone";
+    "documents-kept" tables::documents_kept, "your data is gone with the stack, with a replaced table or with one mistaken call";
     "url-permissions" access::url_permissions, "the function URL answers 403 to everybody";
     "missing-action" access::missing_action, "AWS refuses the call: events are not told from their copies, not queued, or never applied";
     "wildcard" access::wildcard, "whoever takes over the function can do more than the function does";

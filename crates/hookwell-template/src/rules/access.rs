@@ -28,6 +28,9 @@ const PROCESS_CALLS: [(&str, &[&str]); 3] = [
 /// The calls of process on the dead-letter queue of its queue.
 const REJECTION_CALLS: &[&str] = &["sqs:GetQueueUrl", "sqs:SendMessage"];
 
+/// The calls that a service makes with a key of one's own in the name of whoever calls the service.
+const KEY_CALLS: [&str; 2] = ["kms:Decrypt", "kms:GenerateDataKey"];
+
 /// Actions that have no resource to name ("Actions, resources, and condition keys" of X-Ray and CloudWatch), so that
 /// `Resource: "*"` is the only thing one can write.
 const WITHOUT_RESOURCE: [&str; 3] = [
@@ -75,6 +78,7 @@ pub(super) fn missing_action(deployment: &Deployment<'_>, report: &mut Report) {
     for ingest in deployment.ingests() {
         if let Some(granted) = Granted::to(ingest, deployment) {
             granted.demand_named(&INGEST_CALLS, report);
+            granted.demand_keys(deployment, report);
         }
     }
     for mapping in deployment.mappings() {
@@ -82,6 +86,7 @@ pub(super) fn missing_action(deployment: &Deployment<'_>, report: &mut Report) {
             continue;
         };
         granted.demand_named(&PROCESS_CALLS, report);
+        granted.demand_keys(deployment, report);
         let mut variables = mapping.function.variables().into_iter();
         let is_ours = variables.any(|(name, _)| name == "HOOKWELL_QUEUE_URL");
         if let Some(letters) = deployment.dead_letters(mapping.queue).filter(|_| is_ours) {
@@ -146,6 +151,31 @@ impl<'d> Granted<'d> {
         }
     }
 
+    /// Demands the use of the keys with which the tables, queues and buckets of the function's environment are encrypted.
+    fn demand_keys(&self, deployment: &Deployment<'_>, report: &mut Report) {
+        let variables = self.function.variables();
+        let named = variables.iter().filter_map(|(_, value)| value.target());
+        for action in KEY_CALLS {
+            let is_refused = |id: &&str| {
+                let key = deployment.all().find(|one| one.id == *id).and_then(own_key);
+                key.is_some_and(|key| {
+                    let key = key.target().unwrap_or_default();
+                    let mut statements = self.statements.iter();
+                    !statements.any(|one| may_allow(one, action, key))
+                })
+            };
+            let refused: Vec<_> = named.clone().filter(is_refused).collect();
+            if !refused.is_empty() {
+                let message = format!(
+                    "does not allow {action} on the key of {}, without which {} can use none of them: add it",
+                    refused.join(", "),
+                    self.function.id
+                );
+                report.problem(&self.policies, message);
+            }
+        }
+    }
+
     fn demand(&self, resource: &str, actions: &[&str], report: &mut Report) {
         for action in actions {
             let mut statements = self.statements.iter();
@@ -158,6 +188,26 @@ impl<'d> Granted<'d> {
             }
         }
     }
+}
+
+/// The KMS key of one's own that a table, queue or bucket is encrypted with.
+fn own_key(resource: &Resource) -> Option<Place<'_>> {
+    let properties = resource.properties();
+    let key = match resource.kind.as_str() {
+        "AWS::DynamoDB::Table" => properties.at("SSESpecification.KMSMasterKeyId"),
+        "AWS::SQS::Queue" => properties.at("KmsMasterKeyId"),
+        "AWS::S3::Bucket" => {
+            let rules = properties.at("BucketEncryption.ServerSideEncryptionConfiguration");
+            let rule = rules.elements().into_iter().next()?;
+            rule.at("ServerSideEncryptionByDefault.KMSMasterKeyID")
+        }
+        _ => return None,
+    };
+    // The keys that AWS manages need no permission.
+    let is_managed = key
+        .text()
+        .is_some_and(|text| text.starts_with("alias/aws/"));
+    (!key.is_missing() && !is_managed).then_some(key)
 }
 
 /// True for a statement that allows the action on that resource, as far as the template tells.

@@ -2,7 +2,9 @@
 
 use super::functions::DEFAULT_TIMEOUT;
 use crate::deployment::Deployment;
+use crate::place::Place;
 use crate::report::Report;
+use crate::resolve::Resource;
 
 const DAY: u64 = 86_400;
 
@@ -52,10 +54,10 @@ pub(super) fn reserved_concurrency(deployment: &Deployment<'_>, report: &mut Rep
         let function = mapping.function.properties();
         let place = function.at("ReservedConcurrentExecutions");
         let most = mapping.place.at("ScalingConfig.MaximumConcurrency");
-        if place.is_missing() {
+        // A maximum that is missing is found by the rule above.
+        if place.is_missing() || most.is_missing() {
             continue;
         }
-        // Without a maximum the mapping asks for as many as there are.
         let (Some(reserved), Some(most)) = (
             report.number(&place, u64::MAX),
             report.number(&most, u64::MAX),
@@ -116,6 +118,40 @@ pub(super) fn redrive(deployment: &Deployment<'_>, report: &mut Report) {
             );
             report.problem(&place, message);
         }
+    }
+}
+
+pub(super) fn redrive_allowed(deployment: &Deployment<'_>, report: &mut Report) {
+    for queue in deployment.of(&["AWS::SQS::Queue"]) {
+        let Some(letters) = deployment.dead_letters(queue) else {
+            continue;
+        };
+        let policy = letters.properties().at("RedriveAllowPolicy");
+        let mut allowed = policy.at("sourceQueueArns").elements().into_iter();
+        let is_refused = match policy.at("redrivePermission").text() {
+            Some("denyAll") => true,
+            Some("byQueue") => !allowed.any(|arn| may_name(&arn, queue)),
+            _ => false,
+        };
+        if is_refused {
+            let message = format!(
+                "refuses the messages of {}, whose dead-letter queue this is: name it in sourceQueueArns",
+                queue.id
+            );
+            report.problem(&policy, message);
+        }
+    }
+}
+
+/// True for an ARN that is the queue's, as far as the template tells.
+fn may_name(arn: &Place<'_>, queue: &Resource) -> bool {
+    let Some(text) = arn.text() else {
+        return arn.target().is_none_or(|id| id == queue.id);
+    };
+    let name = queue.properties().at("QueueName");
+    match name.text() {
+        Some(name) => text.rsplit(':').next() == Some(name),
+        None => !name.is_missing() || arn.target() == Some(&queue.id),
     }
 }
 

@@ -35,3 +35,22 @@ pub(super) fn point_in_time_recovery(deployment: &Deployment<'_>, report: &mut R
         }
     }
 }
+
+pub(super) fn documents_kept(deployment: &Deployment<'_>, report: &mut Report) {
+    for table in deployment.document_tables() {
+        for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
+            let place = table.place().at(policy);
+            if !place.may_be("Retain") {
+                report.problem(
+                    &place,
+                    "is not Retain, so CloudFormation deletes the documents with the table: set it",
+                );
+            }
+        }
+        let place = table.properties().at("DeletionProtectionEnabled");
+        if !place.may_be("true") {
+            let message = "is not true, so one call deletes the documents: set it";
+            report.problem(&place, message);
+        }
+    }
+}

@@ -33,6 +33,13 @@ const PERMISSION: &str = "      Principal: apigateway.amazonaws.com
       SourceArn: !Sub arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${HttpApi}/*/*/webhooks/*
 ";
 
+/// The start of the table of documents.
+const DOCUMENTS: &str = "  DocumentsTable:
+    Type: AWS::DynamoDB::Table
+    DeletionPolicy: Retain
+    UpdateReplacePolicy: Retain
+";
+
 /// When the first alarm goes off, which is that of the dead letters.
 const DEAD_LETTERS_THRESHOLD: &str = "      ComparisonOperator: GreaterThanThreshold
       Threshold: 0
@@ -84,8 +91,8 @@ pub(crate) fn mistakes() -> Vec<(&'static str, &'static str, String)> {
             "reserved-concurrency",
             "Resources.ProcessFunction.Properties.ReservedConcurrentExecutions",
             edited(
-                "      Timeout: 30\n",
-                "      Timeout: 30\n      ReservedConcurrentExecutions: 4\n",
+                "!If [ReservesProcess, !Ref MaximumConcurrency, !Ref AWS::NoValue]",
+                "4",
             ),
         ),
         (
@@ -148,7 +155,44 @@ pub(crate) fn mistakes() -> Vec<(&'static str, &'static str, String)> {
         (
             "queue-encryption",
             "Resources.Queue.Properties.SqsManagedSseEnabled",
-            edited("SqsManagedSseEnabled: true", "SqsManagedSseEnabled: false"),
+            edited(
+                "SqsManagedSseEnabled: !If [HasKey, !Ref AWS::NoValue, true]",
+                "SqsManagedSseEnabled: !If [HasKey, !Ref AWS::NoValue, false]",
+            ),
+        ),
+        (
+            "redrive-allowed",
+            "Resources.DeadLetterQueue.Properties.RedriveAllowPolicy",
+            edited("redrivePermission: byQueue", "redrivePermission: denyAll"),
+        ),
+        (
+            "redrive-allowed",
+            "Resources.DeadLetterQueue.Properties.RedriveAllowPolicy",
+            edited(
+                "      QueueName: !If [HasQueueName, !Ref QueueName, !Ref AWS::NoValue]\n",
+                "",
+            ),
+        ),
+        (
+            "documents-kept",
+            "Resources.DocumentsTable.DeletionPolicy",
+            edited(
+                DOCUMENTS,
+                &DOCUMENTS.replace("DeletionPolicy: Retain", "DeletionPolicy: Delete"),
+            ),
+        ),
+        (
+            "documents-kept",
+            "Resources.DocumentsTable.UpdateReplacePolicy",
+            edited(
+                DOCUMENTS,
+                &DOCUMENTS.replace("    UpdateReplacePolicy: Retain\n", ""),
+            ),
+        ),
+        (
+            "documents-kept",
+            "Resources.DocumentsTable.Properties.DeletionProtectionEnabled",
+            edited("      DeletionProtectionEnabled: true\n", ""),
         ),
         (
             "queue-policy",
@@ -259,6 +303,11 @@ pub(crate) fn mistakes() -> Vec<(&'static str, &'static str, String)> {
                 "Action: [sqs:GetQueueUrl, sqs:SendMessage]",
                 "Action: sqs:SendMessage",
             ),
+        ),
+        (
+            "missing-action",
+            "Resources.IngestRole.Properties.Policies",
+            edited("[kms:Decrypt, kms:GenerateDataKey]", "kms:Decrypt"),
         ),
         (
             "missing-action",
