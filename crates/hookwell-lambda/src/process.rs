@@ -46,7 +46,8 @@ pub struct Process<L, Q, H> {
 
 impl<H: Handler> Process<EventsTable, SqsQueue, H> {
     /// The function as Lambda runs it, with the handler that `handler` makes of the documents table.
-    /// `HOOKWELL_EVENTS_TABLE`, `HOOKWELL_DOCUMENTS_TABLE` and `HOOKWELL_QUEUE_URL` name what it works on.
+    /// `HOOKWELL_EVENTS_TABLE`, `HOOKWELL_DOCUMENTS_TABLE`, `HOOKWELL_QUEUE_URL` and `HOOKWELL_DEAD_LETTER_QUEUE_URL` name
+    /// what it works on.
     ///
     /// # Errors
     /// When a setting is missing.
@@ -66,6 +67,7 @@ impl<H: Handler> Process<EventsTable, SqsQueue, H> {
             required(env, "HOOKWELL_QUEUE_URL")?,
             bucket,
         );
+        let queue = queue.with_dead_letters(required(env, "HOOKWELL_DEAD_LETTER_QUEUE_URL")?);
         Ok(Self::new(ledger, queue, handler(documents)))
     }
 

@@ -86,6 +86,10 @@ async fn read(State(objects): State<Arc<Objects>>, uri: Uri) -> Response {
     };
     match std::fs::read(file) {
         Ok(bytes) => bytes.into_response(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let body = "<Error><Code>NoSuchKey</Code></Error>";
+            (StatusCode::NOT_FOUND, body).into_response()
+        }
         Err(error) => status(&error).into_response(),
     }
 }

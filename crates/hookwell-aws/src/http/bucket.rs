@@ -24,10 +24,24 @@ pub struct Bucket {
     limits: Limits,
 }
 
-/// The bucket cannot be used now.
+/// The bucket cannot be used now, or has no such object.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the bucket is unavailable: {0}")]
 pub struct BucketError(pub String);
+
+/// S3's word for an object that is not there. To those who may not list the bucket it says `AccessDenied` instead.
+const GONE: &str = "NoSuchKey";
+
+/// The error of an object that is something else.
+const NOT_OURS: &str = "the object is not an event";
+
+impl BucketError {
+    /// True when asking again is of no use.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self.0.as_str(), GONE | NOT_OURS)
+    }
+}
 
 /// Text of a message whose event is in the bucket.
 #[derive(Serialize, Deserialize)]
@@ -80,7 +94,7 @@ impl Bucket {
     /// When the bucket does not answer in time, or what is there is not ours.
     pub async fn read(&self, name: &str) -> Result<String, BucketError> {
         let compressed = self.call("GET", name, &[]).await?;
-        expand(&compressed).ok_or_else(|| BucketError("the object is not an event".to_owned()))
+        expand(&compressed).ok_or_else(|| BucketError(NOT_OURS.to_owned()))
     }
 
     /// The object's names are made of characters that a URL takes as they are.

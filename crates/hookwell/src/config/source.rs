@@ -5,7 +5,7 @@ use ipnet::IpNet;
 use crate::config::fields::{Fields, Problems, looks_like};
 use crate::config::values::{pattern, pointer};
 use crate::config::{event, preset, reply, verify};
-use crate::event::LIFE_DAYS;
+use crate::event::{LIFE_DAYS, RETRY_FOR};
 use crate::format::body::BodyFormat;
 use crate::format::time::DAY;
 use crate::keys::reference::SecretRef;
@@ -19,6 +19,9 @@ use crate::verify::scheme::Scheme;
 /// The largest body a source takes, in bytes, unless it says that it takes less: what Lambda takes ("Lambda quotas",
 /// invocation payload, synchronous). The trigger's JSON around a body counts too, so the last of it never gets here.
 pub const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
+
+/// The longest that an event is tried again, in days: with it and a letter's 14 days a record is still there.
+const MAX_RETRY_DAYS: i64 = 10;
 
 /// The longest source name, in bytes.
 const MAX_NAME_BYTES: usize = 64;
@@ -68,8 +71,10 @@ pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> O
         .number("max_body_bytes", 1, MAX_BODY_BYTES)
         .unwrap_or(MAX_BODY_BYTES);
     let retain_days = retain(&mut fields, problems);
+    let retry_for = days(&mut fields, "retry_for", MAX_RETRY_DAYS, problems);
     let body = fields.choice("body", &BodyFormat::NAMES);
-    let max_age = days(&mut fields, "max_age", problems).map(|days| days.saturating_mul(DAY));
+    let max_age = days(&mut fields, "max_age", LIFE_DAYS, problems);
+    let max_age = max_age.map(|days| days.saturating_mul(DAY));
     let on_invalid = fields.choice(
         "on_invalid",
         &[
@@ -115,6 +120,7 @@ pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> O
         on_invalid: on_invalid.unwrap_or(OnInvalid::Reject),
         ignored,
         retain_days,
+        retry_for: retry_for.map_or(RETRY_FOR, |days| days.saturating_mul(DAY)),
         types,
         dedupe,
         mapping,
@@ -221,18 +227,18 @@ fn retain(fields: &mut Fields<'_>, problems: &Problems) -> i64 {
         fields.text("retain");
         return 0;
     }
-    days(fields, "retain", problems).unwrap_or(0)
+    days(fields, "retain", LIFE_DAYS, problems).unwrap_or(0)
 }
 
-/// A number of days, no longer than records live.
-fn days(fields: &mut Fields<'_>, key: &str, problems: &Problems) -> Option<i64> {
+/// A number of days, no more than `most`.
+fn days(fields: &mut Fields<'_>, key: &str, most: i64, problems: &Problems) -> Option<i64> {
     let path = format!("{}.{key}", fields.path());
     let text = fields.text(key)?;
     let days = text.strip_suffix('d').and_then(|days| days.parse().ok());
-    let days = days.filter(|days| (1..=LIFE_DAYS).contains(days));
+    let days = days.filter(|days| (1..=most).contains(days));
     if days.is_none() {
         let none = if key == "retain" { "\"none\" or " } else { "" };
-        let message = format!("is {none}a number of days from \"1d\" to \"{LIFE_DAYS}d\"");
+        let message = format!("is {none}a number of days from \"1d\" to \"{most}d\"");
         problems.add(&path, &message);
     }
     days

@@ -218,6 +218,7 @@ impl Reading<'_> {
             place: place_of(index),
             expires_at: (self.now / 1000).saturating_add(seconds),
             retain_until: self.retain_until(),
+            retry_for: self.source().retry_for,
             document_type: document_type.unwrap_or_default(),
             document_at: self.document_at(parts, holds, without_state),
             document_id,

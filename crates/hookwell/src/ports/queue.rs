@@ -1,5 +1,7 @@
 //! The queue: what keeps an acknowledged event alive until it is applied.
 
+use std::borrow::Cow;
+
 use crate::event::Event;
 
 /// Sends and steers messages.
@@ -29,9 +31,12 @@ pub trait Queue: Send + Sync {
     /// its place where.
     ///
     /// # Errors
-    /// When it cannot be had now.
-    fn open(&self, message: String) -> impl Future<Output = Result<String, QueueError>> + Send {
-        std::future::ready(Ok(message))
+    /// When it cannot be had now, or never.
+    fn open<'m>(
+        &self,
+        message: &'m str,
+    ) -> impl Future<Output = Result<Cow<'m, str>, OpenError>> + Send {
+        std::future::ready(Ok(Cow::Borrowed(message)))
     }
 
     /// Puts an event into the dead-letter queue with the reason beside it. `Ok` MUST mean that it is stored durably.
@@ -44,6 +49,20 @@ pub trait Queue: Send + Sync {
         reason: &str,
     ) -> impl Future<Output = Result<(), QueueError>> + Send;
 
+    /// Puts a message that is no event into the dead-letter queue as it is, with the reason beside it. `Ok` MUST mean that it
+    /// is stored durably. A queue that cannot do it keeps the message.
+    ///
+    /// # Errors
+    /// When that is not known.
+    fn bury_damaged(
+        &self,
+        message: &str,
+        reason: &str,
+    ) -> impl Future<Output = Result<(), QueueError>> + Send {
+        let _ = message;
+        std::future::ready(Err(QueueError(reason.to_owned())))
+    }
+
     /// Hides a received message for so many seconds, so that a retry neither hurries nor waits for the queue's whole
     /// visibility timeout. Best effort: without it the message comes back by itself.
     fn delay(&self, receipt: &str, seconds: u32) -> impl Future<Output = ()> + Send;
@@ -53,3 +72,14 @@ pub trait Queue: Send + Sync {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the queue is unavailable: {0}")]
 pub struct QueueError(pub String);
+
+/// Reason for which the whole text of a message cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// Not now.
+    #[error(transparent)]
+    Unavailable(#[from] QueueError),
+    /// Never.
+    #[error("the message cannot be read: {0}")]
+    Damaged(String),
+}

@@ -1,14 +1,23 @@
 //! One message of a batch, and what came of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::Event;
+use crate::event::identity::hash;
 use crate::format::time::Millis;
 use crate::ports::handler::Outcome;
 
 /// Time by which a lease outlives the deadline of the call that holds it, in milliseconds. Lambda ends the call at its
 /// deadline, so no effect comes after it; the margin is for clocks that differ.
 pub const LEASE_MARGIN: Millis = 1_000;
+
+/// Tries of a message before SQS moves it to the retry queue: the `maxReceiveCount` of the queue MUST be this.
+pub const TRIES_IN_PLACE: u32 = 3;
+
+/// The pauses after the tries in place, in seconds. After the last one the message is shown at once, because SQS moves only
+/// what is visible.
+const PAUSES: [u32; 2] = [5, 30];
 
 /// One message of a batch.
 #[derive(Debug, Clone)]
@@ -21,6 +30,29 @@ pub struct Message {
     pub receive_count: u32,
     /// Text of the message; empty once it is read.
     pub body: String,
+}
+
+impl Message {
+    /// A copy of everything but the text.
+    pub(super) fn without_body(&self) -> Self {
+        Self {
+            id: self.id.clone(),
+            receipt: self.receipt.clone(),
+            receive_count: self.receive_count,
+            body: String::new(),
+        }
+    }
+
+    /// Tells whether SQS moves it to the retry queue after this try.
+    pub(super) fn is_last_in_place(&self) -> bool {
+        self.receive_count >= TRIES_IN_PLACE
+    }
+
+    /// The pause before the next try, in seconds.
+    pub(super) fn backoff(&self) -> u32 {
+        let tries = usize::try_from(self.receive_count.saturating_sub(1)).unwrap_or(usize::MAX);
+        PAUSES.get(tries).copied().unwrap_or(0)
+    }
 }
 
 /// One call of process.
@@ -38,6 +70,12 @@ impl Invocation<'_> {
     pub(super) fn lease_end(&self) -> Millis {
         self.deadline.saturating_add(LEASE_MARGIN)
     }
+
+    /// The owner of the lease under which it tries a message. Neither id is enough: two invocations may have one
+    /// reception, and one invocation two messages of the event.
+    pub(super) fn owner(&self, message: &Message) -> String {
+        hash(&[self.id.as_bytes(), message.receipt.as_bytes()])
+    }
 }
 
 /// Result of a message.
@@ -54,7 +92,7 @@ pub enum Fate {
         /// The end of that call's lease.
         until: Millis,
     },
-    /// Not one of our messages; it comes back until the queue gives up.
+    /// It is no event; the dead-letter queue holds it, with the reason.
     Malformed,
     /// There was no time to start it.
     NotStarted,
@@ -78,8 +116,8 @@ impl Fate {
     #[must_use]
     pub fn is_failure(&self) -> bool {
         match self {
-            Self::Finished(_) | Self::Duplicate => false,
-            Self::Retry(_) | Self::Busy { .. } | Self::Malformed | Self::NotStarted => true,
+            Self::Finished(_) | Self::Duplicate | Self::Malformed => false,
+            Self::Retry(_) | Self::Busy { .. } | Self::NotStarted => true,
         }
     }
 }
@@ -95,13 +133,22 @@ pub struct OfEvent {
     pub record: Option<Duration>,
 }
 
+/// A lease under which an event was tried.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tried {
+    /// True when something that the try started elsewhere may still be running.
+    pub(super) runs_on: bool,
+    /// Time until which the event is tried again.
+    pub(super) retry_until: Millis,
+}
+
 /// One message and what came of it.
 #[derive(Debug, Clone)]
 pub struct Processed {
     /// The message.
     pub message: Message,
     /// Event of the message, when it is one of ours.
-    pub event: Option<Event>,
+    pub event: Option<Arc<Event>>,
     /// Result of the message.
     pub fate: Fate,
     /// Reason, for rejected events and those that changed nothing.
@@ -112,6 +159,16 @@ pub struct Processed {
     pub at: Millis,
     /// Time that each step took.
     pub steps: OfEvent,
-    /// True when the handler may have been called and reaches outside, so that what it started may still be running.
-    pub(super) holds_lease: bool,
+    /// The lease under which it was tried, if it was.
+    pub(super) tried: Option<Tried>,
+}
+
+impl Processed {
+    /// Time until which the event is tried again, where it waits in the retry queue now.
+    #[must_use]
+    pub fn waits_until(&self) -> Option<Millis> {
+        let is_waiting = matches!(self.fate, Fate::Retry(_)) && self.message.is_last_in_place();
+        let tried = self.tried.filter(|_| is_waiting);
+        tried.map(|tried| tried.retry_until)
+    }
 }
