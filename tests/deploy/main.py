@@ -81,6 +81,8 @@ def main(wanted):
         url = senders["function URL"]
         with steps.step("an event whose write was refused comes back in seconds"):
             flow.comes_back(stack, url)
+        with steps.step("an event that is refused for longer waits, and is applied when it is moved back"):
+            flow.waits(stack, url)
         with steps.step("process applies nothing while it cannot read the records"):
             flow.unread(stack, url)
         with steps.step("ingest goes on without the events table"):

@@ -1,4 +1,4 @@
-"""Least privilege: with any one action of the two roles taken away, something fails.
+"""Least privilege: with any one action of the three roles taken away, something fails.
 
 The machine enforces the policies of the functions' own calls. What AWS does in a role's name outside of the function
 it does not check; those actions are named in `UNSEEN`, and what fails without one is their comparison with the role.
@@ -16,6 +16,7 @@ from roles import Role
 MAPPING = "MiniStack's event source mapping works on the queue without the role"
 LOGS = "MiniStack writes the logs itself"
 TRACES = "MiniStack has no X-Ray daemon"
+SCHEDULE = "MiniStack calls no universal target"
 
 # Role, action: the resource (of the template, or a star) and why the machine cannot show that it is needed.
 UNSEEN = {
@@ -29,6 +30,11 @@ UNSEEN = {
     ("ProcessRole", "logs:PutLogEvents"): ("ProcessLogs", LOGS),
     ("ProcessRole", "xray:PutTraceSegments"): ("*", TRACES),
     ("ProcessRole", "xray:PutTelemetryRecords"): ("*", TRACES),
+    ("RetryRole", "sqs:StartMessageMoveTask"): ("RetryQueue", SCHEDULE),
+    ("RetryRole", "sqs:ReceiveMessage"): ("RetryQueue", SCHEDULE),
+    ("RetryRole", "sqs:DeleteMessage"): ("RetryQueue", SCHEDULE),
+    ("RetryRole", "sqs:GetQueueAttributes"): ("RetryQueue", SCHEDULE),
+    ("RetryRole", "sqs:SendMessage"): ("Queue", SCHEDULE),
 }
 
 
@@ -59,7 +65,7 @@ def refusals(stack):
 
 def check(stack, sender, steps):
     """Takes each action away, one at a time, and puts it back."""
-    roles = [Role(stack, "IngestRole"), Role(stack, "ProcessRole")]
+    roles = [Role(stack, "IngestRole"), Role(stack, "ProcessRole"), Role(stack, "RetryRole")]
     with steps.step("privileges: what is allowed is enough"):
         fresh(stack)
         refused = refusals(stack)
@@ -127,7 +133,7 @@ def arn(stack, name):
     if name == "*":
         return name
     physical = stack.physical(name)
-    if name == "Queue":
+    if name.endswith("Queue"):
         asked = stack.client("sqs").get_queue_attributes(QueueUrl=physical, AttributeNames=["QueueArn"])
         return asked["Attributes"]["QueueArn"]
     [group] = stack.client("logs").describe_log_groups(logGroupNamePrefix=physical)["logGroups"]

@@ -34,6 +34,7 @@ TOOL = {
     "HOOKWELL_EVENTS_TABLE": "EventsTableName",
     "HOOKWELL_DOCUMENTS_TABLE": "DocumentsTableName",
     "HOOKWELL_QUEUE_URL": "QueueUrl",
+    "HOOKWELL_DEAD_LETTER_QUEUE_URL": "DeadLetterQueueUrl",
     "HOOKWELL_BUCKET": "BucketName",
 }
 

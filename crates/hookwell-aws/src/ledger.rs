@@ -13,10 +13,11 @@ use aws_sdk_dynamodb::types::{
 use aws_smithy_types::Blob;
 use hookwell::event::Event;
 use hookwell::event::identity::Version;
+use hookwell::format::cut::cut;
 use hookwell::format::time::Millis;
 use hookwell::ports::handler::Outcome;
 use hookwell::ports::ledger::{
-    Claim, End, Finish, Lease, Ledger, LedgerError, Record, Remembered, Status,
+    Claim, End, Failure, Finish, Lease, Ledger, LedgerError, Record, Remembered, Status, Tries,
 };
 
 use crate::client::connection::reason;
@@ -78,13 +79,14 @@ impl EventsTable {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 
-    /// An update of an event's record, unless the event is done: it sets this, and the end of the record's life.
-    fn update(&self, event: &Event, set: &str) -> UpdateItemFluentBuilder {
+    /// An update of an event's record, unless the event is done: it sets this and the end of the record's life, and removes
+    /// that.
+    fn update(&self, event: &Event, set: &str, remove: &str) -> UpdateItemFluentBuilder {
         self.client
             .update_item()
             .table_name(&self.table)
             .key("pk", text(event.key.as_str()))
-            .update_expression(format!("{set}, expires_at = :expires_at"))
+            .update_expression(format!("SET {set}, expires_at = :expires_at {remove}"))
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":done", text(Status::Done.name()))
             .expression_attribute_values(":expires_at", number(event.expires_at))
@@ -132,6 +134,13 @@ fn record(item: &Item, event: &Event) -> Record {
         body_hash: get("body_hash")
             .cloned()
             .unwrap_or_else(|| event.body.hash()),
+        tries: Tries {
+            reopened_at: integer(item, "reopened_at"),
+            reason: get("reason").filter(|reason| !reason.is_empty()).cloned(),
+            unended: integer(item, "unended_tries")
+                .and_then(|count| count.try_into().ok())
+                .unwrap_or(0),
+        },
     }
 }
 
@@ -206,9 +215,11 @@ impl Ledger for EventsTable {
 
     async fn claim(&self, event: &Event, lease: &Lease<'_>) -> Result<Claim, LedgerError> {
         let free = "(attribute_not_exists(lease_expires_at) OR lease_expires_at < :moment OR lease_owner = :owner)";
-        let set = "SET #status = :pending, lease_owner = :owner, lease_expires_at = :until, tries = if_not_exists(tries, :none) + :one";
+        let set = "#status = :pending, lease_owner = :owner, lease_expires_at = :until, \
+                   tries = if_not_exists(tries, :none) + :one, \
+                   unended_tries = if_not_exists(unended_tries, :none) + :one";
         let update = self
-            .update(event, set)
+            .update(event, set, "")
             .condition_expression(format!("{PRESENT} AND #status <> :done AND {free}"))
             .expression_attribute_values(":pending", text(Status::Pending.name()))
             .expression_attribute_values(":now", number(lease.now / 1000))
@@ -231,6 +242,28 @@ impl Ledger for EventsTable {
         Ok(Claim::Busy {
             until: until.unwrap_or(lease.until),
         })
+    }
+
+    async fn fail(&self, event: &Event, failure: &Failure<'_>) {
+        let mut set =
+            "lease_expires_at = :until, reason = :reason, unended_tries = :none".to_owned();
+        if failure.waits_until.is_some() {
+            set.push_str(", waits_until = :waits_until, failed_at = :at");
+        }
+        let mut update = self
+            .update(event, &set, "")
+            .condition_expression("lease_owner = :owner AND #status <> :done")
+            .expression_attribute_values(":owner", text(failure.owner))
+            .expression_attribute_values(":until", number(failure.lease_end))
+            .expression_attribute_values(":reason", text(cut(failure.reason, MAX_REASON)))
+            .expression_attribute_values(":none", number(0));
+        if let Some(until) = failure.waits_until {
+            update = update
+                .expression_attribute_values(":waits_until", number(until))
+                .expression_attribute_values(":at", number(failure.at));
+        }
+        // Best effort: without it the lease ends by itself.
+        let _ = changed(update).await;
     }
 
     async fn keep(&self, event: &Event) -> Result<(), LedgerError> {
@@ -271,7 +304,9 @@ impl EventsTable {
             Outcome::Rejected => Status::Quarantined,
             Outcome::Applied | Outcome::Stale | Outcome::Ignored => Status::Done,
         };
-        let mut set = "SET #status = :status, outcome = :outcome, reason = :reason, finished_at = :finished_at".to_owned();
+        let mut set =
+            "#status = :status, outcome = :outcome, reason = :reason, finished_at = :finished_at"
+                .to_owned();
         if end.tie {
             set.push_str(", tie = :tie");
         }
@@ -282,7 +317,7 @@ impl EventsTable {
             condition.push_str(" AND lease_owner = :owner");
         }
         let mut update = self
-            .update(event, &set)
+            .update(event, &set, "REMOVE waits_until")
             .condition_expression(condition)
             .expression_attribute_values(":status", text(status.name()))
             .expression_attribute_values(":outcome", text(end.outcome.name()))
@@ -312,6 +347,9 @@ impl EventsTable {
         }))
     }
 }
+
+/// The most of a failure's reason that a record holds, in bytes: with it the update still is one write unit.
+const MAX_REASON: usize = 300;
 
 /// Result of a conditional update.
 enum Changed {

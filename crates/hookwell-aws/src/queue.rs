@@ -1,18 +1,18 @@
-//! The queue on SQS, standard, with a dead-letter queue that its redrive policy names.
+//! The queue on SQS, standard, with its dead-letter queue. The retry queue is between the two and none of the code's
+//! business: SQS itself moves messages there, and a schedule moves them back.
 
 use std::borrow::Cow;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::operation::send_message::SendMessageOutput;
 use aws_sdk_sqs::types::{
-    BatchResultErrorEntry, MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry,
+    BatchResultErrorEntry, MessageAttributeValue, SendMessageBatchRequestEntry,
 };
 use futures_util::future::join_all;
 use hookwell::event::Event;
 use hookwell::event::body::REFUSED;
 use hookwell::format::cut::{MAX_REASON, cut};
 use hookwell::ports::queue::{OpenError, Queue, QueueError};
-use tokio::sync::OnceCell;
 
 use crate::client::connection::reason;
 use crate::http::bucket::{Bucket, pointed_at, pointer};
@@ -29,7 +29,7 @@ pub struct SqsQueue {
     client: Client,
     bucket: Option<Bucket>,
     url: String,
-    dead_letter_url: OnceCell<String>,
+    dead_letter_url: Option<String>,
 }
 
 impl SqsQueue {
@@ -40,60 +40,39 @@ impl SqsQueue {
             client,
             bucket,
             url,
-            dead_letter_url: OnceCell::new(),
+            dead_letter_url: None,
         }
     }
 
-    /// The URL of the dead-letter queue, asked for once: most functions never need it.
-    ///
-    /// # Errors
-    /// When SQS does not answer, or the queue has none.
-    pub async fn dead_letter_url(&self) -> Result<&str, QueueError> {
-        self.dead_letter_url
-            .get_or_try_init(|| self.find_dead_letter_url())
-            .await
-            .map(String::as_str)
+    /// The same queue with its dead-letter queue, for those who put events there.
+    #[must_use]
+    pub fn with_dead_letters(self, url: String) -> Self {
+        Self {
+            dead_letter_url: Some(url),
+            ..self
+        }
     }
+}
 
-    async fn find_dead_letter_url(&self) -> Result<String, QueueError> {
-        let unavailable = |why| QueueError(format!("the dead-letter queue: {why}"));
-        let name = QueueAttributeName::RedrivePolicy;
-        let request = self
-            .client
-            .get_queue_attributes()
-            .queue_url(&self.url)
-            .attribute_names(name.clone());
-        let answer = request
-            .send()
-            .await
-            .map_err(|error| unavailable(reason(&error)))?;
-        let policy = answer
-            .attributes
-            .and_then(|mut all| all.remove(&name))
-            .unwrap_or_default();
-        let target = policy.split('"').find(|part| part.starts_with("arn:"));
-        let Some(name) = target.and_then(|arn| arn.rsplit(':').next()) else {
-            return Err(unavailable(
-                "the queue's redrive policy names none".to_owned(),
-            ));
-        };
-        let answer = self.client.get_queue_url().queue_name(name).send().await;
-        let answer = answer.map_err(|error| unavailable(reason(&error)))?;
-        answer
-            .queue_url
-            .ok_or_else(|| unavailable("it has no URL".to_owned()))
-    }
+/// A message as it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Outgoing {
+    body: String,
+    /// The event's source. SQS serves the groups of a queue in turn, so that the backlog of one source does not delay the
+    /// others ("Amazon SQS fair queues").
+    group: String,
 }
 
 impl SqsQueue {
     /// The message of an event: the event itself, or where it is in the bucket by now.
-    async fn message(&self, event: &Event) -> Result<String, QueueError> {
-        let message = event.to_message();
-        if message.len() <= MAX_EVENT {
-            return Ok(message);
+    async fn message(&self, event: &Event) -> Result<Outgoing, QueueError> {
+        let mut body = event.to_message();
+        if body.len() > MAX_EVENT {
+            let name = self.bucket()?.store(event).await;
+            body = pointer(name.map_err(|why| QueueError(why.to_string()))?);
         }
-        let name = self.bucket()?.store(event).await;
-        name.map(pointer).map_err(|why| QueueError(why.to_string()))
+        let group = event.source.clone();
+        Ok(Outgoing { body, group })
     }
 
     fn bucket(&self) -> Result<&Bucket, QueueError> {
@@ -102,17 +81,43 @@ impl SqsQueue {
         self.bucket.as_ref().ok_or_else(none)
     }
 
+    /// Puts a message into the dead-letter queue, with the reason as its attribute, as far as there is room for it.
+    async fn send_letter(
+        &self,
+        body: String,
+        group: Option<String>,
+        why: &str,
+    ) -> Result<(), QueueError> {
+        let none = || QueueError("HOOKWELL_DEAD_LETTER_QUEUE_URL is not set".to_owned());
+        let url = self.dead_letter_url.as_ref().ok_or_else(none)?;
+        let room = MAX_MESSAGE_BYTES.saturating_sub(body.len() + REASON.len() + TEXT.len());
+        let request = self.client.send_message().queue_url(url);
+        let mut request = request.message_body(body).set_message_group_id(group);
+        let plain = plain(why);
+        let plain = cut(&plain, room.min(MAX_REASON));
+        if !plain.is_empty() {
+            let attribute = MessageAttributeValue::builder().data_type(TEXT);
+            let attribute = attribute.string_value(plain).build();
+            let attribute = attribute.map_err(|error| QueueError(error.to_string()))?;
+            request = request.message_attributes(REASON, attribute);
+        }
+        let answer = request.send().await;
+        stored(&answer.map_err(|error| QueueError(reason(&error)))?)
+    }
+
     /// Sends one batch, and what SQS refused of it once more: it throttles entries one by one. Says of each message
     /// whether it is queued.
-    async fn send_batch(&self, messages: &[String]) -> Vec<Result<(), QueueError>> {
+    async fn send_batch(&self, messages: &[Outgoing]) -> Vec<Result<(), QueueError>> {
         let mut sent = vec![not_confirmed(); messages.len()];
         for _ in 0..2 {
             let mut request = self.client.send_message_batch().queue_url(&self.url);
             for (index, message) in messages.iter().enumerate() {
                 if sent.get(index).is_some_and(Result::is_err) {
                     let entry = SendMessageBatchRequestEntry::builder().id(index.to_string());
+                    let entry = entry.message_body(&message.body);
+                    let entry = entry.message_group_id(&message.group);
                     // With an id and a body every entry can be built.
-                    if let Ok(entry) = entry.message_body(message).build() {
+                    if let Ok(entry) = entry.build() {
                         request = request.entries(entry);
                     }
                 }
@@ -149,6 +154,15 @@ impl SqsQueue {
     }
 }
 
+/// A reason without the few characters that SQS refuses: they would make the message impossible to bury.
+fn plain(reason: &str) -> String {
+    let plain = reason.replace(|c: char| c.is_control() || REFUSED.contains(&c), "");
+    if plain.is_empty() {
+        return "no reason given".to_owned();
+    }
+    plain
+}
+
 /// The entry of a batch that has this id, its position.
 fn at<'a, T>(all: &'a mut [T], id: &str) -> Option<&'a mut T> {
     all.get_mut(id.parse::<usize>().ok()?)
@@ -177,11 +191,11 @@ const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 const TEXT: &str = "String";
 
 /// Splits messages into batches that SQS takes.
-fn batches(messages: Vec<String>) -> Vec<Vec<String>> {
-    let mut batches: Vec<Vec<String>> = Vec::new();
+fn batches(messages: Vec<Outgoing>) -> Vec<Vec<Outgoing>> {
+    let mut batches: Vec<Vec<Outgoing>> = Vec::new();
     let mut bytes = 0_usize;
     for message in messages {
-        let length = message.len();
+        let length = message.body.len();
         bytes = bytes.saturating_add(length);
         match batches.last_mut() {
             Some(batch) if batch.len() < MAX_ENTRIES && bytes <= MAX_MESSAGE_BYTES => {
@@ -198,8 +212,9 @@ fn batches(messages: Vec<String>) -> Vec<Vec<String>> {
 
 impl Queue for SqsQueue {
     async fn send(&self, event: &Event) -> Result<(), QueueError> {
+        let Outgoing { body, group } = self.message(event).await?;
         let request = self.client.send_message().queue_url(&self.url);
-        let request = request.message_body(self.message(event).await?);
+        let request = request.message_body(body).message_group_id(group);
         // Boxed: otherwise every enclosing future grows by its size.
         let answer = Box::pin(request.send()).await;
         stored(&answer.map_err(|error| QueueError(reason(&error)))?)
@@ -234,12 +249,12 @@ impl Queue for SqsQueue {
     }
 
     async fn bury(&self, event: &Event, reason: &str) -> Result<(), QueueError> {
-        let message = self.message(event).await?;
-        self.send_letter(&message, reason).await
+        let Outgoing { body, group } = self.message(event).await?;
+        self.send_letter(body, Some(group), reason).await
     }
 
     async fn bury_damaged(&self, message: &str, reason: &str) -> Result<(), QueueError> {
-        self.send_letter(message, reason).await
+        self.send_letter(message.to_owned(), None, reason).await
     }
 
     async fn delay(&self, receipt: &str, seconds: u32) {
@@ -255,45 +270,24 @@ impl Queue for SqsQueue {
     }
 }
 
-impl SqsQueue {
-    /// Puts a message into the dead-letter queue, with the reason as its attribute, as far as there is room for it.
-    async fn send_letter(&self, message: &str, reason_text: &str) -> Result<(), QueueError> {
-        let url = self.dead_letter_url().await?;
-        let request = self.client.send_message().queue_url(url);
-        let mut request = request.message_body(message);
-        let room = MAX_MESSAGE_BYTES.saturating_sub(message.len() + REASON.len() + TEXT.len());
-        // The few characters that SQS refuses would make the event impossible to bury.
-        let plain = reason_text.replace(|c: char| c.is_control() || REFUSED.contains(&c), "");
-        let plain = if plain.is_empty() {
-            "no reason given"
-        } else {
-            &plain
-        };
-        let plain = cut(plain, room.min(MAX_REASON));
-        if !plain.is_empty() {
-            let attribute = MessageAttributeValue::builder().data_type(TEXT);
-            let attribute = attribute.string_value(plain).build();
-            let attribute = attribute.map_err(|error| QueueError(error.to_string()))?;
-            request = request.message_attributes(REASON, attribute);
-        }
-        let answer = request.send().await;
-        stored(&answer.map_err(|error| QueueError(reason(&error)))?)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn batches_keep_the_order_and_both_limits() {
-        let messages: Vec<String> = (0..25).map(|number| number.to_string()).collect();
+        let outgoing = |body: String| Outgoing {
+            body,
+            group: "shop".to_owned(),
+        };
+        let numbers = (0..25).map(|number| number.to_string());
+        let messages: Vec<_> = numbers.map(outgoing).collect();
         let split = batches(messages.clone());
         assert_eq!(split.iter().map(Vec::len).collect::<Vec<_>>(), [10, 10, 5]);
         assert_eq!(split.concat(), messages);
-        let large = vec!["x".repeat(600 * 1024); 3];
+        let large = vec![outgoing("x".repeat(600 * 1024)); 3];
         assert_eq!(batches(large).len(), 3);
-        let half = vec!["x".repeat(512 * 1024); 3];
+        let half = vec![outgoing("x".repeat(512 * 1024)); 3];
         assert_eq!(
             batches(half).iter().map(Vec::len).collect::<Vec<_>>(),
             [2, 1]

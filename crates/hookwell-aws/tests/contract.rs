@@ -2,16 +2,21 @@
 //! the embedded tables and queues. A property of one is a property of the other, so the proofs on the model count.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+use std::time::Duration;
+
 use hookwell::event::body::Body;
 use hookwell::event::identity::Key;
 use hookwell::event::{Event, Operation};
 use hookwell::ports::handler::{HandleError, Handler, Outcome};
-use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger, Record, Remembered, Status};
+use hookwell::ports::ledger::{
+    Claim, End, Failure, Finish, Lease, Ledger, LedgerError, Record, Remembered, Status, Tries,
+};
 use hookwell::ports::memory::{MemoryDocuments, MemoryLedger};
-use hookwell::ports::queue::Queue as _;
-use hookwell_aws::tools::admin::{Admin, QueueSettings};
+use hookwell::ports::queue::{OpenError, Queue as _};
+use hookwell_aws::tools::admin::Admin;
+use hookwell_aws::tools::mapping::EventSourceMapping;
 use hookwell_aws::{Bucket, DocumentsTable, EventsTable, Limits, SqsQueue};
-use hookwell_local::storage::Storage;
+use hookwell_local::storage::{QueueSettings, Storage};
 
 const NOW: i64 = 1_790_000_000_000;
 const LIFE: i64 = 1000;
@@ -52,7 +57,27 @@ fn record(event: &Event, status: Status) -> Record {
         version: event.version(),
         received_at: event.received_at,
         body_hash: event.body.hash(),
+        tries: Tries::default(),
     }
+}
+
+/// The record without its tries.
+fn untried(record: Record) -> Record {
+    Record {
+        tries: Tries::default(),
+        ..record
+    }
+}
+
+async fn remember(
+    ledger: &impl Ledger,
+    event: &Event,
+    now: i64,
+) -> Result<Remembered, LedgerError> {
+    Ok(match ledger.remember(event, now).await? {
+        Remembered::Known(record) => Remembered::Known(untried(record)),
+        Remembered::New => Remembered::New,
+    })
 }
 
 fn known(event: &Event, status: Status) -> Remembered {
@@ -96,12 +121,12 @@ fn bucket(storage: &Storage) -> Bucket {
 async fn recalled(ledger: &impl Ledger, event: &Event, now: i64) -> Option<Record> {
     let mut records = ledger.recall(&[event], now).await.unwrap();
     assert_eq!(records.len(), 1);
-    records.remove(0)
+    records.remove(0).map(untried)
 }
 
 async fn a_ledger_remembers(ledger: &impl Ledger) {
     let first = event("first", Operation::Create, 1, "d");
-    assert_eq!(ledger.remember(&first, NOW).await, Ok(Remembered::New));
+    assert_eq!(remember(ledger, &first, NOW).await, Ok(Remembered::New));
     let later = Event {
         received_at: NOW + 5,
         place: 7,
@@ -113,7 +138,7 @@ async fn a_ledger_remembers(ledger: &impl Ledger) {
     };
     for copy in [&first, &later, &changed] {
         let pending = known(&first, Status::Pending);
-        assert_eq!(ledger.remember(copy, NOW + 5).await, Ok(pending));
+        assert_eq!(remember(ledger, copy, NOW + 5).await, Ok(pending));
     }
 
     assert_eq!(
@@ -121,7 +146,7 @@ async fn a_ledger_remembers(ledger: &impl Ledger) {
         Ok(Finish::Recorded)
     );
     let done = known(&first, Status::Done);
-    assert_eq!(ledger.remember(&first, NOW).await, Ok(done.clone()));
+    assert_eq!(remember(ledger, &first, NOW).await, Ok(done.clone()));
     for outcome in [Outcome::Stale, Outcome::Rejected] {
         assert_eq!(
             ledger.finish(&first, &end(outcome)).await,
@@ -129,22 +154,22 @@ async fn a_ledger_remembers(ledger: &impl Ledger) {
             "done stays done"
         );
     }
-    assert_eq!(ledger.remember(&first, NOW).await, Ok(done));
+    assert_eq!(remember(ledger, &first, NOW).await, Ok(done));
 }
 
 async fn a_ledger_forgets_on_time(ledger: &impl Ledger) {
     let event = event("short", Operation::Create, 1, "d");
-    assert_eq!(ledger.remember(&event, NOW).await, Ok(Remembered::New));
+    assert_eq!(remember(ledger, &event, NOW).await, Ok(Remembered::New));
     assert_eq!(
         ledger.finish(&event, &end(Outcome::Applied)).await,
         Ok(Finish::Recorded)
     );
     assert_eq!(
-        ledger.remember(&event, EXPIRED - 1000).await,
+        remember(ledger, &event, EXPIRED - 1000).await,
         Ok(known(&event, Status::Done))
     );
     let again = come_again(&event);
-    assert_eq!(ledger.remember(&again, EXPIRED).await, Ok(Remembered::New));
+    assert_eq!(remember(ledger, &again, EXPIRED).await, Ok(Remembered::New));
     assert_eq!(
         recalled(ledger, &event, EXPIRED).await,
         Some(record(&again, Status::Pending))
@@ -168,7 +193,7 @@ async fn a_ledger_recalls_in_the_order_asked(ledger: &impl Ledger) {
     for (number, event) in events.iter().enumerate() {
         // Of each three one has no record, one is pending, and one has ended.
         if number % 3 > 0 {
-            assert_eq!(ledger.remember(event, NOW).await, Ok(Remembered::New));
+            assert_eq!(remember(ledger, event, NOW).await, Ok(Remembered::New));
         }
         if number % 3 > 1 {
             let finished = ledger.finish(event, &end(Outcome::Applied)).await;
@@ -201,7 +226,7 @@ async fn a_ledger_lends_nothing_without_a_record(ledger: &impl Ledger) {
     assert!(ledger.claim(&event, &lease("a", 0, 10)).await.is_err());
     assert_eq!(recalled(ledger, &event, NOW).await, None, "nor writes one");
 
-    assert_eq!(ledger.remember(&event, NOW).await, Ok(Remembered::New));
+    assert_eq!(remember(ledger, &event, NOW).await, Ok(Remembered::New));
     let late = LIFE * 1000 + 1000;
     let claimed = ledger.claim(&event, &lease("a", late, late + 10)).await;
     assert!(claimed.is_err(), "an expired one is none");
@@ -219,7 +244,7 @@ async fn a_ledger_writes_what_ingest_could_not(ledger: &impl Ledger) {
         Ok(Finish::Recorded)
     );
     assert_eq!(
-        ledger.remember(&event, NOW + 1).await,
+        remember(ledger, &event, NOW + 1).await,
         Ok(known(&event, Status::Done))
     );
 }
@@ -228,7 +253,7 @@ async fn a_ledger_writes_what_ingest_could_not(ledger: &impl Ledger) {
 async fn a_ledger_writes_the_end_over_an_expired_record(ledger: &impl Ledger) {
     for (id, first) in [("gone", Outcome::Applied), ("ill", Outcome::Rejected)] {
         let event = event(id, Operation::Create, 1, "d");
-        assert_eq!(ledger.remember(&event, NOW).await, Ok(Remembered::New));
+        assert_eq!(remember(ledger, &event, NOW).await, Ok(Remembered::New));
         assert_eq!(
             ledger.claim(&event, &lease("a", 0, 10)).await,
             Ok(Claim::Held)
@@ -261,7 +286,7 @@ async fn a_ledger_writes_the_end_over_an_expired_record(ledger: &impl Ledger) {
 /// Whichever copy of it is at work.
 async fn a_ledger_keeps_the_first_version(ledger: &impl Ledger) {
     let first = event("copied", Operation::Create, 1, "d");
-    assert_eq!(ledger.remember(&first, NOW).await, Ok(Remembered::New));
+    assert_eq!(remember(ledger, &first, NOW).await, Ok(Remembered::New));
     let copy = Event {
         received_at: NOW + 5,
         place: 3,
@@ -282,7 +307,7 @@ async fn a_ledger_keeps_the_first_version(ledger: &impl Ledger) {
 
 async fn a_ledger_closes_what_was_quarantined(ledger: &impl Ledger) {
     let event = event("sick", Operation::Create, 1, "d");
-    assert_eq!(ledger.remember(&event, NOW).await, Ok(Remembered::New));
+    assert_eq!(remember(ledger, &event, NOW).await, Ok(Remembered::New));
     for _ in 0..2 {
         assert_eq!(
             ledger.finish(&event, &end(Outcome::Rejected)).await,
@@ -290,7 +315,7 @@ async fn a_ledger_closes_what_was_quarantined(ledger: &impl Ledger) {
             "it is judged as often as it comes"
         );
         assert_eq!(
-            ledger.remember(&event, NOW).await,
+            remember(ledger, &event, NOW).await,
             Ok(known(&event, Status::Quarantined))
         );
     }
@@ -299,20 +324,20 @@ async fn a_ledger_closes_what_was_quarantined(ledger: &impl Ledger) {
         Ok(Finish::Recorded)
     );
     assert_eq!(
-        ledger.remember(&event, NOW).await,
+        remember(ledger, &event, NOW).await,
         Ok(known(&event, Status::Done))
     );
 }
 
 async fn a_ledger_lends_an_event_to_one_owner_at_a_time(ledger: &impl Ledger) {
     let event = event("lent", Operation::Other, 1, "d");
-    assert_eq!(ledger.remember(&event, NOW).await, Ok(Remembered::New));
+    assert_eq!(remember(ledger, &event, NOW).await, Ok(Remembered::New));
     assert_eq!(
         ledger.claim(&event, &lease("a", 0, 10)).await,
         Ok(Claim::Held)
     );
     assert_eq!(
-        ledger.remember(&event, NOW).await,
+        remember(ledger, &event, NOW).await,
         Ok(known(&event, Status::Pending))
     );
     assert_eq!(
@@ -364,6 +389,51 @@ async fn a_ledger_lends_an_event_to_one_owner_at_a_time(ledger: &impl Ledger) {
     );
 }
 
+async fn a_ledger_notes_how_a_try_failed(ledger: &impl Ledger) {
+    let event = event("failing", Operation::Other, 1, "d");
+    assert_eq!(remember(ledger, &event, NOW).await, Ok(Remembered::New));
+    let tries = async || {
+        let records = ledger.recall(&[&event], NOW).await.unwrap();
+        records[0].clone().unwrap().tries
+    };
+    assert_eq!(tries().await, Tries::default());
+    for (number, owner) in [(1, "a"), (2, "b"), (3, "c")] {
+        let from = i64::from(number) * 100;
+        let claimed = ledger.claim(&event, &lease(owner, from, from + 10)).await;
+        assert_eq!(claimed, Ok(Claim::Held));
+        assert_eq!(tries().await.unended, number, "nobody said how it ended");
+    }
+    let failure = |owner, lease_end| Failure {
+        owner,
+        reason: "503",
+        at: NOW + 305,
+        lease_end: NOW + lease_end,
+        waits_until: Some(NOW + 99_000),
+    };
+    ledger.fail(&event, &failure("b", 305)).await;
+    assert_eq!(tries().await.unended, 3, "its lease is somebody else's");
+    let busy = Ok(Claim::Busy { until: NOW + 310 });
+    assert_eq!(ledger.claim(&event, &lease("d", 306, 400)).await, busy);
+    // Something of it may still be running: the lease stays.
+    ledger.fail(&event, &failure("c", 310)).await;
+    let failed = Tries {
+        reason: Some("503".to_owned()),
+        ..Tries::default()
+    };
+    assert_eq!(tries().await, failed);
+    assert_eq!(ledger.claim(&event, &lease("d", 306, 400)).await, busy);
+    // Nothing of it runs any more.
+    ledger.fail(&event, &failure("c", 305)).await;
+    let claimed = ledger.claim(&event, &lease("d", 306, 400)).await;
+    assert_eq!(claimed, Ok(Claim::Held));
+    let finished = ledger.finish(&event, &end_of("d", Outcome::Applied)).await;
+    assert_eq!(finished, Ok(Finish::Recorded));
+    ledger.fail(&event, &failure("d", 307)).await;
+    let known = recalled(ledger, &event, NOW).await.unwrap();
+    assert_eq!(known.status, Status::Done, "what is done stays so");
+    assert_eq!(tries().await.reason, None);
+}
+
 /// The contract of a ledger that one caller asks at a time.
 async fn a_ledger_keeps_the_contract(ledger: &impl Ledger) {
     a_ledger_remembers(ledger).await;
@@ -375,11 +445,12 @@ async fn a_ledger_keeps_the_contract(ledger: &impl Ledger) {
     a_ledger_keeps_the_first_version(ledger).await;
     a_ledger_closes_what_was_quarantined(ledger).await;
     a_ledger_lends_an_event_to_one_owner_at_a_time(ledger).await;
+    a_ledger_notes_how_a_try_failed(ledger).await;
 }
 
 /// Each lease is a try; `tries` says how many the record counts.
 async fn a_ledger_counts_tries(ledger: &impl Ledger, event: &Event, tries: impl AsyncFn() -> i64) {
-    assert_eq!(ledger.remember(event, NOW).await, Ok(Remembered::New));
+    assert_eq!(remember(ledger, event, NOW).await, Ok(Remembered::New));
     for (number, owner) in [(1, "a"), (2, "b"), (3, "c")] {
         let from = number * 100;
         let claimed = ledger.claim(event, &lease(owner, from, from + 10)).await;
@@ -396,7 +467,7 @@ async fn a_ledger_lets_one_of_many_in(ledger: &(impl Ledger + Clone + 'static)) 
     let mut crowd = tokio::task::JoinSet::new();
     for _ in 0..30 {
         let (ledger, event) = (ledger.clone(), event.clone());
-        crowd.spawn(async move { ledger.remember(&event, NOW).await.unwrap() });
+        crowd.spawn(async move { remember(&ledger, &event, NOW).await.unwrap() });
     }
     let new = crowd
         .join_all()
@@ -501,7 +572,7 @@ async fn the_model_keeps_the_contract() {
 async fn storage() -> Storage {
     let queue = QueueSettings {
         visibility_timeout: 10,
-        max_receive_count: 3,
+        retry_every: Duration::from_hours(1),
     };
     Storage::start(0, None, queue).await.unwrap()
 }
@@ -618,7 +689,7 @@ async fn the_tables_keep_the_contract() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_queue_takes_every_body_and_finds_its_dead_letter_queue() {
+async fn the_queue_and_its_dead_letter_queue_take_every_body() {
     let storage = storage().await;
     let connection = storage.endpoints.connection().unwrap();
     let queue = SqsQueue::new(
@@ -626,6 +697,7 @@ async fn the_queue_takes_every_body_and_finds_its_dead_letter_queue() {
         storage.endpoints.queue_url.clone(),
         Some(bucket(&storage)),
     );
+    let queue = queue.with_dead_letters(storage.endpoints.dead_letter_queue_url.clone());
     let bodies: [&[u8]; 4] = [
         b"{}",
         b"\xff\x00",
@@ -660,5 +732,37 @@ async fn the_queue_takes_every_body_and_finds_its_dead_letter_queue() {
             .0,
         4
     );
+    // Each source has a lane of its own.
+    let mapping = EventSourceMapping::new(
+        connection.sqs(Limits::TOOL),
+        storage.endpoints.queue_url.clone(),
+    );
+    let received = mapping.receive().await.unwrap();
+    let lanes = received
+        .iter()
+        .map(|one| one.attributes["MessageGroupId"].as_str());
+    assert_eq!(lanes.collect::<Vec<_>>(), ["s"; 4]);
+    storage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stored_event_that_is_gone_can_never_be_read() {
+    let storage = storage().await;
+    let connection = storage.endpoints.connection().unwrap();
+    let (sqs, url) = (connection.sqs(Limits::TOOL), &storage.endpoints.queue_url);
+    let queue = SqsQueue::new(sqs.clone(), url.clone(), Some(bucket(&storage)));
+    let queue = queue.with_dead_letters(storage.endpoints.dead_letter_queue_url.clone());
+    let pointer = r#"{"stored":"s/gone/body"}"#;
+    let opened = queue.open(pointer).await;
+    assert!(matches!(opened, Err(OpenError::Damaged(_))), "{opened:?}");
+    let without = SqsQueue::new(sqs, url.clone(), None).open(pointer).await;
+    assert!(
+        matches!(without, Err(OpenError::Unavailable(_))),
+        "{without:?}"
+    );
+    queue.bury_damaged(pointer, "gone").await.unwrap();
+    let letters = &storage.endpoints.dead_letter_queue_url;
+    let depth = Admin::new(&connection).queue_depth(letters).await;
+    assert_eq!(depth.unwrap().0, 1);
     storage.stop().await;
 }

@@ -2,16 +2,18 @@
 //! queue, tables and bucket.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
 
+use std::time::Duration;
+
 use hookwell::event::body::Body;
 use hookwell::event::identity::Key;
 use hookwell::event::{Event, Operation};
 use hookwell::ports::handler::{HandleError, Handled, Handler};
 use hookwell::ports::memory::StoppedClock;
 use hookwell::process::{Invocation, Message, Processed, process};
-use hookwell_aws::tools::admin::{Admin, QueueSettings};
+use hookwell_aws::tools::admin::Admin;
 use hookwell_aws::tools::dead_letters::DeadLetters;
 use hookwell_aws::{Bucket, DocumentsTable, EventsTable, Limits, SqsQueue};
-use hookwell_local::storage::Storage;
+use hookwell_local::storage::{QueueSettings, Storage};
 use serde_json::json;
 
 const NOW: i64 = 1_795_700_000_000;
@@ -30,7 +32,7 @@ impl Stack {
     async fn start() -> Self {
         let settings = QueueSettings {
             visibility_timeout: 100,
-            max_receive_count: 3,
+            retry_every: Duration::from_hours(1),
         };
         let storage = Storage::start(0, None, settings).await.unwrap();
         let endpoints = &storage.endpoints;
@@ -41,13 +43,12 @@ impl Stack {
             connection.sqs(Limits::TOOL),
         );
         let (url, kept) = (endpoints.queue_url.clone(), Some(bucket.clone()));
+        let letters = &endpoints.dead_letter_queue_url;
         Self {
             ledger: EventsTable::new(tables.clone(), endpoints.events_table.clone(), None),
             documents: DocumentsTable::new(tables, endpoints.documents_table.clone()),
-            letters: DeadLetters::of(&connection, &url, kept.clone())
-                .await
-                .unwrap(),
-            queue: SqsQueue::new(sqs, url, kept),
+            letters: DeadLetters::new(&connection, &url, letters, kept.clone()),
+            queue: SqsQueue::new(sqs, url, kept).with_dead_letters(letters.clone()),
             admin: Admin::new(&connection),
             bucket,
             storage,

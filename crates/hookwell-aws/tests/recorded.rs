@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_types::Blob;
@@ -12,13 +13,15 @@ use hookwell::event::body::Body;
 use hookwell::event::identity::Version;
 use hookwell::event::{Event, Operation};
 use hookwell::ports::handler::{Handler as _, Outcome};
-use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger as _, Record, Remembered, Status};
+use hookwell::ports::ledger::{
+    Claim, End, Finish, Lease, Ledger as _, Record, Remembered, Status, Tries,
+};
 use hookwell::ports::memory::StoppedClock;
 use hookwell::ports::queue::Queue as _;
 use hookwell::process::{Invocation, Message, process};
-use hookwell_aws::tools::admin::{Admin, QueueSettings};
+use hookwell_aws::tools::admin::Admin;
 use hookwell_aws::{Bucket, DocumentsTable, EventsTable, Limits, SqsQueue};
-use hookwell_local::storage::Storage;
+use hookwell_local::storage::{QueueSettings, Storage};
 use serde_json::Value;
 
 /// When the sender sends again and process is at work: two minutes after the first item was written.
@@ -72,7 +75,7 @@ impl Stack {
     async fn start() -> Self {
         let settings = QueueSettings {
             visibility_timeout: 100,
-            max_receive_count: 3,
+            retry_every: Duration::from_hours(1),
         };
         let storage = Storage::start(0, None, settings).await.unwrap();
         let endpoints = &storage.endpoints;
@@ -84,7 +87,8 @@ impl Stack {
         let stack = Self {
             ledger: EventsTable::new(client.clone(), table, Some(bucket.clone())),
             documents: DocumentsTable::new(client.clone(), endpoints.documents_table.clone()),
-            queue: SqsQueue::new(sqs, endpoints.queue_url.clone(), Some(bucket.clone())),
+            queue: SqsQueue::new(sqs, endpoints.queue_url.clone(), Some(bucket.clone()))
+                .with_dead_letters(endpoints.dead_letter_queue_url.clone()),
             admin: Admin::new(&connection),
             client,
             bucket,
@@ -213,11 +217,19 @@ async fn an_event_that_is_sent_again_is_known_by_its_record() {
             received_at: NOW,
             ..stack.event(&name).await
         };
+        let record = stack.record(&name).await;
+        let reason = record.get("reason").and_then(Value::as_str);
+        let reason = reason.filter(|reason| !reason.is_empty());
         let known = Record {
             status,
             version: Version::recorded(stack.version(&name)),
             received_at: stack.received_at(&name),
             body_hash: event.body.hash(),
+            tries: Tries {
+                reopened_at: record.get("reopened_at").and_then(Value::as_i64),
+                reason: reason.map(str::to_owned),
+                ..Tries::default()
+            },
         };
         let changed = Event {
             body: Body(b"{}".to_vec()),

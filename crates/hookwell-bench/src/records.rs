@@ -1,14 +1,15 @@
 //! An events table that holds many records. The stubs hold none, so this one is of the embedded DynamoDB, with the
 //! embedded SQS beside it.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use hookwell::event::Event;
 use hookwell::event::identity::Key;
 use hookwell::ports::ledger::{Ledger as _, Remembered};
-use hookwell_aws::tools::admin::QueueSettings;
 use hookwell_aws::{EventsTable, Limits};
-use hookwell_local::storage::Storage;
+use hookwell_local::storage::{QueueSettings, Storage};
 use tokio::runtime::Runtime;
 
 use crate::traffic;
@@ -19,7 +20,7 @@ const PUTS: usize = 8;
 /// Settings of the queue, from which nobody takes messages.
 const QUEUE: QueueSettings = QueueSettings {
     visibility_timeout: 30,
-    max_receive_count: 1,
+    retry_every: Duration::from_hours(1),
 };
 
 /// The table, with the embedded services behind it.

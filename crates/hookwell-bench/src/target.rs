@@ -107,7 +107,8 @@ impl Setting {
             ("LANG", "C.UTF-8".to_owned()),
             ("HOOKWELL_EVENTS_TABLE", "events".to_owned()),
             ("HOOKWELL_DOCUMENTS_TABLE", "documents".to_owned()),
-            ("HOOKWELL_QUEUE_URL", queue),
+            ("HOOKWELL_QUEUE_URL", queue.clone()),
+            ("HOOKWELL_DEAD_LETTER_QUEUE_URL", queue),
             ("HOOKWELL_SECRET_RESOURCE", SECRET.to_owned()),
             ("HOOKWELL_SECRET_GENERIC", SECRET.to_owned()),
         ];

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use hookwell_aws::Limits;
-use hookwell_aws::tools::admin::{Admin, QueueSettings};
+use hookwell_aws::tools::admin::Admin;
 use hookwell_aws::tools::mapping::EventSourceMapping;
-use hookwell_local::storage::{Endpoints, Storage};
+use hookwell_local::storage::{Endpoints, QueueSettings, Storage};
 use tokio::runtime::Runtime;
 
 use crate::arguments::{Arguments, Handler};
@@ -27,10 +27,10 @@ use crate::rng::Rng;
 use crate::sandbox::{Function, Pool, Setup};
 use crate::senders::Senders;
 
-/// A message is hidden so long, and so often tried, that only poison reaches the dead-letter queue.
+/// What failed three times comes back soon, so that a run has an end.
 const QUEUE: QueueSettings = QueueSettings {
     visibility_timeout: 5,
-    max_receive_count: 50,
+    retry_every: Duration::from_secs(2),
 };
 
 /// Time without a change of the queue after which the run gives up on it.
@@ -91,7 +91,10 @@ async fn under_chaos(
         world: world.clone(),
         senders: senders.clone(),
         admin: admin.clone(),
-        queue_url: endpoints.queue_url.clone(),
+        queue_urls: [
+            endpoints.retry_queue_url.clone(),
+            endpoints.queue_url.clone(),
+        ],
         sendings,
         memory: Mutex::default(),
     });
@@ -230,7 +233,8 @@ struct Watch {
     world: Arc<World>,
     senders: Arc<Senders>,
     admin: Admin,
-    queue_url: String,
+    /// The retry queue, then the queue.
+    queue_urls: [String; 2],
     sendings: u64,
     /// Of ingest and process, in kilobytes, about once a second.
     memory: Mutex<[Vec<u64>; 2]>,
@@ -255,17 +259,26 @@ impl Watch {
                 process.extend(world.process.memory());
             }
             if tick.is_multiple_of(10) {
-                let waiting = self.admin.queue_depth(&self.queue_url).await;
-                let (visible, hidden) = waiting.unwrap_or_default();
+                let waiting = self.waiting().await.unwrap_or_default();
                 let note = format!(
                     "{} faults, {} kills left",
                     world.faults.total(),
                     world.kills.left()
                 );
                 let done = self.senders.finished();
-                report::progress(done, self.sendings, visible.saturating_add(hidden), &note);
+                report::progress(done, self.sendings, waiting, &note);
             }
         }
+    }
+
+    /// Number of messages in the queue and its retry queue.
+    async fn waiting(&self) -> Result<u64> {
+        let mut waiting = 0_u64;
+        for url in &self.queue_urls {
+            let (visible, hidden) = self.admin.queue_depth(url).await?;
+            waiting = waiting.saturating_add(visible).saturating_add(hidden);
+        }
+        Ok(waiting)
     }
 
     /// Waits until both functions have been without work for half a second.
@@ -281,18 +294,18 @@ impl Watch {
     /// Waits, once everything is sent, until the queue is empty: with faults until the last kill is done or the queue
     /// is, then without. False when it does not become empty.
     async fn drained(&self) -> Result<bool> {
-        let mut seen = (0, 0);
-        let mut changed = Instant::now();
+        let (mut seen, mut changed) = (0, Instant::now());
         loop {
-            let depth = self.admin.queue_depth(&self.queue_url).await?;
-            if depth.0.saturating_add(depth.1) < 200 || self.world.kills.left() == 0 {
+            let waiting = self.waiting().await?;
+            if waiting < 200 || self.world.kills.left() == 0 {
                 self.world.faults.end();
             }
-            if depth == (0, 0) {
+            // Twice: a message may have moved from the queue that was looked into second to the first.
+            if waiting == 0 && self.waiting().await? == 0 {
                 return Ok(true);
             }
-            if depth != seen {
-                (seen, changed) = (depth, Instant::now());
+            if waiting != seen {
+                (seen, changed) = (waiting, Instant::now());
             }
             if changed.elapsed() > STUCK {
                 return Ok(false);

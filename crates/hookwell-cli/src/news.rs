@@ -38,8 +38,6 @@ pub(crate) enum Seen {
     Stored {
         events: Vec<Item>,
         documents: Vec<Item>,
-        /// Receives of a message before the queue gives up on it.
-        tries: u32,
     },
     /// Asks for an answer once everything before this was taken in.
     Mark(oneshot::Sender<()>),

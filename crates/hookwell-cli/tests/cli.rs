@@ -85,6 +85,7 @@ fn dev_says_where_everything_is_and_ends_cleanly() {
         "dynamodb_endpoint",
         "events_table",
         "queue_url",
+        "retry_queue_url",
         "s3_endpoint",
         "sqs_endpoint",
         "url",

@@ -3,13 +3,17 @@
 
 mod support;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use hookwell_aws::tools::admin::QueueSettings;
-use hookwell_aws::tools::dead_letters::DeadLetters;
+use hookwell::event::Event;
+use hookwell::ports::handler::{HandleError, Handled, Handler};
+use hookwell_aws::DocumentsTable;
+use hookwell_aws::tools::admin::readable;
 use hookwell_cli::machine::Functions;
 use hookwell_local::gate::Gate;
-use hookwell_local::storage::{Endpoints, Storage};
+use hookwell_local::storage::{Endpoints, QueueSettings, Storage};
 use serde_json::json;
 use support::{PATIENCE, World, body, machine, senders};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -65,10 +69,10 @@ struct Gated {
 }
 
 impl Gated {
-    async fn start(max_receive_count: u32) -> Self {
+    async fn start() -> Self {
         let queue = QueueSettings {
             visibility_timeout: 10,
-            max_receive_count,
+            retry_every: Duration::from_millis(500),
         };
         let storage = Storage::start(0, None, queue).await.unwrap();
         let tables = Gate::start(&storage.endpoints.dynamodb_endpoint)
@@ -127,7 +131,7 @@ async fn slow(server: &str, pause: Duration) -> String {
 async fn a_delivery_comes_to_its_end_although_its_sender_hangs_up() {
     let queue = QueueSettings {
         visibility_timeout: 10,
-        max_receive_count: 2,
+        retry_every: Duration::from_millis(500),
     };
     let storage = Storage::start(0, None, queue).await.unwrap();
     let pause = Duration::from_millis(100);
@@ -171,7 +175,7 @@ async fn a_delivery_comes_to_its_end_although_its_sender_hangs_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_the_table_unreachable_an_event_is_acknowledged_and_applied_later() {
-    let gated = Gated::start(8).await;
+    let gated = Gated::start().await;
     let world = &gated.world;
     gated.tables.close().await;
     let (body, state) = body("resource", 1, "create", "d1", "one");
@@ -192,7 +196,7 @@ async fn with_the_table_unreachable_an_event_is_acknowledged_and_applied_later()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_the_queue_unreachable_the_sender_comes_back_and_its_retry_is_applied_once() {
-    let gated = Gated::start(8).await;
+    let gated = Gated::start().await;
     let world = &gated.world;
     gated.queues.close().await;
     let (body, state) = body("resource", 1, "create", "d1", "one");
@@ -226,29 +230,62 @@ async fn with_the_queue_unreachable_the_sender_comes_back_and_its_retry_is_appli
     gated.stop().await;
 }
 
+/// A handler over a service that answers 503 until it is well.
+struct Moody(DocumentsTable, Arc<AtomicBool>);
+
+impl Handler for Moody {
+    async fn handle(&self, event: &Event) -> Result<Handled, HandleError> {
+        if !self.1.load(Ordering::Relaxed) {
+            return Err(HandleError::RetryEnded("the service said 503".into()));
+        }
+        self.0.handle(event).await
+    }
+
+    fn reaches_outside(&self, _: &Event) -> bool {
+        true
+    }
+}
+
+/// An outage that is longer than three tries: nobody has to do anything about it.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_ran_out_of_tries_is_applied_once_it_is_put_back() {
-    let gated = Gated::start(2).await;
-    let world = &gated.world;
-    gated.tables.close().await;
+async fn an_event_that_fails_for_longer_waits_and_is_applied_when_it_can_be() {
+    let queue = QueueSettings {
+        visibility_timeout: 10,
+        retry_every: Duration::from_secs(2),
+    };
+    let storage = Storage::start(0, None, queue).await.unwrap();
+    let is_well = Arc::new(AtomicBool::new(false));
+    let handler = |documents| Moody(documents, is_well.clone());
+    let functions = Functions::start(0, senders(), &storage.endpoints, handler)
+        .await
+        .unwrap();
+    let world = World::new(&functions.machine.url, &storage.endpoints);
     let (body, state) = body("resource", 1, "create", "d1", "one");
     assert_eq!(world.post("resource", &body).await.status, 200);
     let started = Instant::now();
-    while world.dead_letters().await == 0 {
+    let waiting = loop {
+        let event = world.events().await.remove(0);
+        if readable(&event, "status") == "waiting" {
+            break event;
+        }
+        assert!(started.elapsed() < PATIENCE, "{event:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!(waiting["reason"], "the service said 503");
+    let [received, until] = ["received_at", "waits_until"].map(|name| waiting[name].as_i64());
+    assert_eq!(until.unwrap() - received.unwrap(), 3 * 86_400_000);
+    assert_eq!(world.dead_letters().await, 0, "nobody has to look at it");
+    is_well.store(true, Ordering::Relaxed);
+    let started = Instant::now();
+    while world.events().await[0]["status"] != "done" {
         assert!(started.elapsed() < PATIENCE);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    gated.tables.open();
-    let connection = world.endpoints.connection().unwrap();
-    let queue = DeadLetters::of(&connection, &world.endpoints.queue_url, None);
-    let queue = queue.await.unwrap();
-    let letters = queue.receive().await.unwrap();
-    assert_eq!(letters[0].reason, None, "nobody rejected it");
-    queue.redrive(&letters[0]).await.unwrap();
     world
         .document_becomes("resource", "d1", state.as_ref())
         .await;
+    assert_eq!(world.events().await[0].get("waits_until"), None);
     world.drained().await;
-    assert_eq!(world.dead_letters().await, 0);
-    gated.stop().await;
+    functions.stop().await;
+    storage.stop().await;
 }

@@ -3,12 +3,13 @@
 
 mod support;
 
+use std::time::Duration;
+
 use std::process::Command;
 
-use hookwell_aws::tools::admin::QueueSettings;
 use hookwell_cli::machine::{Functions, Options, start};
 use hookwell_local::gate::Gate;
-use hookwell_local::storage::{Endpoints, Storage};
+use hookwell_local::storage::{Endpoints, QueueSettings, Storage};
 use serde_json::{Value, json};
 use support::{World, machine, senders};
 
@@ -158,7 +159,7 @@ async fn a_large_event_that_is_rejected_can_be_read_and_redriven() {
 async fn with_the_bucket_away_large_events_are_the_senders_to_repeat() {
     let queue = QueueSettings {
         visibility_timeout: 10,
-        max_receive_count: 5,
+        retry_every: Duration::from_hours(1),
     };
     let storage = Storage::start(0, None, queue).await.unwrap();
     let bucket = Gate::start(&storage.endpoints.s3_endpoint).await.unwrap();

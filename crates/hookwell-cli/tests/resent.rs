@@ -12,13 +12,12 @@ use hookwell::event::identity::Key;
 use hookwell::event::{Event, Operation};
 use hookwell::ports::handler::{HandleError, Handled, Handler, Outcome};
 use hookwell::ports::ledger::{End, Finish, Ledger as _};
-use hookwell_aws::tools::admin::QueueSettings;
 use hookwell_aws::tools::mapping::EventSourceMapping;
 use hookwell_aws::{DocumentsTable, EventsTable, Limits, SqsQueue};
 use hookwell_lambda::ingest::Ingest;
 use hookwell_lambda::now::{clock, now};
 use hookwell_lambda::process::Process;
-use hookwell_local::storage::Storage;
+use hookwell_local::storage::{QueueSettings, Storage};
 use serde_json::json;
 use support::{PATIENCE, SHIPPED, World, machine};
 
@@ -89,7 +88,7 @@ impl Expired {
     async fn start() -> Self {
         let queue = QueueSettings {
             visibility_timeout: 10,
-            max_receive_count: 8,
+            retry_every: Duration::from_secs(1),
         };
         let storage = Storage::start(0, None, queue).await.unwrap();
         let tables = storage
@@ -191,6 +190,7 @@ impl Expired {
             endpoints.queue_url.clone(),
             None,
         );
+        let queue = queue.with_dead_letters(endpoints.dead_letter_queue_url.clone());
         let tables = connection.dynamodb(Limits::PROCESS);
         let handler = Counting {
             documents: DocumentsTable::new(tables, endpoints.documents_table.clone()),

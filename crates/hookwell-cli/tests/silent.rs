@@ -11,10 +11,9 @@ use hookwell::event::body::Body;
 use hookwell::event::identity::Key;
 use hookwell::event::{Event, Operation};
 use hookwell::ports::handler::{HandleError, Handled, Handler, Outcome};
-use hookwell_aws::tools::admin::QueueSettings;
 use hookwell_lambda::now::now;
 use hookwell_lambda::process::Process;
-use hookwell_local::storage::Storage;
+use hookwell_local::storage::{QueueSettings, Storage};
 
 /// Time that Lambda gives an invocation.
 const TIME: Duration = Duration::from_secs(7);
@@ -73,7 +72,7 @@ fn record(id: &str, kind: &str) -> SqsMessage {
 async fn everything_ends_before_the_deadline_while_the_queue_is_silent() {
     let queue = QueueSettings {
         visibility_timeout: 10,
-        max_receive_count: 3,
+        retry_every: Duration::from_hours(1),
     };
     let storage = Storage::start(0, None, queue).await.unwrap();
     let (endpoints, silent) = (&storage.endpoints, silent());

@@ -59,8 +59,8 @@ pub struct Process<L, Q, H> {
 
 impl<H: Handler> Process<EventsTable, SqsQueue, H> {
     /// The function as Lambda runs it, for the events of the sources in the file `sources`, with the handler that `handler`
-    /// makes of the documents table. `HOOKWELL_EVENTS_TABLE`, `HOOKWELL_DOCUMENTS_TABLE` and `HOOKWELL_QUEUE_URL` name what it
-    /// works on, and `HOOKWELL_SOURCES_FILE` may replace the sources.
+    /// makes of the documents table. `HOOKWELL_EVENTS_TABLE`, `HOOKWELL_DOCUMENTS_TABLE`, `HOOKWELL_QUEUE_URL` and
+    /// `HOOKWELL_DEAD_LETTER_QUEUE_URL` name what it works on, and `HOOKWELL_SOURCES_FILE` may replace the sources.
     ///
     /// # Errors
     /// When a setting is missing, or the sources file cannot be read.
@@ -84,6 +84,7 @@ impl<H: Handler> Process<EventsTable, SqsQueue, H> {
             required(env, "HOOKWELL_QUEUE_URL")?,
             bucket,
         );
+        let queue = queue.with_dead_letters(required(env, "HOOKWELL_DEAD_LETTER_QUEUE_URL")?);
         Ok(Self::new(ledger, queue, handler(documents)).of(sources))
     }
 

@@ -105,6 +105,7 @@ impl Services {
             "HOOKWELL_SECRET_RESOURCE" => SECRET,
             "HOOKWELL_EVENTS_TABLE" | "HOOKWELL_DOCUMENTS_TABLE" => "table",
             "HOOKWELL_QUEUE_URL" => "http://local/1/queue",
+            "HOOKWELL_DEAD_LETTER_QUEUE_URL" => "http://local/1/letters",
             _ => return None,
         };
         Some(value.to_owned())

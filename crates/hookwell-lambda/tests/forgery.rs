@@ -27,7 +27,9 @@ use std::path::Path;
 
 use hookwell::event::Event;
 use hookwell::format::time::Millis;
-use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Record, Remembered};
+use hookwell::ports::ledger::{
+    Claim, End, Failure, Finish, Lease, Ledger, LedgerError, Record, Remembered,
+};
 use hookwell::ports::memory::StoppedClock;
 use hookwell::ports::queue::{Queue, QueueError};
 use hookwell::source::reply::Receipt;
@@ -67,6 +69,8 @@ impl Ledger for Forgets {
     async fn claim(&self, _: &Event, _: &Lease<'_>) -> Result<Claim, LedgerError> {
         Err(LedgerError("nobody claims here".to_owned()))
     }
+
+    async fn fail(&self, _: &Event, _: &Failure<'_>) {}
 
     async fn keep(&self, _: &Event) -> Result<(), LedgerError> {
         Ok(())

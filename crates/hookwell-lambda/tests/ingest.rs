@@ -64,6 +64,9 @@ impl Ledger for Shared<MemoryLedger> {
         self.0.recall(events, now).await
     }
 
+    async fn fail(&self, event: &Event, failure: &hookwell::ports::ledger::Failure<'_>) {
+        self.0.fail(event, failure).await;
+    }
     async fn keep(&self, event: &Event) -> Result<(), hookwell::ports::ledger::LedgerError> {
         self.0.keep(event).await
     }

@@ -7,6 +7,7 @@
 //! * `sqs`: SQS's JSON protocol over SQLite
 //! * `s3`: objects in a folder
 //! * `mapping`: the event source mapping between a queue and a function
+//! * `schedule`: moves back what waits in the retry queue
 //! * `gate`: a door before a server, for tests that take the server away
 
 pub mod gate;
@@ -14,6 +15,7 @@ pub mod guard;
 pub mod mapping;
 pub mod port;
 mod s3;
+mod schedule;
 pub mod sqs;
 pub mod storage;
 mod tables;

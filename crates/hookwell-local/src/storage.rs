@@ -1,16 +1,18 @@
 //! The embedded DynamoDB, SQS and S3, with the tables, queues and bucket that the template makes.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use hookwell_aws::Connection;
-use hookwell_aws::tools::admin::{Admin, QueueSettings};
+use hookwell_aws::tools::admin::{Admin, Queues};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::port::{near, url};
 use crate::s3::Objects;
+use crate::schedule;
 use crate::sqs::Sqs;
 use crate::tables::Tables;
 
@@ -29,6 +31,8 @@ pub struct Endpoints {
     pub documents_table: String,
     /// The queue.
     pub queue_url: String,
+    /// The queue in which failed messages wait.
+    pub retry_queue_url: String,
     /// The dead-letter queue of that queue.
     pub dead_letter_queue_url: String,
     /// The bucket for large events.
@@ -50,7 +54,7 @@ impl Endpoints {
 
     /// Environment variables with which the functions run against them, as under `cargo lambda watch`.
     #[must_use]
-    pub fn environment(&self) -> [(&'static str, &str); 10] {
+    pub fn environment(&self) -> [(&'static str, &str); 11] {
         [
             ("AWS_ACCESS_KEY_ID", "local"),
             ("AWS_SECRET_ACCESS_KEY", "local"),
@@ -61,9 +65,22 @@ impl Endpoints {
             ("HOOKWELL_EVENTS_TABLE", &self.events_table),
             ("HOOKWELL_DOCUMENTS_TABLE", &self.documents_table),
             ("HOOKWELL_QUEUE_URL", &self.queue_url),
+            (
+                "HOOKWELL_DEAD_LETTER_QUEUE_URL",
+                &self.dead_letter_queue_url,
+            ),
             ("HOOKWELL_BUCKET", &self.bucket),
         ]
     }
+}
+
+/// Settings of the queues.
+#[derive(Debug, Clone, Copy)]
+pub struct QueueSettings {
+    /// Visibility timeout of a received message, in seconds.
+    pub visibility_timeout: u32,
+    /// Pause between two moves of what waits in the retry queue.
+    pub retry_every: Duration,
 }
 
 /// Tables and queues that run until they are stopped.
@@ -113,8 +130,9 @@ impl Storage {
         let listener = near(port, 3).await?;
         let s3_endpoint = url(&listener)?;
         let objects = Objects::open(file("bucket"))?;
+        let until = stopped.clone();
         servers.spawn(async move {
-            if let Err(reason) = objects.serve(listener, when_true(stopped)).await {
+            if let Err(reason) = objects.serve(listener, when_true(until)).await {
                 tracing::error!(%reason, "the bucket stopped");
             }
         });
@@ -125,7 +143,20 @@ impl Storage {
         let documents_table = "hookwell-documents".to_owned();
         admin.create_table(&events_table).await?;
         admin.create_table(&documents_table).await?;
-        let (queue_url, dead_letter_queue_url) = admin.create_queues("hookwell", queue).await?;
+        let queues = admin.create_queues("hookwell", queue.visibility_timeout);
+        let queues = queues.await?;
+        let every = queue.retry_every;
+        servers.spawn(schedule::run(
+            admin,
+            queues.clone(),
+            every,
+            when_true(stopped),
+        ));
+        let Queues {
+            queue_url,
+            retry_queue_url,
+            dead_letter_queue_url,
+        } = queues;
         let endpoints = Endpoints {
             dynamodb_endpoint,
             sqs_endpoint,
@@ -133,6 +164,7 @@ impl Storage {
             events_table,
             documents_table,
             queue_url,
+            retry_queue_url,
             dead_letter_queue_url,
             bucket: "hookwell".to_owned(),
         };

@@ -1,14 +1,16 @@
 //! Requests of a web page in a browser on this machine to the ports of tables, queues and bucket.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use hookwell_aws::tools::admin::{Admin, QueueSettings};
-use hookwell_local::storage::{Endpoints, Storage};
+use std::time::Duration;
+
+use hookwell_aws::tools::admin::Admin;
+use hookwell_local::storage::{Endpoints, QueueSettings, Storage};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 const QUEUE: QueueSettings = QueueSettings {
     visibility_timeout: 10,
-    max_receive_count: 2,
+    retry_every: Duration::from_hours(1),
 };
 
 /// One request as it goes over the wire: what `Host` says, what else a browser adds, and what is asked for.

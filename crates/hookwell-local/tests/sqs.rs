@@ -944,6 +944,90 @@ async fn dead_letters_are_moved_to_another_queue_if_one_is_named() {
     assert_eq!(counts(&sqs, &dead).await, ["0", "0", "1"]);
 }
 
+/// The queues of a stack: what fails waits in one, and only what a person puts there is in the other.
+#[tokio::test]
+async fn what_fails_goes_to_the_retry_queue_and_back_as_often_as_it_takes() {
+    let sqs = Server::start(None).await.sqs;
+    let dead = create(&sqs, "dead", &[]).await;
+    let retry = create(&sqs, "retry", &[redrive_to("dead", 1000)]).await;
+    let queue = create(&sqs, "orders", &[redrive_to("retry", 3)]).await;
+    let sent = sqs.send_message().queue_url(&queue).message_body("a");
+    sent.message_group_id("shop").send().await.unwrap();
+    for _ in 0..2 {
+        for tries in ["1", "2", "3"] {
+            let again = receive(&sqs, &queue).await.remove(0);
+            assert_eq!(
+                system(&again, &System::ApproximateReceiveCount),
+                Some(tries)
+            );
+            assert_eq!(system(&again, &System::MessageGroupId), Some("shop"));
+            let show = sqs.change_message_visibility().queue_url(&queue);
+            let show = show.receipt_handle(again.receipt_handle().unwrap());
+            show.visibility_timeout(0).send().await.unwrap();
+        }
+        assert!(receive(&sqs, &queue).await.is_empty());
+        assert_eq!(counts(&sqs, &retry).await, ["1", "0", "0"]);
+        let start = sqs.start_message_move_task().source_arn(arn("retry"));
+        let start = start.destination_arn(arn("orders"));
+        start
+            .max_number_of_messages_per_second(500)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(end_of_task(&sqs, "retry").await.status(), Some("COMPLETED"));
+    }
+    assert_eq!(counts(&sqs, &dead).await, ["0", "0", "0"]);
+    // A letter goes back by the same call, because the retry queue names its queue.
+    send(&sqs, &dead, &["letter"]).await;
+    let start = sqs.start_message_move_task().source_arn(arn("dead"));
+    start.destination_arn(arn("orders")).send().await.unwrap();
+    assert_eq!(end_of_task(&sqs, "dead").await.status(), Some("COMPLETED"));
+    assert_eq!(counts(&sqs, &queue).await, ["2", "0", "0"]);
+}
+
+#[tokio::test]
+async fn a_dead_letter_queue_says_whose_it_is() {
+    let sqs = Server::start(None).await.sqs;
+    let policy = |text: &str| [(Attribute::RedriveAllowPolicy, text.to_owned())];
+    create(&sqs, "open", &policy(r#"{"redrivePermission":"allowAll"}"#)).await;
+    create(&sqs, "shut", &policy(r#"{"redrivePermission":"denyAll"}"#)).await;
+    let only = format!(
+        r#"{{"redrivePermission":"byQueue","sourceQueueArns":["{}"]}}"#,
+        arn("orders")
+    );
+    create(&sqs, "private", &policy(&only)).await;
+    let make = async |name: &str, target: &str| {
+        let (attribute, value) = redrive_to(target, 3);
+        let make = sqs.create_queue().queue_name(name);
+        make.attributes(attribute, value).send().await
+    };
+    make("orders", "private").await.unwrap();
+    make("bills", "open").await.unwrap();
+    assert_eq!(
+        code(make("other", "private").await),
+        "InvalidParameterValue"
+    );
+    assert_eq!(code(make("other", "shut").await), "InvalidParameterValue");
+    for wrong in [r#"{"redrivePermission":"byQueue"}"#, "{}", "no"] {
+        let make = sqs.create_queue().queue_name("wrong");
+        let make = make.attributes(Attribute::RedriveAllowPolicy, wrong);
+        assert_eq!(code(make.send().await), "InvalidParameterValue", "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_group_has_a_name_that_sqs_takes() {
+    let (sqs, queue) = orders().await;
+    let send = async |group: &str| {
+        let send = sqs.send_message().queue_url(&queue).message_body("a");
+        send.message_group_id(group).send().await
+    };
+    send("shop-1.eu_west/!").await.unwrap();
+    for wrong in ["a b", "é", &"x".repeat(129)] {
+        assert_eq!(code(send(wrong).await), "InvalidParameterValue", "{wrong}");
+    }
+}
+
 #[tokio::test]
 async fn a_move_without_a_target_fails_and_leaves_the_message() {
     let (sqs, queue, dead) = orders_with_dead_letters().await;

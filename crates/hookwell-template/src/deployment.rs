@@ -182,18 +182,31 @@ impl<'t> Deployment<'t> {
         all
     }
 
-    /// The dead-letter queue of a queue, where it is of this template.
-    pub(super) fn dead_letters(&self, queue: &Resource) -> Option<&Resource> {
+    /// The queue that SQS moves the failed messages of a queue to, where it is of this template.
+    pub(super) fn redrive_target(&self, queue: &Resource) -> Option<&Resource> {
         let target = queue.properties().at("RedrivePolicy.deadLetterTargetArn");
         self.named(&target, &["AWS::SQS::Queue"])
     }
 
-    /// The queues between ingest and process, and their dead-letter queues, each once.
+    /// The dead-letter queue of a queue, behind its retry queue if it has one.
+    pub(super) fn dead_letters(&self, queue: &Resource) -> Option<&Resource> {
+        let next = self.redrive_target(queue)?;
+        self.redrive_target(next).or(Some(next))
+    }
+
+    /// The queues between ingest and process, their retry queues and dead-letter queues, each once.
     pub(super) fn queues(&self) -> Vec<&Resource> {
         let mappings = self.mappings();
         let mut all: Vec<_> = mappings
             .iter()
-            .flat_map(|mapping| [Some(mapping.queue), self.dead_letters(mapping.queue)])
+            .flat_map(|mapping| {
+                let queue = mapping.queue;
+                [
+                    Some(queue),
+                    self.redrive_target(queue),
+                    self.dead_letters(queue),
+                ]
+            })
             .flatten()
             .collect();
         all.sort_by_key(|one| &one.id);

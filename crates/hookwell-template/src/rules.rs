@@ -36,8 +36,9 @@ rules! {
     "reserved-concurrency" queues::reserved_concurrency, "each throttled batch counts as a receive, and healthy messages end in the dead-letter queue";
     "visibility-timeout" queues::visibility_timeout, "messages come back, and count as received, while they are still being worked on";
     "redrive" queues::redrive, "one message that always fails comes back until it expires, and is then lost unseen";
+    "retry-queue" queues::retry_queue, "an outage of a minute sends everything to the dead-letter queue, or leaves it where nobody looks until it expires";
     "redrive-allowed" queues::redrive_allowed, "SQS moves no message to a queue that refuses it: one that always fails comes back until it expires, and is then lost unseen";
-    "retention" queues::retention, "a dead letter keeps its age, so it can expire before anybody has read it";
+    "retention" queues::retention, "SQS deletes what waits, or what nobody has read yet, earlier than it could";
     "message-size" queues::message_size, "SQS refuses a large event every time, and its sender gets 503 until it gives up";
     "queue-encryption" queues::encryption, "events lie unencrypted on disk";
     "queue-policy" queues::policy, "SQS refuses a policy that names two queues, and the deployment is rolled back";
@@ -51,7 +52,7 @@ rules! {
     "plain-secret" secrets::plain, "the secret is in the repository, for everybody who can read it";
     "no-echo" secrets::no_echo, "the console and the API show the secret to everybody who may look at the stack";
     "alarm-dead-letters" alarms::dead_letters, "events that failed for good wait unseen until they expire";
-    "alarm-oldest-message" alarms::oldest_message, "nobody notices that events are not applied";
+    "alarm-oldest-message" alarms::oldest_message, "nobody notices that events are not applied, or that letters are about to be deleted";
     "alarm-server-errors" alarms::server_errors, "senders disable a webhook after a few 5xx, and nobody knows why no event comes";
     "alarm-throttles" alarms::throttles, "Lambda turns senders away before the function runs, so its own errors stay at zero";
 }

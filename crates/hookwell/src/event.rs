@@ -24,6 +24,9 @@ pub const LIFE_DAYS: i64 = 35;
 /// later event of the document would look older than this one.
 pub(crate) const MAX_FUTURE: Millis = DAY;
 
+/// Time for which a failing event is tried again unless its source says otherwise, in milliseconds.
+pub const RETRY_FOR: Millis = 3 * DAY;
+
 /// Effect of an event on its document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -142,6 +145,10 @@ pub struct Event {
     /// Time until which the event is kept whole for a replay, in seconds since 1970; `None` when it is not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retain_until: Option<i64>,
+    /// Time for which it is tried again when it fails, in milliseconds, from its reception or from when an operator put it
+    /// back.
+    #[serde(default = "retry_for", skip_serializing_if = "is_retry_for")]
+    pub retry_for: Millis,
     /// Type of the document; empty when the sender has only one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub document_type: String,
@@ -172,6 +179,16 @@ pub struct Event {
     pub body: Body,
 }
 
+fn retry_for() -> Millis {
+    RETRY_FOR
+}
+
+/// True for the usual time, which messages leave out.
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
+fn is_retry_for(time: &Millis) -> bool {
+    *time == RETRY_FOR
+}
+
 /// True for the first place, which messages leave out.
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
 fn is_first(place: &u32) -> bool {
@@ -197,6 +214,7 @@ impl Event {
             place: 0,
             expires_at: LIFE_DAYS * 86_400,
             retain_until: None,
+            retry_for: RETRY_FOR,
             document_type: String::new(),
             document_id: None,
             document_at: None,
@@ -279,6 +297,7 @@ mod tests {
             place: 0,
             expires_at: 1_703_024_000,
             retain_until: None,
+            retry_for: RETRY_FOR,
             document_type: "order".into(),
             document_id: Some("7".into()),
             document_at: Some("/data".into()),

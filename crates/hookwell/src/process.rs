@@ -5,7 +5,9 @@
 
 mod apply;
 mod batch;
+mod known;
 mod message;
+mod progress;
 
-pub use batch::{MAX_DELAY, TIME_TO_START, delay, process};
-pub use message::{Fate, Invocation, LEASE_MARGIN, Message, OfEvent, Processed};
+pub use batch::{TIME_TO_START, process};
+pub use message::{Fate, Invocation, LEASE_MARGIN, Message, OfEvent, Processed, TRIES_IN_PLACE};

@@ -53,6 +53,8 @@ pub struct Source {
     pub ignored: Vec<&'static str>,
     /// Days for which its events are kept whole, so that they can be replayed; 0 keeps none.
     pub retain_days: i64,
+    /// Time for which an event that fails is tried again, in milliseconds.
+    pub retry_for: Millis,
     /// The types to queue; empty for all.
     pub types: Vec<Pattern>,
     /// Rule by which two deliveries are the same event.

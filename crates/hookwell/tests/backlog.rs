@@ -20,7 +20,7 @@ use hookwell::event::{Event, Operation};
 use hookwell::ports::handler::{HandleError, Handled, Handler};
 use hookwell::ports::memory::{MemoryDocuments, MemoryLedger};
 use hookwell::ports::queue::{Queue, QueueError};
-use hookwell::process::Message;
+use hookwell::process::{Message, TRIES_IN_PLACE};
 use support::clock::Clock;
 use support::{NOW, event, invoke};
 
@@ -29,8 +29,8 @@ const SECOND: i64 = 1000;
 const INVOCATIONS: usize = 5;
 const BATCH: usize = 10;
 const VISIBILITY: i64 = 180 * SECOND;
-const MAX_RECEIVES: u32 = 8;
-/// Time that a write of a document takes, in milliseconds.
+const MAX_RECEIVES: u32 = TRIES_IN_PLACE;
+/// How long a write of a document takes, in milliseconds.
 const WRITE: i64 = 5;
 
 struct Stored {

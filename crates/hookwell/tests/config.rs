@@ -22,6 +22,7 @@ fn every_mistake_is_listed_at_once_with_its_path() {
         secret = "x"
         max_body_bytes = 9000000
         retain = "36d"
+        retry_for = "11d"
 
         [sources.open]
         preset = "plain"
@@ -50,6 +51,7 @@ fn every_mistake_is_listed_at_once_with_its_path() {
     sources.open.allow_ips: is missing: nothing is signed here, so say which addresses may send (["0.0.0.0/0", "::/0"] for anyone)
     sources.shop.max_body_bytes: is a number from 1 to 6291456
     sources.shop.retain: is "none" or a number of days from "1d" to "35d"
+    sources.shop.retry_for: is a number of days from "1d" to "10d"
     sources.shop.secret: unknown key: did you mean secrets?
     sources.shop.secrets[0]: is not env:NAME, ssm:NAME or secretsmanager:ID#STAGE
     sources.unknown.preset: there is no preset "resorce": did you mean resource?
@@ -158,4 +160,14 @@ fn unsigned_needs_an_address_list_and_signed_needs_a_secret() {
         problems("[sources.a]\npreset = \"generic\"")[0]
             .starts_with("sources.a.secrets: is missing")
     );
+}
+
+#[test]
+fn an_event_is_tried_for_three_days_unless_its_source_says_otherwise() {
+    let days = |more: &str| {
+        let text = format!("[sources.a]\npreset = \"plain\"\nallow_ips = [\"::/0\"]\n{more}");
+        parse(&text).unwrap()[0].retry_for / 86_400_000
+    };
+    assert_eq!(days(""), 3);
+    assert_eq!(days("retry_for = \"10d\""), 10);
 }

@@ -12,7 +12,9 @@ use hookwell::ingest::key_cache::Sources;
 use hookwell::ingest::receive;
 use hookwell::keys::not_ready::SecretProblem;
 use hookwell::ports::handler::Outcome;
-use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Record, Remembered};
+use hookwell::ports::ledger::{
+    Claim, End, Failure, Finish, Lease, Ledger, LedgerError, Record, Remembered,
+};
 use hookwell::ports::memory::{MemoryLedger, MemoryQueue};
 use hookwell::ports::queue::{Queue, QueueError};
 use http::{HeaderMap, Method};
@@ -55,6 +57,10 @@ impl Ledger for Slow<'_, MemoryLedger> {
 
     async fn claim(&self, event: &Event, lease: &Lease<'_>) -> Result<Claim, LedgerError> {
         self.inner.claim(event, lease).await
+    }
+
+    async fn fail(&self, event: &Event, failure: &Failure<'_>) {
+        self.inner.fail(event, failure).await;
     }
 
     async fn keep(&self, event: &Event) -> Result<(), LedgerError> {

@@ -24,7 +24,7 @@ use hookwell::ingest::key_cache::Sources;
 use hookwell::ingest::receive;
 use hookwell::ports::handler::{HandleError, Handled, Handler};
 use hookwell::ports::ledger::{
-    Claim, End, Finish, Lease, Ledger, LedgerError, Record, Remembered, Status,
+    Claim, End, Failure, Finish, Lease, Ledger, LedgerError, Record, Remembered, Status,
 };
 use hookwell::ports::memory::{MemoryDocuments, MemoryLedger, MemoryQueue, StoppedClock};
 use hookwell::ports::queue::{Queue, QueueError};
@@ -146,6 +146,10 @@ impl Ledger for World {
 
     async fn claim(&self, event: &Event, lease: &Lease<'_>) -> Result<Claim, LedgerError> {
         self.ledger.claim(event, lease).await
+    }
+
+    async fn fail(&self, event: &Event, failure: &Failure<'_>) {
+        self.ledger.fail(event, failure).await;
     }
 
     async fn keep(&self, event: &Event) -> Result<(), LedgerError> {

@@ -1,5 +1,5 @@
-//! Every path of process: two overlapping copies of one message in every interleaving, then redeliveries up to the
-//! receive limit, while each remote call works, fails, takes effect without an answer, is repeated by the SDK, or the
+//! Every path of process: two overlapping copies of one message in every interleaving, then redeliveries until it would
+//! go to the retry queue, while each remote call works, fails, takes effect without an answer, is repeated by the SDK, or the
 //! function dies before or after it. Run over the code itself, and over the orders of steps that others use, which
 //! must be caught.
 #![allow(
@@ -18,7 +18,9 @@ use std::task::{Context, Poll, Waker};
 use futures_util::FutureExt as _;
 use hookwell::event::{Event, Operation};
 use hookwell::ports::handler::{HandleError, Handled, Handler, Outcome};
-use hookwell::ports::ledger::{Claim, End, Finish, Lease, Ledger, LedgerError, Record, Remembered};
+use hookwell::ports::ledger::{
+    Claim, End, Failure, Finish, Lease, Ledger, LedgerError, Record, Remembered,
+};
 use hookwell::ports::memory::{MemoryDocuments, MemoryLedger, MemoryQueue};
 use hookwell::process::Message;
 use support::script::{Script, every_path};
@@ -26,7 +28,8 @@ use support::{NOW, invoke};
 
 /// The queue's visibility timeout, in milliseconds.
 const VISIBILITY: i64 = 180_000;
-const MAX_RECEIVES: i64 = 4;
+/// Receives of the message as the queue counts them: twice at once, then once more in place, and for the last time.
+const RECEPTIONS: [u32; 4] = [1, 1, 2, 3];
 
 /// Steps by which process applies an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +38,8 @@ enum Design {
     Documents,
     /// The code of this crate and a handler with effects elsewhere.
     Outside,
+    /// The same, and the service elsewhere may also answer that it cannot now, so that the lease is given back.
+    Answered,
     /// Look whether it is done, apply, mark it done.
     CheckApplyMark,
     /// Mark it done, apply.
@@ -51,6 +56,7 @@ struct World<'s> {
     design: Design,
     ledger: MemoryLedger,
     documents: MemoryDocuments,
+    queue: MemoryQueue,
     /// Number of times that the event took effect, and how many calls were in the handler at once at most.
     effects: Mutex<usize>,
     inside: Mutex<(usize, usize)>,
@@ -132,6 +138,11 @@ impl Ledger for World<'_> {
         self.call(claim).await.ok_or_else(Self::lost)
     }
 
+    async fn fail(&self, event: &Event, failure: &Failure<'_>) {
+        let fail = || self.ledger.fail(event, failure).now_or_never().unwrap();
+        self.call(fail).await;
+    }
+
     async fn keep(&self, event: &Event) -> Result<(), LedgerError> {
         let keep = || self.ledger.keep(event).now_or_never().unwrap().unwrap();
         self.call(keep).await.ok_or_else(Self::lost)
@@ -172,7 +183,11 @@ impl Handler for World<'_> {
     async fn handle(&self, event: &Event) -> Result<Handled, HandleError> {
         let _inside = Inside::enter(&self.inside);
         let retry = || HandleError::Retry("lost".into());
-        if self.design == Design::Outside {
+        if self.reaches_outside(event) {
+            if self.design == Design::Answered && self.script.fault() {
+                step().await;
+                return Err(HandleError::RetryEnded("not now".into()));
+            }
             self.call(|| self.take_effect()).await.ok_or_else(retry)?;
             return Ok(Outcome::Applied.into());
         }
@@ -186,7 +201,7 @@ impl Handler for World<'_> {
     }
 
     fn reaches_outside(&self, _: &Event) -> bool {
-        self.design == Design::Outside
+        matches!(self.design, Design::Outside | Design::Answered)
     }
 }
 
@@ -196,19 +211,18 @@ fn event() -> Event {
 
 impl World<'_> {
     /// One invocation with the message; whether the message is then deleted.
-    async fn invocation(&self, number: i64, now: i64) -> bool {
+    async fn invocation(&self, number: usize, now: i64) -> bool {
         match self.design {
-            Design::Documents | Design::Outside => {
+            Design::Documents | Design::Outside | Design::Answered => {
                 let message = Message {
                     id: "m".into(),
                     // Lambda may hand one reception to two invocations: the first two have the same.
                     receipt: format!("reception {}", number.max(1)),
-                    receive_count: 1,
+                    receive_count: RECEPTIONS[number],
                     body: event().to_message(),
                 };
-                let queue = MemoryQueue::default();
                 let batch = vec![message];
-                let done = invoke(self, &queue, self, batch, now).await;
+                let done = invoke(self, &self.queue, self, batch, now).await;
                 !done[0].fate.is_failure()
             }
             rival => self.rival(rival, now).await.is_some() || rival == Design::IgnoreErrors,
@@ -252,7 +266,7 @@ impl World<'_> {
                 self.call(apply).await?;
                 self.call(mark).await
             }
-            Design::Documents | Design::Outside => unreachable!("are ours"),
+            Design::Documents | Design::Outside | Design::Answered => unreachable!("are ours"),
         }
     }
 }
@@ -269,9 +283,11 @@ struct Found {
     /// Ran twice at once, or after it was finished.
     at_once: usize,
     after_end: usize,
-    /// A healthy message that ended in the dead-letter queue, and the fewest faults to that.
+    /// Still in the queue after all receptions, and the fewest faults to that.
+    unfinished: usize,
+    fewest_to_stay: Option<usize>,
+    /// A healthy message that ended in the dead-letter queue.
     dead_letters: usize,
-    fewest_to_bury: Option<usize>,
 }
 
 fn enumerate(design: Design, faults: usize) -> Found {
@@ -282,15 +298,16 @@ fn enumerate(design: Design, faults: usize) -> Found {
             design,
             ledger: MemoryLedger::default(),
             documents: MemoryDocuments::default(),
+            queue: MemoryQueue::default(),
             effects: Mutex::new(0),
             inside: Mutex::new((0, 0)),
             after_end: Mutex::new(false),
             record: Mutex::new((false, 0)),
         };
         let mut deleted = overlapping(&world);
-        for number in 2..MAX_RECEIVES {
+        for number in 2..RECEPTIONS.len() {
             if !deleted {
-                let now = NOW + number * VISIBILITY;
+                let now = NOW + i64::try_from(number).unwrap() * VISIBILITY;
                 deleted = alone(&world, number, now);
             }
         }
@@ -303,9 +320,10 @@ fn enumerate(design: Design, faults: usize) -> Found {
             found.fewest_to_double = fewest(found.fewest_to_double);
         }
         if !deleted {
-            found.dead_letters += 1;
-            found.fewest_to_bury = fewest(found.fewest_to_bury);
+            found.unfinished += 1;
+            found.fewest_to_stay = fewest(found.fewest_to_stay);
         }
+        found.dead_letters += world.queue.buried().len();
         found.at_once += usize::from(world.inside.lock().unwrap().1 > 1);
         found.after_end += usize::from(*world.after_end.lock().unwrap());
     });
@@ -334,7 +352,7 @@ fn overlapping(world: &World<'_>) -> bool {
     deleted
 }
 
-fn alone(world: &World<'_>, number: i64, now: i64) -> bool {
+fn alone(world: &World<'_>, number: usize, now: i64) -> bool {
     let mut copy: Pin<Box<dyn Future<Output = bool> + '_>> =
         Box::pin(world.invocation(number, now));
     std::iter::repeat_with(|| turn(world, &mut copy))
@@ -355,17 +373,22 @@ fn turn(world: &World<'_>, copy: &mut Pin<Box<dyn Future<Output = bool> + '_>>) 
 fn documents_take_effect_exactly_once_on_every_path() {
     for faults in 0..=3 {
         let found = enumerate(Design::Documents, faults);
-        assert_eq!((found.lost, found.doubled), (0, 0));
+        assert_eq!((found.lost, found.doubled, found.dead_letters), (0, 0, 0));
     }
 }
 
 #[test]
 fn effects_elsewhere_take_place_never_beside_each_other_nor_after_the_end() {
     let calm = enumerate(Design::Outside, 0);
-    assert_eq!((calm.lost, calm.doubled, calm.dead_letters), (0, 0, 0));
-    for faults in 1..=2 {
-        let found = enumerate(Design::Outside, faults);
-        assert_eq!((found.lost, found.at_once, found.after_end), (0, 0, 0));
+    assert_eq!((calm.lost, calm.doubled, calm.unfinished), (0, 0, 0));
+    for (design, faults) in [
+        (Design::Outside, 1),
+        (Design::Outside, 2),
+        (Design::Answered, 1),
+    ] {
+        let found = enumerate(design, faults);
+        assert_eq!((found.lost, found.dead_letters), (0, 0));
+        assert_eq!((found.at_once, found.after_end), (0, 0));
         assert_eq!(
             found.fewest_to_double,
             Some(1),

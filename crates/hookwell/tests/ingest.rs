@@ -21,7 +21,7 @@ use hookwell::ingest::{Received, receive};
 use hookwell::keys::not_ready::SecretProblem;
 use hookwell::ports::handler::Outcome;
 use hookwell::ports::ledger::{
-    Claim, End, Finish, Lease, Ledger, LedgerError, Record, Remembered, Status,
+    Claim, End, Failure, Finish, Lease, Ledger, LedgerError, Record, Remembered, Status,
 };
 use hookwell::ports::memory::{MemoryLedger, MemoryQueue, StoppedClock};
 use hookwell::ports::queue::{Queue, QueueError};
@@ -119,6 +119,10 @@ impl Ledger for Setup {
 
     async fn claim(&self, event: &Event, lease: &Lease<'_>) -> Result<Claim, LedgerError> {
         self.ledger.claim(event, lease).await
+    }
+
+    async fn fail(&self, event: &Event, failure: &Failure<'_>) {
+        self.ledger.fail(event, failure).await;
     }
 
     async fn keep(&self, event: &Event) -> Result<(), LedgerError> {

@@ -13,14 +13,14 @@ use hookwell::event::message::Damage;
 use hookwell::event::{Event, Operation};
 use hookwell::ports::handler::{HandleError, Handled, Handler, Outcome};
 use hookwell::ports::ledger::{
-    Claim, End, Finish, Lease, Ledger, LedgerError, Record, Remembered, Status,
+    Claim, End, Failure, Finish, Lease, Ledger, LedgerError, Record, Remembered, Status,
 };
 use hookwell::ports::memory::{MemoryDocuments, MemoryLedger, MemoryQueue, StoppedClock};
 use hookwell::ports::queue::{OpenError, Queue, QueueError};
-use hookwell::process::{Fate, Invocation, Message, Processed, delay, process};
+use hookwell::process::{Fate, Invocation, Message, Processed, TRIES_IN_PLACE, process};
 use serde_json::json;
 use support::clock::Clock;
-use support::{NOW, event, invoke, message};
+use support::{NOW, event, invoke, message, received};
 
 #[derive(Default)]
 struct Setup<H> {
@@ -235,6 +235,9 @@ fn one_bad_message_does_not_fail_its_neighbours() {
     assert_eq!(fate(&bad.id), Fate::Malformed(Damage::NotAnEvent));
     assert_eq!(fate(&good.id), Fate::Finished(Outcome::Applied));
     assert_eq!(setup.handler.all().len(), 1);
+    let letter = ("not one of ours", "the message is not an event");
+    let letter = (letter.0.to_owned(), letter.1.to_owned());
+    assert_eq!(setup.queue.damaged(), [letter]);
 }
 
 /// The message of a good event with one part of it changed.
@@ -323,6 +326,11 @@ fn a_forged_or_damaged_message_is_named_and_is_a_letter_at_once_beside_its_neigh
         (
             changed("retain_until", json!(i64::MAX)),
             "time to keep it of the message is out of range",
+        ),
+        (changed("retry_for", json!(-1)), "is out of range"),
+        (
+            changed("retry_for", json!(i64::MAX)),
+            "time to try it again of the message is out of range",
         ),
     ];
     for (text, expected) in cases {
@@ -427,6 +435,7 @@ impl Handler for Moody {
         match event.id.as_str() {
             "panic" => panic!("on purpose"),
             "retry" => Err(HandleError::Retry("later".into())),
+            "ended" => Err(HandleError::RetryEnded("later".into())),
             "hang" => std::future::pending().await,
             _ => Ok(Outcome::Applied.into()),
         }
@@ -440,7 +449,7 @@ fn a_panic_is_a_retry_of_that_event_only() {
     let fates: BTreeMap<_, _> = setup
         .run(&events)
         .into_iter()
-        .map(|done| (done.event.unwrap().id, done.fate))
+        .map(|done| (done.event.unwrap().id.clone(), done.fate))
         .collect();
     assert_eq!(fates["panic"], Fate::Retry("the handler panicked".into()));
     assert_eq!(fates["retry"], Fate::Retry("later".into()));
@@ -680,6 +689,10 @@ impl Ledger for Keepless {
         self.0.claim(event, lease).await
     }
 
+    async fn fail(&self, event: &Event, failure: &Failure<'_>) {
+        self.0.fail(event, failure).await;
+    }
+
     async fn keep(&self, _: &Event) -> Result<(), LedgerError> {
         Err(LedgerError("down".into()))
     }
@@ -716,8 +729,8 @@ fn an_event_is_kept_before_its_handler_is_called() {
     );
 }
 
-/// A queue that cannot open its messages.
-struct Closed;
+/// A queue that cannot open its messages, for this reason, and notes what is buried.
+struct Closed(OpenError, Mutex<Vec<(String, String)>>);
 
 impl Queue for Closed {
     async fn send(&self, _: &Event) -> Result<(), QueueError> {
@@ -725,10 +738,16 @@ impl Queue for Closed {
     }
 
     async fn open<'m>(&self, _: &'m str) -> Result<Cow<'m, str>, OpenError> {
-        Err(QueueError("down".into()).into())
+        Err(self.0.clone())
     }
 
     async fn bury(&self, _: &Event, _: &str) -> Result<(), QueueError> {
+        Ok(())
+    }
+
+    async fn bury_damaged(&self, message: &str, reason: &str) -> Result<(), QueueError> {
+        let letter = (message.to_owned(), reason.to_owned());
+        self.1.lock().unwrap().push(letter);
         Ok(())
     }
 
@@ -738,20 +757,30 @@ impl Queue for Closed {
 #[test]
 fn a_message_that_cannot_be_had_now_comes_back() {
     let (ledger, documents) = (MemoryLedger::default(), MemoryDocuments::default());
-    let batch = vec![message("where it is")];
-    let done = invoke(&ledger, &Closed, &documents, batch, NOW).now_or_never();
-    let fate = &done.unwrap()[0].fate;
-    assert_eq!(
-        *fate,
-        Fate::Retry("the queue is unavailable: down".to_owned())
-    );
+    let why = OpenError::Unavailable(QueueError("down".into()));
+    let queue = Closed(why, Mutex::default());
+    for tries in 1..=TRIES_IN_PLACE {
+        let batch = vec![received(tries, "where it is")];
+        let done = invoke(&ledger, &queue, &documents, batch, NOW).now_or_never();
+        let fate = &done.unwrap()[0].fate;
+        assert_eq!(
+            *fate,
+            Fate::Retry("the queue is unavailable: down".to_owned())
+        );
+    }
+    assert!(queue.1.into_inner().unwrap().is_empty());
 }
 
 #[test]
-fn pauses_grow_and_end_at_a_quarter_of_an_hour() {
-    let pauses: Vec<_> = (1..=8).map(delay).collect();
-    assert_eq!(pauses, [2, 6, 18, 54, 162, 486, 900, 900]);
-    assert_eq!((delay(0), delay(u32::MAX)), (2, 900));
+fn a_message_that_can_never_be_read_is_a_letter_at_once() {
+    let (ledger, documents) = (MemoryLedger::default(), MemoryDocuments::default());
+    let queue = Closed(Damage::NoObject.into(), Mutex::default());
+    let batch = vec![message("where it was")];
+    let done = invoke(&ledger, &queue, &documents, batch, NOW).now_or_never();
+    assert_eq!(done.unwrap()[0].fate, Fate::Malformed(Damage::NoObject));
+    let reason = "the message points to an object that is not there".to_owned();
+    let letters = queue.1.into_inner().unwrap();
+    assert_eq!(letters, [("where it was".to_owned(), reason)]);
 }
 
 /// A queue that notes for how long each message is hidden.
@@ -777,11 +806,8 @@ fn pauses(handler: &impl Handler, id: &str, tries: &[(u32, i64)]) -> Vec<u32> {
     let (ledger, queue) = (MemoryLedger::default(), Hidden::default());
     let body = event(id, Operation::Other, 1, "d").to_message();
     for (receive_count, now) in tries {
-        let received = Message {
-            receive_count: *receive_count,
-            ..message(&body)
-        };
-        let done = invoke(&ledger, &queue, handler, vec![received], *now);
+        let batch = vec![received(*receive_count, &body)];
+        let done = invoke(&ledger, &queue, handler, batch, *now);
         done.now_or_never().unwrap();
     }
     queue.0.into_inner().unwrap()
@@ -789,11 +815,179 @@ fn pauses(handler: &impl Handler, id: &str, tries: &[(u32, i64)]) -> Vec<u32> {
 
 #[test]
 fn a_failed_message_is_hidden_for_its_pause_and_one_with_a_lease_until_that_ends() {
-    let tries = [(1, NOW), (3, NOW + 9_500)];
-    assert_eq!(pauses(&Moody::default(), "retry", &tries), [2, 18]);
+    let tries = [(1, NOW), (2, NOW + 5_000), (3, NOW + 35_000)];
+    // After the last one in place SQS is to move it, which it does with visible messages only.
+    assert_eq!(pauses(&Moody::default(), "retry", &tries), [5, 30, 0]);
+    assert_eq!(pauses(&Moody::default(), "retry", &[(9, NOW)]), [0]);
     // 30 s until the deadline and 1 s for clocks that differ; a second later the lease is over for everybody.
-    assert_eq!(pauses(&Outside::default(), "retry", &tries), [32, 22]);
+    let tries = [(1, NOW), (2, NOW + 9_500), (3, NOW + 41_000)];
+    assert_eq!(pauses(&Outside::default(), "retry", &tries), [32, 30, 32]);
+    let busy = [(1, NOW), (3, NOW + 9_500)];
+    assert_eq!(pauses(&Outside::default(), "retry", &busy), [32, 22]);
     assert!(pauses(&Moody::default(), "fine", &tries).is_empty());
+}
+
+#[test]
+fn a_call_of_which_nothing_runs_any_more_gives_its_lease_back() {
+    let outside = Outside::default();
+    let tries = [(1, NOW), (2, NOW + 5_000), (3, NOW + 35_000)];
+    assert_eq!(pauses(&outside, "ended", &tries), [5, 30, 0]);
+    let calls = outside.0.0.lock().unwrap().len();
+    assert_eq!(calls, 3, "none was kept out by the lease of the one before");
+}
+
+const DAY: i64 = 86_400_000;
+
+impl<H: Handler> Setup<H> {
+    /// One stay in the queue: tries until the event ends or SQS moves it to the retry queue; the last fate.
+    fn stay(&self, event: &Event, now: i64) -> Fate {
+        let mut fates = (1..=TRIES_IN_PLACE).map(|tries| {
+            let batch = vec![received(tries, &event.to_message())];
+            let Self {
+                ledger,
+                queue,
+                handler,
+            } = self;
+            let done = invoke(
+                ledger,
+                queue,
+                handler,
+                batch,
+                now + i64::from(tries) * 40_000,
+            );
+            done.now_or_never().unwrap().remove(0).fate
+        });
+        let first = fates.next().unwrap();
+        fates.fold(
+            first,
+            |fate, next| if fate.is_failure() { next } else { fate },
+        )
+    }
+}
+
+#[test]
+fn what_failed_three_times_waits_and_its_record_says_until_when_and_why() {
+    let setup = Setup::<Moody>::default();
+    let event = event("retry", Operation::Update, 1, "d");
+    assert_eq!(setup.stay(&event, NOW), Fate::Retry("later".into()));
+    let stored = setup.ledger.stored(&event.key).unwrap();
+    assert_eq!(stored.record.status, Status::Pending);
+    assert_eq!(stored.record.tries.reason.as_deref(), Some("later"));
+    assert_eq!(stored.waits_until, Some(NOW + 3 * DAY));
+    assert!(setup.queue.buried().is_empty());
+}
+
+#[test]
+fn what_fails_longer_than_its_source_allows_is_a_letter_with_its_last_reason() {
+    let setup = Setup::<Moody>::default();
+    let event = Event {
+        retry_for: 2 * DAY,
+        ..event("retry", Operation::Update, 1, "d")
+    };
+    for hours in [0, 1, 20, 47] {
+        let fate = setup.stay(&event, NOW + hours * 3_600_000);
+        assert!(fate.is_failure(), "after {hours} hours");
+    }
+    let fate = setup.stay(&event, NOW + 2 * DAY);
+    assert_eq!(fate, Fate::Finished(Outcome::Rejected));
+    let (buried, reason) = setup.queue.buried().remove(0);
+    assert_eq!(buried.key, event.key);
+    assert_eq!(reason, "still failing after 2 days: later");
+    let stored = setup.ledger.stored(&event.key).unwrap();
+    assert_eq!(stored.record.status, Status::Quarantined);
+    assert_eq!(stored.waits_until, None);
+
+    // An operator puts it back: its time begins anew.
+    let later = NOW + 5 * DAY;
+    setup.ledger.reopen(&event.key, later);
+    assert!(setup.stay(&event, later + DAY).is_failure());
+    let fate = setup.stay(&event, later + 2 * DAY);
+    assert_eq!(fate, Fate::Finished(Outcome::Rejected));
+}
+
+#[test]
+fn a_sender_that_comes_again_has_the_whole_time_again() {
+    let setup = Setup::<Moody>::default();
+    let first = event("retry", Operation::Update, 1, "d");
+    setup.stay(&first, NOW);
+    let again = Event {
+        received_at: NOW + 5 * DAY,
+        ..first
+    };
+    assert!(setup.stay(&again, NOW + 7 * DAY).is_failure());
+}
+
+impl Setup<Outside> {
+    /// A try at which the function dies while the handler runs: what is in this batch with it.
+    fn killed(&self, batch: &[&Event], now: i64) {
+        let Self {
+            ledger,
+            queue,
+            handler,
+        } = self;
+        let batch = batch.iter().map(|event| message(&event.to_message()));
+        let running = invoke(ledger, queue, handler, batch.collect(), now);
+        assert!(running.now_or_never().is_none(), "it hangs, and is dropped");
+    }
+}
+
+#[test]
+fn an_event_that_kills_the_function_is_a_letter_and_its_neighbours_are_not() {
+    let setup = Setup::<Outside>::default();
+    let killer = event("hang", Operation::Other, 1, "d");
+    let [one, two] = ["retry", "ended"].map(|id| event(id, Operation::Other, 1, id));
+    for tries in 1..=20 {
+        setup.killed(&[&one, &killer, &two], NOW + tries * 40_000);
+    }
+    let unended = |event: &Event| {
+        let stored = setup.ledger.stored(&event.key).unwrap();
+        stored.record.tries.unended
+    };
+    assert_eq!(unended(&killer), 20);
+    assert!(unended(&one) <= 3 && unended(&two) <= 3);
+    let after = NOW + 21 * 40_000;
+    let batch = [&one, &killer, &two].map(|event| message(&event.to_message()));
+    let Setup {
+        ledger,
+        queue,
+        handler,
+    } = &setup;
+    let done = invoke(ledger, queue, handler, batch.to_vec(), after);
+    let done = done.now_or_never().expect("nothing hangs any more");
+    assert_eq!(done.len(), 3);
+    let buried = setup.queue.buried();
+    assert_eq!(buried.len(), 1);
+    assert_eq!(buried[0].0.key, killer.key);
+    assert_eq!(
+        buried[0].1,
+        "20 tries ended with the function: it may be what stops it"
+    );
+    assert_eq!(unended(&one), 0, "its try has ended");
+}
+
+#[test]
+fn a_handler_that_is_always_too_slow_is_tried_for_the_whole_time() {
+    let setup = Setup::<Outside>::default();
+    let slow = event("hang", Operation::Other, 1, "d");
+    let Setup {
+        ledger,
+        queue,
+        handler,
+    } = &setup;
+    for tries in 0..20 {
+        let now = NOW + tries * 40_000;
+        let (clock, deadline) = (Clock::new(now), now + 30_000);
+        let (timers, id) = (clock.timers(), format!("{tries}"));
+        let invocation = Invocation { id: &id, deadline };
+        let batch = vec![received(3, &slow.to_message())];
+        let done = process(ledger, queue, handler, batch, invocation, timers.clock());
+        let done = clock.run(done);
+        let why = "there was no time to finish it";
+        assert_eq!(done[0].fate, Fate::Retry(why.into()));
+    }
+    assert_eq!(setup.calls(), 20);
+    let stored = setup.ledger.stored(&slow.key).unwrap();
+    assert_eq!(stored.record.tries.unended, 0, "the function lives");
 }
 
 #[test]

@@ -35,15 +35,27 @@ impl Handler for HttpEndpoint {
             .body(event.body.0.clone())
             .send()
             .await
-            // Nobody knows whether it took effect.
-            .map_err(|why| HandleError::Retry(why.without_url().to_string()))?;
+            .map_err(|why| {
+                let is_reached = !why.is_connect();
+                let why = why.without_url().to_string();
+                // Nobody knows whether it took effect, or whether it is still at it.
+                let retry = if is_reached {
+                    HandleError::Retry
+                } else {
+                    HandleError::RetryEnded
+                };
+                retry(why)
+            })?;
         let status = answer.status();
         let said = format!("the endpoint answered {status}");
         match status {
             _ if status.is_success() => Ok(Outcome::Applied.into()),
-            StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS => {
-                Err(HandleError::Retry(said))
-            }
+            // The endpoint itself says so, and is done with the call.
+            StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::INTERNAL_SERVER_ERROR
+            | StatusCode::SERVICE_UNAVAILABLE => Err(HandleError::RetryEnded(said)),
+            // It is at it already, or somebody before it says that it takes too long: it may still be running.
+            StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT => Err(HandleError::Retry(said)),
             _ if status.is_client_error() => Err(HandleError::Reject(said)),
             _ => Err(HandleError::Retry(said)),
         }

@@ -29,8 +29,8 @@ impl<D: Handler> Handler for YourHandler<D> {
     /// In a request of your own, send `event.trace` as the header `traceparent`, so that one trace shows both ends.
     ///
     /// It may be called again with the same event, so pass `event.key` on as the idempotency key wherever a service
-    /// takes one. Return `HandleError::Retry` to be called again later and `HandleError::Reject` when that can never
-    /// help.
+    /// takes one. Return `HandleError::Retry` to be called again later, `HandleError::RetryEnded` when besides nothing of
+    /// the call is running any more (the service has answered 503), and `HandleError::Reject` when that can never help.
     async fn handle(&self, event: &Event) -> Result<Handled, HandleError> {
         self.documents.handle(event).await
     }

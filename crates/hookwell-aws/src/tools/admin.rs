@@ -7,12 +7,14 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
     ScalarAttributeType, TimeToLiveSpecification,
 };
+use aws_sdk_sqs::operation::create_queue::CreateQueueError;
 use aws_sdk_sqs::types::QueueAttributeName;
 use hookwell::event::identity::Key;
 use hookwell::event::{Event, LIFE_DAYS};
 use hookwell::format::time::{DAY, Millis, to_rfc3339};
 use hookwell::ports::ledger::Status;
 use hookwell::ports::queue::Queue as _;
+use hookwell::process::TRIES_IN_PLACE;
 use serde_json::{Number, Value};
 
 use crate::client::connection::{Connection, reason};
@@ -42,14 +44,33 @@ pub(crate) fn failed(what: &str, why: impl Into<String>) -> AdminError {
 /// A table item as JSON.
 pub type Item = BTreeMap<String, Value>;
 
-/// An attribute as people read it; times become dates.
+/// Time until which the event of a record is tried again, where it failed and waits in the retry queue.
+#[must_use]
+pub fn waits_until(item: &Item) -> Option<Millis> {
+    let is_open = item.get("status").and_then(Value::as_str) == Some(Status::Pending.name());
+    let until = item.get("waits_until").and_then(Value::as_i64);
+    until.filter(|_| is_open)
+}
+
+/// An attribute as people read it; times become dates. An event that waits in the retry queue is `waiting`, and in place of
+/// its outcome stands until when it is tried, and why it failed.
 #[must_use]
 pub fn readable(item: &Item, name: &str) -> String {
     let value = item.get(name).unwrap_or(&Value::Null);
-    match (name, value.as_i64()) {
-        ("received_at" | "finished_at" | "reopened_at" | "lease_expires_at", Some(at)) => {
-            to_rfc3339(at)
+    match (name, waits_until(item)) {
+        ("status", Some(_)) => return "waiting".to_owned(),
+        ("outcome", Some(until)) => {
+            let why = readable(item, "reason");
+            return format!("until {}: {why}", to_rfc3339(until));
         }
+        _ => {}
+    }
+    match (name, value.as_i64()) {
+        (
+            "received_at" | "failed_at" | "finished_at" | "reopened_at" | "lease_expires_at"
+            | "waits_until",
+            Some(at),
+        ) => to_rfc3339(at),
         ("expires_at", Some(at)) => to_rfc3339(at.saturating_mul(1000)),
         _ => match value {
             Value::String(text) => text.clone(),
@@ -59,14 +80,23 @@ pub fn readable(item: &Item, name: &str) -> String {
     }
 }
 
-/// Settings of a local queue.
-#[derive(Debug, Clone, Copy)]
-pub struct QueueSettings {
-    /// Visibility timeout of a received message, in seconds.
-    pub visibility_timeout: u32,
-    /// Receives of a message before it goes to the dead-letter queue.
-    pub max_receive_count: u32,
+/// The queues of a stack.
+#[derive(Debug, Clone)]
+pub struct Queues {
+    /// Events that wait for process.
+    pub queue_url: String,
+    /// Events that failed, until they are moved back.
+    pub retry_queue_url: String,
+    /// Events for a person to look at.
+    pub dead_letter_queue_url: String,
 }
+
+/// Life of a message in each of the three queues, in seconds: 14 days, the most that SQS allows.
+const RETENTION: &str = "1209600";
+
+/// The count of the retry queue's own redrive policy, the largest: nothing is received there, and the policy is there
+/// because SQS moves letters only from the dead-letter queue of some queue.
+const NEVER: u32 = 1_000;
 
 /// The life of a record that a person opens again, in seconds.
 const LIFE: i64 = LIFE_DAYS * DAY / 1000;
@@ -130,44 +160,105 @@ impl Admin {
             .map_err(|error| failed(&what, reason(&error)))
     }
 
-    /// Creates a queue and its dead-letter queue, and gives their URLs.
+    /// Creates the three queues as the template does. A received message stays hidden for so many seconds.
     ///
     /// # Errors
     /// When SQS refuses.
     pub async fn create_queues(
         &self,
         name: &str,
-        settings: QueueSettings,
-    ) -> Result<(String, String), AdminError> {
+        visibility_timeout: u32,
+    ) -> Result<Queues, AdminError> {
         let dead_letters = format!("{name}-dead-letter");
+        let dead_letter_queue_url = self.create_queue(&dead_letters, None, 30).await?;
+        let target = Some((dead_letter_queue_url.as_str(), NEVER));
+        let retry = format!("{name}-retry");
+        let retry_queue_url = self.create_queue(&retry, target, 30).await?;
+        let target = Some((retry_queue_url.as_str(), TRIES_IN_PLACE));
+        let queue_url = self.create_queue(name, target, visibility_timeout).await?;
+        Ok(Queues {
+            queue_url,
+            retry_queue_url,
+            dead_letter_queue_url,
+        })
+    }
+
+    /// Creates a queue that moves to another one, given by its URL, what was received so many times.
+    async fn create_queue(
+        &self,
+        name: &str,
+        target: Option<(&str, u32)>,
+        visibility_timeout: u32,
+    ) -> Result<String, AdminError> {
         let what = format!("creating queue {name}");
-        let created = self
-            .sqs
-            .create_queue()
-            .queue_name(&dead_letters)
-            .attributes(QueueAttributeName::MessageRetentionPeriod, "1209600")
+        let visibility = visibility_timeout.to_string();
+        let mut attributes = HashMap::from([
+            (
+                QueueAttributeName::MessageRetentionPeriod,
+                RETENTION.to_owned(),
+            ),
+            (QueueAttributeName::VisibilityTimeout, visibility),
+        ]);
+        if let Some((url, count)) = target {
+            let policy = serde_json::json!({
+                "deadLetterTargetArn": self.queue_arn(url).await?,
+                "maxReceiveCount": count.to_string(),
+            });
+            attributes.insert(QueueAttributeName::RedrivePolicy, policy.to_string());
+        }
+        let request = self.sqs.create_queue().queue_name(name);
+        let created = request
+            .set_attributes(Some(attributes.clone()))
             .send()
-            .await
-            .map_err(|error| failed(&what, reason(&error)))?;
-        let dead_letter_url = created.queue_url.unwrap_or_default();
-        let arn = self
-            .queue_attribute(&dead_letter_url, QueueAttributeName::QueueArn)
-            .await?;
-        let policy = serde_json::json!({
-            "deadLetterTargetArn": arn,
-            "maxReceiveCount": settings.max_receive_count.to_string(),
-        });
-        let visibility = settings.visibility_timeout.to_string();
-        let created = self
+            .await;
+        let url = match created {
+            Ok(created) => created.queue_url,
+            // It is there with other settings, of an earlier version.
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(CreateQueueError::is_queue_name_exists) =>
+            {
+                let there = self.sqs.get_queue_url().queue_name(name).send().await;
+                let url = there
+                    .map_err(|error| failed(&what, reason(&error)))?
+                    .queue_url;
+                let set = self.sqs.set_queue_attributes().set_queue_url(url.clone());
+                let set = set.set_attributes(Some(attributes)).send().await;
+                set.map_err(|error| failed(&what, reason(&error)))?;
+                url
+            }
+            Err(error) => return Err(failed(&what, reason(&error))),
+        };
+        url.ok_or_else(|| failed(&what, "it has no URL"))
+    }
+
+    /// Moves back what waits in the retry queue, at most so many messages a second, as the template's schedule does. SQS
+    /// refuses while an earlier task runs.
+    ///
+    /// # Errors
+    /// When SQS refuses.
+    pub async fn move_back(
+        &self,
+        retry_queue_url: &str,
+        queue_url: &str,
+        rate: i32,
+    ) -> Result<(), AdminError> {
+        let request = self
             .sqs
-            .create_queue()
-            .queue_name(name)
-            .attributes(QueueAttributeName::RedrivePolicy, policy.to_string())
-            .attributes(QueueAttributeName::VisibilityTimeout, visibility)
-            .send()
+            .start_message_move_task()
+            .source_arn(self.queue_arn(retry_queue_url).await?)
+            .destination_arn(self.queue_arn(queue_url).await?)
+            .max_number_of_messages_per_second(rate);
+        let started = request.send().await;
+        started
+            .map(drop)
+            .map_err(|error| failed("moving messages back", reason(&error)))
+    }
+
+    async fn queue_arn(&self, url: &str) -> Result<String, AdminError> {
+        self.queue_attribute(url, QueueAttributeName::QueueArn)
             .await
-            .map_err(|error| failed(&what, reason(&error)))?;
-        Ok((created.queue_url.unwrap_or_default(), dead_letter_url))
     }
 
     async fn queue_attribute(
@@ -199,23 +290,6 @@ impl Admin {
         let count = |text: String| text.parse().unwrap_or(0);
         let waiting = self.queue_attribute(url, waiting).await.map(count)?;
         Ok((waiting, self.queue_attribute(url, hidden).await.map(count)?))
-    }
-
-    /// Receives of a message before the queue moves it to the dead-letter queue; `None` when it never does.
-    ///
-    /// # Errors
-    /// When SQS refuses.
-    pub async fn max_receive_count(&self, url: &str) -> Result<Option<u32>, AdminError> {
-        let policy = self
-            .queue_attribute(url, QueueAttributeName::RedrivePolicy)
-            .await?;
-        // SQS answers with a number or with its text, as it was set.
-        let policy: Value = serde_json::from_str(&policy).unwrap_or_default();
-        let count = policy.get("maxReceiveCount");
-        Ok(count.and_then(|count| match count {
-            Value::String(text) => text.parse().ok(),
-            other => other.as_u64()?.try_into().ok(),
-        }))
     }
 
     /// Puts any text into a queue.
@@ -271,8 +345,8 @@ impl Admin {
             .expression_attribute_names("#kept", KEPT)
     }
 
-    /// Opens the record of an event that had ended, so that it is taken up again: writes it `pending`, with who did so
-    /// and when. False when there was nothing to open, because it never ended or there is no record.
+    /// Opens the record of an event that is in one of these states, so that it is taken up again: writes it `pending`, with
+    /// who did so and when. False when there was nothing to open.
     ///
     /// # Errors
     /// When DynamoDB refuses.
@@ -280,26 +354,32 @@ impl Admin {
         &self,
         table: &str,
         key: &Key,
-        from: Status,
+        from: &[Status],
         by: &str,
         now: Millis,
     ) -> Result<bool, AdminError> {
-        let update = self
+        let names: Vec<_> = (0..from.len()).map(|at| format!(":from{at}")).collect();
+        let mut update = self
             .dynamodb
             .update_item()
             .table_name(table)
             .key("pk", text(key.as_str()))
             .update_expression(format!(
-                "SET #status = :pending, reopened_by = :by, reopened_at = :now, {TTL_ATTRIBUTE} = :end"
+                "SET #status = :pending, reopened_by = :by, reopened_at = :now, {TTL_ATTRIBUTE} = :end REMOVE waits_until"
             ))
-            .condition_expression(format!("#status = :from AND {TTL_ATTRIBUTE} >= :seconds"))
+            .condition_expression(format!(
+                "#status IN ({}) AND {TTL_ATTRIBUTE} >= :seconds",
+                names.join(", ")
+            ))
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":pending", text(Status::Pending.name()))
-            .expression_attribute_values(":from", text(from.name()))
             .expression_attribute_values(":by", text(by))
             .expression_attribute_values(":now", number(now))
             .expression_attribute_values(":seconds", number(now / 1000))
             .expression_attribute_values(":end", number((now / 1000).saturating_add(LIFE)));
+        for (name, status) in names.into_iter().zip(from) {
+            update = update.expression_attribute_values(name, text(status.name()));
+        }
         match update.send().await {
             Ok(_) => Ok(true),
             Err(error) if reason(&error) == "ConditionalCheckFailedException" => Ok(false),
@@ -350,8 +430,8 @@ impl Admin {
 
     /// Puts an event that was kept into the queue again.
     ///
-    /// A record that had ended is opened first, with who did so and when, or a handler with effects elsewhere would
-    /// not be called. When the send then fails the record stays open, and doing it again is all there is to do. An
+    /// Its record is opened first, with who did so and when: one that had ended, or a handler with effects elsewhere would
+    /// not be called, and one that had not, so that its time to be tried begins anew. When the send then fails the record stays open, and doing it again is all there is to do. An
     /// event that is older than its document changes nothing, as always.
     ///
     /// # Errors
@@ -364,10 +444,8 @@ impl Admin {
         by: &str,
         now: Millis,
     ) -> Result<(), AdminError> {
-        let reopen = |from| self.reopen(table, &event.key, from, by, now);
-        if !reopen(Status::Done).await? {
-            reopen(Status::Quarantined).await?;
-        }
+        let any = Status::NAMES.map(|(_, status)| status);
+        self.reopen(table, &event.key, &any, by, now).await?;
         let sent = queue.send(event).await;
         sent.map_err(|error| failed("sending to the queue", error.to_string()))
     }
@@ -392,7 +470,7 @@ impl Admin {
 }
 
 /// The attributes of a record that say when something happened to it.
-pub const CHANGES: [&str; 3] = ["received_at", "finished_at", "reopened_at"];
+pub const CHANGES: [&str; 4] = ["received_at", "failed_at", "finished_at", "reopened_at"];
 
 async fn read_all(table: &str, request: ScanFluentBuilder) -> Result<Vec<Item>, AdminError> {
     let what = format!("reading table {table}");

@@ -30,9 +30,9 @@ pub struct DeadLetter {
     pub event: Option<Event>,
     /// Text of the message.
     pub body: String,
-    /// Reason of the rejection; `None` when the message ran out of tries, and the reason of each is in the log.
+    /// Reason for which process put it here; `None` when SQS moved it here itself.
     pub reason: Option<String>,
-    /// Time at which it was sent to the queue that it failed in, or was rejected.
+    /// Time at which it came here.
     pub sent_at: Option<Millis>,
     receipt: String,
 }
@@ -56,7 +56,7 @@ impl DeadLetter {
     }
 }
 
-/// A queue and its dead-letter queue.
+/// A dead-letter queue and the queue that its letters go back to.
 #[derive(Debug)]
 pub struct DeadLetters {
     client: Client,
@@ -66,26 +66,22 @@ pub struct DeadLetters {
 }
 
 impl DeadLetters {
-    /// The dead-letter queue that the redrive policy of the queue at `queue_url` names.
-    ///
-    /// # Errors
-    /// When SQS refuses, or the queue has none.
-    pub async fn of(
+    /// The dead-letter queue at `url` of the queue at `queue_url`.
+    #[must_use]
+    pub fn new(
         connection: &Connection,
         queue_url: &str,
+        url: &str,
         bucket: Option<Bucket>,
-    ) -> Result<Self, AdminError> {
+    ) -> Self {
         let client = connection.sqs(Limits::TOOL);
         let queue = SqsQueue::new(client.clone(), queue_url.to_owned(), bucket);
-        let url = queue.dead_letter_url().await;
-        let url =
-            url.map_err(|error| failed("finding the dead-letter queue", error.to_string()))?;
-        Ok(Self {
+        Self {
             client,
             queue_url: queue_url.to_owned(),
             url: url.to_owned(),
             queue,
-        })
+        }
     }
 
     /// The messages there now, oldest first. SQS can only show a message by handing it out, so they stay hidden from
@@ -147,8 +143,8 @@ impl DeadLetters {
         }
     }
 
-    /// Opens the record of a rejected event, with who did so in it, then [redrives](Self::redrive) it. True when there
-    /// was a record to open.
+    /// Opens the record of the event, with who did so in it and when, so that its time to be tried begins anew, then
+    /// [redrives](Self::redrive) it. True when there was a record to open.
     ///
     /// # Errors
     /// When DynamoDB or SQS refuses. A record that is open already does no harm: the event is still here.
@@ -162,9 +158,9 @@ impl DeadLetters {
     ) -> Result<bool, AdminError> {
         let reopened = match &letter.event {
             Some(event) => {
-                let from = Status::Quarantined;
+                let from = [Status::Quarantined, Status::Pending];
                 admin
-                    .reopen(events_table, &event.key, from, by, now)
+                    .reopen(events_table, &event.key, &from, by, now)
                     .await?
             }
             None => false,
@@ -180,7 +176,11 @@ impl DeadLetters {
     /// When SQS refuses.
     pub async fn redrive(&self, letter: &DeadLetter) -> Result<(), AdminError> {
         let request = self.client.send_message().queue_url(&self.queue_url);
-        let sent = request.message_body(&letter.body).send().await;
+        let group = letter.event.as_ref().map(|event| event.source.clone());
+        let request = request
+            .message_body(&letter.body)
+            .set_message_group_id(group);
+        let sent = request.send().await;
         let sent = sent.map_err(|error| QueueError(reason(&error)));
         sent.and_then(|answer| stored(&answer))
             .map_err(|why| failed("sending to the queue", why.0))?;

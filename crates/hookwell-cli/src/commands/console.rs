@@ -14,7 +14,7 @@ use super::target::Target;
 /// Show the events, documents and dead letters of the AWS account in a browser, on this machine only.
 ///
 /// The page of `hookwell dev` over the tables and the queue that HOOKWELL_EVENTS_TABLE, HOOKWELL_DOCUMENTS_TABLE,
-/// HOOKWELL_QUEUE_URL and HOOKWELL_BUCKET name. It puts dead letters back and replays what was kept, under your name;
+/// HOOKWELL_QUEUE_URL, HOOKWELL_DEAD_LETTER_QUEUE_URL and HOOKWELL_BUCKET name. It puts dead letters back and replays what was kept, under your name;
 /// it cannot send. Refused deliveries are in no table; the log has them.
 ///
 /// The printed address holds a secret that the browser keeps as a cookie: without it nobody on this machine sees the page.

@@ -26,8 +26,8 @@ pub(crate) enum Command {
     Show(Show),
     /// Put events back into the queue, to be applied again.
     ///
-    /// The record of a rejected event is reopened first, with your name and the time in it. An event that is older
-    /// than its document changes nothing.
+    /// The record of the event is reopened first, with your name and the time in it: from then on it is tried as long as a
+    /// new one. An event that is older than its document changes nothing.
     Redrive(Redrive),
 }
 
@@ -158,7 +158,7 @@ async fn show(arguments: &Show) -> Result<ExitCode> {
 
 /// The dead letters that `keep` keeps, free for others to see again.
 async fn look(target: &Target, keep: impl Fn(&DeadLetter) -> bool) -> Result<Vec<DeadLetter>> {
-    let queue = target.open().await?.dead_letters().await?;
+    let queue = target.open().await?.dead_letters()?;
     let mut letters = queue.receive().await?;
     queue.release(&letters).await;
     letters.retain(keep);
@@ -167,7 +167,7 @@ async fn look(target: &Target, keep: impl Fn(&DeadLetter) -> bool) -> Result<Vec
 
 async fn redrive(arguments: &Redrive) -> Result<ExitCode> {
     let opened = arguments.target.open().await?;
-    let queue = opened.dead_letters().await?;
+    let queue = opened.dead_letters()?;
     let letters = queue.receive().await?;
     let is_meant = |letter: &DeadLetter| match &arguments.source {
         Some(_) => is_of(letter, arguments.source.as_deref()),

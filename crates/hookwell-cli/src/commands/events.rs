@@ -122,7 +122,9 @@ async fn stats(arguments: &Stats) -> Result<ExitCode> {
                 .add(&item);
         }
     }
-    let names = ["pending", "applied", "stale", "ignored", "rejected"];
+    let names = [
+        "pending", "waiting", "applied", "stale", "ignored", "rejected",
+    ];
     let mut rows = Vec::new();
     for (source, counts) in &mut sources {
         counts.took.sort_unstable();

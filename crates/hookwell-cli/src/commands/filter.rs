@@ -29,7 +29,7 @@ pub(super) struct Filter {
     /// Only of this type, or of types like it: `invoice.*`.
     #[arg(long = "type", value_name = "PATTERN", value_parser = pattern)]
     kind: Option<Pattern>,
-    /// Only with this outcome, or `pending` for those without one yet.
+    /// Only with this outcome, or `pending` or `waiting` for those without one yet.
     #[arg(long, value_parser = outcome)]
     outcome: Option<String>,
     /// Only about this document.
@@ -66,10 +66,10 @@ fn pattern(text: &str) -> Result<Pattern, &'static str> {
 
 fn outcome(text: &str) -> Result<String, String> {
     let names = Outcome::NAMES.map(|(name, _)| name);
-    if text == "pending" || names.contains(&text) {
+    if ["pending", "waiting"].contains(&text) || names.contains(&text) {
         return Ok(text.to_owned());
     }
-    Err(format!("one of pending, {}", names.join(", ")))
+    Err(format!("one of pending, waiting, {}", names.join(", ")))
 }
 
 fn since(text: &str) -> Result<Millis, String> {
@@ -85,10 +85,10 @@ fn since(text: &str) -> Result<Millis, String> {
     Ok(now().saturating_sub(millis))
 }
 
-/// The outcome, or that there is none yet.
+/// The outcome, or that there is none yet: `waiting` for an event that failed and waits in the retry queue.
 pub(super) fn became(item: &Item) -> String {
     match readable(item, "status") {
-        status if status == "pending" => status,
+        status if ["pending", "waiting"].contains(&status.as_str()) => status,
         _ => readable(item, "outcome"),
     }
 }

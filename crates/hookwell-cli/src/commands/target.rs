@@ -30,6 +30,7 @@ pub(crate) struct Opened {
     pub(crate) documents_table: String,
     connection: Connection,
     queue_url: Option<String>,
+    dead_letter_queue_url: Option<String>,
     bucket: Option<String>,
 }
 
@@ -37,10 +38,15 @@ impl Opened {
     /// The dead-letter queue.
     ///
     /// # Errors
-    /// When nobody said which queue, or it has none.
-    pub(crate) async fn dead_letters(&self) -> Result<DeadLetters> {
-        let url = self.queue_url()?;
-        Ok(DeadLetters::of(&self.connection, url, self.bucket()).await?)
+    /// When nobody said which.
+    pub(crate) fn dead_letters(&self) -> Result<DeadLetters> {
+        let (queue, url) = (self.queue_url()?, self.dead_letter_queue_url()?);
+        Ok(DeadLetters::new(
+            &self.connection,
+            queue,
+            url,
+            self.bucket(),
+        ))
     }
 
     /// The queue.
@@ -68,11 +74,13 @@ impl Opened {
     /// When nobody said which queue.
     pub(crate) fn stack(self) -> Result<Stack> {
         let queue_url = self.queue_url()?.to_owned();
+        let dead_letter_queue_url = self.dead_letter_queue_url()?.to_owned();
         Ok(Stack {
             connection: self.connection,
             events_table: self.events_table,
             documents_table: self.documents_table,
             queue_url,
+            dead_letter_queue_url,
             bucket: self.bucket,
         })
     }
@@ -80,6 +88,11 @@ impl Opened {
     fn queue_url(&self) -> Result<&str> {
         let url = self.queue_url.as_deref();
         url.with_context(|| is_not_set("HOOKWELL_QUEUE_URL"))
+    }
+
+    fn dead_letter_queue_url(&self) -> Result<&str> {
+        let url = self.dead_letter_queue_url.as_deref();
+        url.with_context(|| is_not_set("HOOKWELL_DEAD_LETTER_QUEUE_URL"))
     }
 }
 
@@ -105,6 +118,7 @@ impl Target {
                 events_table,
                 documents_table,
                 queue_url,
+                dead_letter_queue_url,
                 bucket,
                 ..
             } = endpoints;
@@ -114,6 +128,7 @@ impl Target {
                 documents_table,
                 connection,
                 queue_url: Some(queue_url),
+                dead_letter_queue_url: Some(dead_letter_queue_url),
                 bucket: Some(bucket),
             });
         }
@@ -127,6 +142,7 @@ impl Target {
             documents_table,
             connection,
             queue_url: process_environment("HOOKWELL_QUEUE_URL"),
+            dead_letter_queue_url: process_environment("HOOKWELL_DEAD_LETTER_QUEUE_URL"),
             bucket: process_environment("HOOKWELL_BUCKET"),
         })
     }

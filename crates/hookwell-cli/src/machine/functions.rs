@@ -90,6 +90,7 @@ impl Functions {
             events_table: endpoints.events_table.clone(),
             documents_table: endpoints.documents_table.clone(),
             queue_url: endpoints.queue_url.clone(),
+            dead_letter_queue_url: endpoints.dead_letter_queue_url.clone(),
             bucket: Some(endpoints.bucket.clone()),
         };
         let page = Page::new(Some(front.clone()), recorder, senders, stack, None)?;
@@ -190,7 +191,8 @@ fn process<H: Handler>(
     let documents = DocumentsTable::new(tables.clone(), endpoints.documents_table.clone());
     Process::new(
         EventsTable::new(tables, endpoints.events_table.clone(), Some(bucket)),
-        queue(connection, endpoints, Limits::PROCESS, Limits::PROCESS),
+        queue(connection, endpoints, Limits::PROCESS, Limits::PROCESS)
+            .with_dead_letters(endpoints.dead_letter_queue_url.clone()),
         handler(documents),
     )
     .of(names.collect())

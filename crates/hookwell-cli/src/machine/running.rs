@@ -1,12 +1,12 @@
 //! A machine with tables and queues of its own.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 use hookwell::ports::handler::Handler;
 use hookwell_aws::DocumentsTable;
-use hookwell_aws::tools::admin::QueueSettings;
-use hookwell_local::storage::Storage;
+use hookwell_local::storage::{QueueSettings, Storage};
 
 use super::functions::{Functions, Machine};
 use crate::sender::Senders;
@@ -25,12 +25,12 @@ pub struct Options {
 }
 
 impl Options {
-    /// Options of `hookwell dev`: a message that fails every time is in the dead-letter queue after half a minute.
+    /// Options of `hookwell dev`: a message that failed three times waits for half a minute at most.
     #[must_use]
     pub fn new(port: u16, senders: Senders) -> Self {
         let queue = QueueSettings {
             visibility_timeout: 60,
-            max_receive_count: 5,
+            retry_every: Duration::from_secs(30),
         };
         Self {
             port,

@@ -2,8 +2,8 @@
 
 use hookwell::format::time::Millis;
 use hookwell::ports::handler::Outcome;
-use hookwell::process::{Fate, Processed};
-use hookwell_aws::tools::admin::Item;
+use hookwell::process::{Fate, Processed, TRIES_IN_PLACE};
+use hookwell_aws::tools::admin::{Item, waits_until};
 use serde_json::Value;
 
 use super::clip::clip;
@@ -23,29 +23,28 @@ pub(super) struct Try {
 pub(super) struct Effect {
     pub(super) outcome: &'static str,
     pub(super) ended_at: Option<Millis>,
+    /// Time until which it is tried again, while it waits in the retry queue.
+    pub(super) waits_until: Option<Millis>,
     pub(super) reason: Option<String>,
     pub(super) tries: Vec<Try>,
 }
 
 /// Every outcome of an event, the one that needs a person most first. A delivery of many shows the first that it has.
 pub(super) const OUTCOMES: [&str; 7] = [
-    "rejected",
-    "out of tries",
-    "retrying",
-    "queued",
-    "stale",
-    "ignored",
-    "applied",
+    "rejected", "waiting", "retrying", "queued", "stale", "ignored", "applied",
 ];
 
 /// Outcomes that a record of the events table can tell.
-pub(super) const RECORDED: [&str; 5] = ["rejected", "queued", "stale", "ignored", "applied"];
+pub(super) const RECORDED: [&str; 6] = [
+    "rejected", "waiting", "queued", "stale", "ignored", "applied",
+];
 
 impl Default for Effect {
     fn default() -> Self {
         Self {
             outcome: "queued",
             ended_at: None,
+            waits_until: None,
             reason: None,
             tries: Vec::new(),
         }
@@ -58,19 +57,20 @@ impl Effect {
         let text = |name| item.get(name).and_then(Value::as_str).unwrap_or_default();
         let outcome = OUTCOMES.into_iter().find(|it| *it == text("outcome"));
         let is_open = text("status") == "pending";
+        let time = |name| item.get(name).and_then(Value::as_i64);
+        let waits_until = waits_until(item);
+        let open = waits_until.map_or("queued", |_| "waiting");
         Self {
-            outcome: outcome.filter(|_| !is_open).unwrap_or("queued"),
-            ended_at: item
-                .get("finished_at")
-                .and_then(Value::as_i64)
-                .filter(|_| !is_open),
+            outcome: outcome.filter(|_| !is_open).unwrap_or(open),
+            ended_at: time("finished_at").filter(|_| !is_open),
+            waits_until,
             reason: Some(clip(text("reason"))).filter(|reason| !reason.is_empty()),
             tries: Vec::new(),
         }
     }
 
-    /// Takes in the result of a try. `tries` is how many there are before the queue gives up.
-    pub(super) fn tried(&mut self, done: &Processed, tries: u32) {
+    /// Takes in the result of a try.
+    pub(super) fn tried(&mut self, done: &Processed) {
         let reason = match &done.fate {
             Fate::Retry(why) => Some(why.clone()),
             _ => done.reason.clone(),
@@ -78,10 +78,12 @@ impl Effect {
         if let Fate::Finished(outcome) = &done.fate {
             self.outcome = outcome.name();
             self.ended_at = Some(done.at);
+            self.waits_until = None;
             self.reason.clone_from(&reason);
         } else if self.ended_at.is_none() && done.fate.is_failure() {
-            let is_last = done.message.receive_count >= tries;
-            self.outcome = if is_last { "out of tries" } else { "retrying" };
+            let is_last = done.message.receive_count >= TRIES_IN_PLACE;
+            self.outcome = if is_last { "waiting" } else { "retrying" };
+            self.waits_until = done.waits_until();
             self.reason.clone_from(&reason);
         }
         self.tries.push(Try {
@@ -96,6 +98,7 @@ impl Effect {
     pub(super) fn put_back(&mut self, at: Millis) {
         self.outcome = "queued";
         self.ended_at = None;
+        self.waits_until = None;
         self.tries.push(Try {
             at,
             number: None,

@@ -119,7 +119,7 @@ fn part(page: &Page, effect: &Effect, deliveries: &[u64], record: Option<&Item>)
 /// Links and buttons for an event.
 fn actions(page: &Page, key: &str, effect: &Effect, is_kept: bool) -> Markup {
     html! {
-        @if ["rejected", "out of tries"].contains(&effect.outcome) {
+        @if effect.outcome == "rejected" {
             a.button href="/dead-letters" { "See the dead letters" } " "
         }
         @if is_kept {
@@ -198,8 +198,11 @@ pub(super) fn tries(effect: &Effect) -> Markup {
                 @if let Some(reason) = &one.reason { span.reason { (reason) } }
             }
         }
-        @if effect.ended_at.is_none() && effect.outcome == "out of tries" {
-            li.bad { "It goes to " a href="/dead-letters" { "the dead letters" } " when its last pause is over." }
+        @if effect.outcome == "waiting" {
+            li.open {
+                "waiting in the retry queue, from which it comes back by itself"
+                @if let Some(until) = effect.waits_until { "; it is tried until " (date(until)) }
+            }
         }
     }
 }

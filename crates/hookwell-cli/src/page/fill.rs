@@ -48,13 +48,11 @@ async fn renew(page: &Page) -> Result<(), AdminError> {
 /// Reports the events from before the machine's start. The machine itself reports the later ones, before or after this.
 async fn before_the_start(page: &Page) -> Result<(), AdminError> {
     let Page { admin, stack, .. } = page;
-    let tries = admin.max_receive_count(&stack.queue_url).await?;
     let mut events = admin.scan(&stack.events_table, None).await?;
     events.retain(|item| item.get("received_at").and_then(Value::as_i64) < Some(page.started_at));
     page.recorder.tell(Seen::Stored {
         events,
         documents: admin.scan(&stack.documents_table, None).await?,
-        tries: tries.unwrap_or(u32::MAX),
     });
     Ok(())
 }

@@ -57,8 +57,6 @@ pub(crate) struct Index {
     kept: VecDeque<Arc<Arrived>>,
     kept_bytes: usize,
     next: i64,
-    /// Receives of a message before the queue gives up on it.
-    tries: u32,
 }
 
 impl Index {
@@ -74,7 +72,6 @@ impl Index {
             kept: VecDeque::new(),
             kept_bytes: 0,
             next: 0,
-            tries: u32::MAX,
         }
     }
 
@@ -94,14 +91,7 @@ impl Index {
             Seen::Arrived(arrived) => self.arrived(*arrived),
             Seen::Processed(done) => self.processed(&done),
             Seen::PutBack { key, at } => self.effects.change(&key, |effect| effect.put_back(at)),
-            Seen::Stored {
-                events,
-                documents,
-                tries,
-            } => {
-                self.tries = tries;
-                self.stored(&events, &documents);
-            }
+            Seen::Stored { events, documents } => self.stored(&events, &documents),
             Seen::Mark(mark) => {
                 let _ = mark.send(());
                 return;
@@ -172,10 +162,9 @@ impl Index {
 
     fn processed(&mut self, done: &Processed) {
         let Some(event) = &done.event else { return };
-        let tries = self.tries;
         let mut is_applied = false;
         self.effects.change(event.key.as_str(), |effect| {
-            effect.tried(done, tries);
+            effect.tried(done);
             is_applied = effect.is_applied();
         });
         if is_applied {

@@ -108,7 +108,7 @@ pub(super) fn millis(duration: Duration) -> String {
 pub(super) fn kind(outcome: &str) -> &'static str {
     match outcome {
         "applied" | "received" => "good",
-        "queued" | "retrying" | "busy" | "not_started" | "retry" | "put back" => "open",
+        "queued" | "waiting" | "retrying" | "busy" | "not_started" | "retry" | "put back" => "open",
         "stale" | "ignored" | "duplicate" | "filtered" | "handshake" => "plain",
         _ => "bad",
     }

@@ -128,7 +128,7 @@ impl Page {
     /// The letters there now, free for others to see again.
     async fn look(&self) -> Result<Vec<DeadLetter>, AdminError> {
         let _alone = self.looking.lock().await;
-        let queue = self.dead_letters().await?;
+        let queue = self.dead_letters();
         let letters = queue.receive().await?;
         queue.release(&letters).await;
         Ok(letters)
@@ -137,7 +137,7 @@ impl Page {
     /// Puts the letters with these ids back, and counts them.
     async fn put_back(&self, ids: &[String]) -> Result<usize, AdminError> {
         let _alone = self.looking.lock().await;
-        let queue = self.dead_letters().await?;
+        let queue = self.dead_letters();
         let letters = queue.receive().await?;
         let is_meant = |letter: &DeadLetter| ids.contains(&letter.message_id);
         let (mut meant, other): (Vec<_>, Vec<_>) = letters.into_iter().partition(is_meant);

@@ -6,7 +6,7 @@ use anyhow::Result;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use hookwell::source::Source;
-use hookwell_aws::tools::admin::{Admin, AdminError};
+use hookwell_aws::tools::admin::Admin;
 use hookwell_aws::tools::dead_letters::DeadLetters;
 use hookwell_aws::{Bucket, Connection, Limits, SqsQueue};
 use hookwell_lambda::now::now;
@@ -34,6 +34,8 @@ pub(crate) struct Stack {
     pub(crate) documents_table: String,
     /// The queue.
     pub(crate) queue_url: String,
+    /// Its dead-letter queue.
+    pub(crate) dead_letter_queue_url: String,
     /// The bucket for large events, where there is one.
     pub(crate) bucket: Option<String>,
 }
@@ -129,13 +131,14 @@ impl Page {
         SqsQueue::new(client, self.stack.queue_url.clone(), self.bucket())
     }
 
-    pub(super) async fn dead_letters(&self) -> Result<DeadLetters, AdminError> {
+    pub(super) fn dead_letters(&self) -> DeadLetters {
         let Stack {
             connection,
             queue_url,
+            dead_letter_queue_url,
             ..
         } = &self.stack;
-        DeadLetters::of(connection, queue_url, self.bucket()).await
+        DeadLetters::new(connection, queue_url, dead_letter_queue_url, self.bucket())
     }
 
     /// A page, without secrets: here, once, for everything that anybody wrote into it.

@@ -12,10 +12,10 @@ mod log;
 mod process_side;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use hookwell_aws::tools::admin::QueueSettings;
 use hookwell_local::gate::Gate;
-use hookwell_local::storage::{Endpoints, Storage};
+use hookwell_local::storage::{Endpoints, QueueSettings, Storage};
 use ingest_side::Senders;
 use log::{Log, sites};
 
@@ -49,7 +49,7 @@ impl World {
         let log = Log::start();
         let queue = QueueSettings {
             visibility_timeout: 60,
-            max_receive_count: 8,
+            retry_every: Duration::from_hours(1),
         };
         let storage = Storage::start(0, None, queue).await.unwrap();
         let tables = Gate::start(&storage.endpoints.dynamodb_endpoint)

@@ -52,13 +52,15 @@ fn process(world: &World) -> Tested {
         events_table,
         documents_table,
         queue_url,
+        dead_letter_queue_url,
         bucket,
         ..
     } = world.endpoints.clone();
     let bucket = Some(Bucket::new(connection.clone(), bucket, Limits::PROCESS));
+    let queue = SqsQueue::new(connection.sqs(Limits::PROCESS), queue_url, bucket.clone());
     Process::new(
-        EventsTable::new(tables.clone(), events_table, bucket.clone()),
-        SqsQueue::new(connection.sqs(Limits::PROCESS), queue_url, bucket),
+        EventsTable::new(tables.clone(), events_table, bucket),
+        queue.with_dead_letters(dead_letter_queue_url),
         Told {
             documents: DocumentsTable::new(tables, documents_table),
         },
@@ -161,9 +163,12 @@ async fn every_fate(world: &World, process: &Tested) {
 
 async fn dead_letters_that_cannot_be_released(world: &World) {
     let connection = world.endpoints.connection().unwrap();
-    let queue = DeadLetters::of(&connection, &world.endpoints.queue_url, None)
-        .await
-        .unwrap();
+    let Endpoints {
+        queue_url,
+        dead_letter_queue_url,
+        ..
+    } = &world.endpoints;
+    let queue = DeadLetters::new(&connection, queue_url, dead_letter_queue_url, None);
     let letters = queue.receive().await.unwrap();
     assert!(!letters.is_empty(), "the rejected one");
     world.queues.close().await;

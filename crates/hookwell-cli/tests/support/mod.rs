@@ -8,11 +8,10 @@ use std::time::{Duration, Instant};
 
 use hmac::{Hmac, KeyInit, Mac};
 use hookwell::config;
-use hookwell_aws::tools::admin::QueueSettings;
 use hookwell_aws::tools::admin::{Admin, Item};
 use hookwell_cli::machine::{Options, Running, start};
 use hookwell_cli::sender::{Secrets, Senders};
-use hookwell_local::storage::Endpoints;
+use hookwell_local::storage::{Endpoints, QueueSettings};
 use serde_json::{Value, json};
 
 /// Time within which the documents must show an event.
@@ -44,7 +43,7 @@ pub(crate) async fn machine() -> Running {
     let mut options = Options::new(0, senders());
     options.queue = QueueSettings {
         visibility_timeout: 10,
-        max_receive_count: 2,
+        retry_every: Duration::from_millis(500),
     };
     start(options, |documents| documents).await.unwrap()
 }

@@ -16,6 +16,12 @@ pub(super) const MAX_BYTES: usize = 1_048_576;
 /// The one message system attribute that can be sent (page `SendMessage`).
 const TRACE: &str = "AWSTraceHeader";
 
+/// The most messages that may be received and not yet deleted or visible again ("Amazon SQS standard queue quotas").
+const MAX_IN_FLIGHT: i64 = 120_000;
+
+/// The longest name of a message group (page `SendMessage`).
+const MAX_GROUP: usize = 128;
+
 /// Result of one look for messages to receive.
 pub(super) struct Received {
     pub(super) messages: Vec<Value>,
@@ -32,6 +38,13 @@ impl Call<'_> {
             let problem = "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD \
                            | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF";
             return Err(fault("InvalidMessageContents", problem));
+        }
+        let group = &message["MessageGroupId"];
+        if !group.is_null() && !group.as_str().is_some_and(is_group) {
+            return Err(invalid(
+                "MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 \
+                 in length",
+            ));
         }
         let system = &message["MessageSystemAttributes"];
         if system
@@ -81,6 +94,12 @@ impl Call<'_> {
         let hidden_for = hidden_for.unwrap_or(queue.number("VisibilityTimeout")) * 1000;
         self.drop_expired(&queue)?;
         self.move_dead_letters(&queue)?;
+        let wait = wait.unwrap_or(queue.number("ReceiveMessageWaitTimeSeconds")) * 1000;
+        let room = MAX_IN_FLIGHT - self.in_flight(&queue)?;
+        if room == 0 && wait == 0 {
+            return Err(fault("OverLimit", "Too many messages are in flight."));
+        }
+        let limit = limit.min(room);
         let due: Vec<i64> = self.json(
             "SELECT json_group_array(seq) FROM (SELECT seq FROM message
                  WHERE queue = ?1 AND visible_at <= ?2 ORDER BY visible_at, seq LIMIT ?3)",
@@ -94,12 +113,21 @@ impl Call<'_> {
             "SELECT json_array(min(visible_at)) FROM message WHERE queue = ?1 AND visible_at > ?2",
             (&queue.name, self.now),
         )?;
-        let wait = wait.unwrap_or(queue.number("ReceiveMessageWaitTimeSeconds")) * 1000;
         Ok(Received {
             messages,
             wait,
             next_visible,
         })
+    }
+
+    /// Number of messages in flight, as far as it matters.
+    fn in_flight(&self, queue: &Queue) -> Outcome<i64> {
+        let [count] = self.json(
+            "SELECT json_array(count(*)) FROM (SELECT 1 FROM message
+                 WHERE queue = ?1 AND visible_at > ?2 AND received > 0 LIMIT ?3)",
+            (&queue.name, self.now, MAX_IN_FLIGHT),
+        )?;
+        Ok(count)
     }
 
     fn hand_out(
@@ -247,6 +275,12 @@ impl Call<'_> {
     }
 }
 
+/// True for a name that a message group can have.
+fn is_group(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c.is_ascii_punctuation();
+    (1..=MAX_GROUP).contains(&text.len()) && text.chars().all(allowed)
+}
+
 /// The id of the message that a receipt handle was issued for; the message may be gone.
 fn message_id<'a>(queue: &Queue, request: &'a Value) -> Outcome<&'a str> {
     let handle = text(request, "ReceiptHandle")?;
@@ -257,4 +291,37 @@ fn message_id<'a>(queue: &Queue, request: &'a Value) -> Outcome<&'a str> {
     parts
         .map(|(id, _)| id)
         .ok_or_else(|| fault("ReceiptHandleIsInvalid", problem))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::Sqs;
+    use super::*;
+
+    #[test]
+    fn a_queue_hands_out_no_more_than_may_be_in_flight() {
+        let sqs = Sqs::open(None).unwrap();
+        let receive = |wait: i64| {
+            let request =
+                json!({ "QueueUrl": "q", "WaitTimeSeconds": wait, "MaxNumberOfMessages": 10 });
+            sqs.transact("", |call| call.receive_message(&request))
+        };
+        let made = sqs.transact("", |call| {
+            call.create_queue(&json!({ "QueueName": "q" }))?;
+            call.run(
+                "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120001)
+                 INSERT INTO message (queue, sent, visible_at, received, attributes, body)
+                 SELECT 'q', ?1, iif(i < 119998, ?1 + 60000, ?1), i < 119998, '{}', 'x' FROM n",
+                [call.now],
+            )
+        });
+        assert!(made.is_ok());
+        let taken = receive(1).ok().map(|found| found.messages.len());
+        assert_eq!(taken, Some(3), "of the four that are visible");
+        let code = receive(0).err().map(|fault| fault.code);
+        assert_eq!(code.as_deref(), Some("OverLimit"));
+        let waited = receive(1).ok().map(|found| found.messages.len());
+        assert_eq!(waited, Some(0), "a long poll just waits");
+    }
 }

@@ -150,7 +150,7 @@ impl Call<'_> {
         )
     }
 
-    /// The attributes of the request as they are stored. An empty `RedrivePolicy` removes it.
+    /// The attributes of the request as they are stored. An empty policy removes it.
     fn checked(&self, queue: &str, request: &Value) -> Outcome<BTreeMap<String, String>> {
         let attributes = Option::<BTreeMap<_, String>>::deserialize(&request["Attributes"])
             .map_err(|error| fault("SerializationException", error.to_string()))?;
@@ -158,6 +158,10 @@ impl Call<'_> {
         for (name, value) in &mut attributes {
             if name == "RedrivePolicy" {
                 *value = self.checked_policy(queue, value)?;
+                continue;
+            }
+            if name == "RedriveAllowPolicy" {
+                *value = self.checked_allow_policy(value)?;
                 continue;
             }
             let Some((_, range, _)) = SETTINGS.iter().find(|(known, ..)| known == name) else {
@@ -186,11 +190,53 @@ impl Call<'_> {
              JOIN queue ON arn = target WHERE name <> ?2 AND receives BETWEEN 1 AND 1000",
             (policy, queue),
         )?;
-        let checked = checked.ok_or_else(|| {
-            let reason = "Needs the ARN of another queue and a maxReceiveCount from 1 to 1000.";
+        let refused = |reason: &str| {
             let problem = format!("Value {policy} for parameter RedrivePolicy is invalid.");
             invalid(format!("{problem} Reason: {reason}"))
+        };
+        let checked = checked.ok_or_else(|| {
+            refused("Needs the ARN of another queue and a maxReceiveCount from 1 to 1000.")
         })?;
+        let target = checked["deadLetterTargetArn"].as_str().unwrap_or_default();
+        if !self.allows(target, queue)? {
+            return Err(refused("The dead-letter queue does not allow this queue."));
+        }
         Ok(checked.to_string())
+    }
+
+    /// True when a dead-letter queue takes messages of that queue, as it does unless it says otherwise.
+    fn allows(&self, target: &str, queue: &str) -> Outcome<bool> {
+        let allowed: Option<[Value; 1]> = self.json(
+            "SELECT json_array(CASE attributes ->> 'RedriveAllowPolicy' ->> 'redrivePermission'
+                 WHEN 'denyAll' THEN 0
+                 WHEN 'byQueue' THEN EXISTS (
+                     SELECT 1 FROM json_each(attributes ->> 'RedriveAllowPolicy', '$.sourceQueueArns')
+                     WHERE value = 'arn:aws:sqs:us-east-1:000000000000:' || ?2)
+                 ELSE 1 END)
+             FROM queue WHERE arn = ?1",
+            (target, queue),
+        )?;
+        Ok(allowed.is_none_or(|[allowed]| allowed != json!(0)))
+    }
+
+    /// The policy that says which queues may name this one as theirs for dead letters (page `SetQueueAttributes`).
+    fn checked_allow_policy(&self, policy: &str) -> Outcome<String> {
+        if policy.is_empty() {
+            return Ok(String::new());
+        }
+        let parsed: Value = serde_json::from_str(policy).unwrap_or_default();
+        let sources = parsed["sourceQueueArns"].as_array().map(Vec::len);
+        match (parsed["redrivePermission"].as_str(), sources) {
+            (Some("allowAll" | "denyAll"), None) | (Some("byQueue"), Some(1..=10)) => {
+                Ok(parsed.to_string())
+            }
+            _ => {
+                let reason = "Needs a redrivePermission of allowAll, denyAll or byQueue, and with \
+                              the last one up to 10 sourceQueueArns.";
+                let problem =
+                    format!("Value {policy} for parameter RedriveAllowPolicy is invalid.");
+                Err(invalid(format!("{problem} Reason: {reason}")))
+            }
+        }
     }
 }

@@ -12,7 +12,7 @@ const INGEST_CALLS: [(&str, &[&str]); 2] = [
 ];
 
 /// The calls of process. No event source mapping can be made without the others that it needs on its queue.
-const PROCESS_CALLS: [(&str, &[&str]); 3] = [
+const PROCESS_CALLS: [(&str, &[&str]); 4] = [
     (
         "HOOKWELL_EVENTS_TABLE",
         &[
@@ -23,10 +23,8 @@ const PROCESS_CALLS: [(&str, &[&str]); 3] = [
     ),
     ("HOOKWELL_DOCUMENTS_TABLE", &["dynamodb:PutItem"]),
     ("HOOKWELL_QUEUE_URL", &["sqs:ChangeMessageVisibility"]),
+    ("HOOKWELL_DEAD_LETTER_QUEUE_URL", &["sqs:SendMessage"]),
 ];
-
-/// The calls of process on the dead-letter queue of its queue.
-const REJECTION_CALLS: &[&str] = &["sqs:GetQueueUrl", "sqs:SendMessage"];
 
 /// The calls that a service makes with a key of one's own in the name of whoever calls the service.
 const KEY_CALLS: [&str; 2] = ["kms:Decrypt", "kms:GenerateDataKey"];
@@ -87,11 +85,6 @@ pub(super) fn missing_action(deployment: &Deployment<'_>, report: &mut Report) {
         };
         granted.demand_named(&PROCESS_CALLS, report);
         granted.demand_keys(deployment, report);
-        let mut variables = mapping.function.variables().into_iter();
-        let is_ours = variables.any(|(name, _)| name == "HOOKWELL_QUEUE_URL");
-        if let Some(letters) = deployment.dead_letters(mapping.queue).filter(|_| is_ours) {
-            granted.demand(&letters.id, REJECTION_CALLS, report);
-        }
     }
 }
 

@@ -21,10 +21,12 @@ pub(super) fn dead_letters(deployment: &Deployment<'_>, report: &mut Report) {
 
 pub(super) fn oldest_message(deployment: &Deployment<'_>, report: &mut Report) {
     let metric = "ApproximateAgeOfOldestMessage";
-    for mapping in deployment.mappings() {
-        if !has_alarm(deployment, "AWS/SQS", metric, Some(mapping.queue)) {
-            let message = format!("has no alarm on {metric}: add one over 5 minutes");
-            report.problem(&mapping.queue.place(), message);
+    for queue in deployment.queues() {
+        if !has_alarm(deployment, "AWS/SQS", metric, Some(queue)) {
+            let message = format!(
+                "has no alarm on {metric}: add one over minutes for a queue, over hours for its retry queue, and over days for its dead-letter queue"
+            );
+            report.problem(&queue.place(), message);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The queue between ingest and process, its mapping and its dead-letter queue.
 
+use hookwell::process::TRIES_IN_PLACE;
+
 use super::functions::DEFAULT_TIMEOUT;
 use crate::deployment::Deployment;
 use crate::place::Place;
@@ -20,10 +22,11 @@ const MAX_RETENTION: u64 = 14 * DAY;
 /// in base64, as `event.rs` of `hookwell` tests.
 const MESSAGE_SIZE: u64 = 1_048_576;
 
-/// "Creating and configuring an Amazon SQS event source mapping": six times the function's timeout, and five receives.
+/// "Creating and configuring an Amazon SQS event source mapping": six times the function's timeout.
 const VISIBILITY_FACTOR: u64 = 6;
-/// As above.
-const MIN_RECEIVES: u64 = 5;
+
+/// What a schedule calls to move messages back, at the end of its target's ARN.
+const MOVE_TASK: &str = ":sqs:startMessageMoveTask";
 
 pub(super) fn partial_batch(deployment: &Deployment<'_>, report: &mut Report) {
     for mapping in deployment.mappings() {
@@ -111,19 +114,58 @@ pub(super) fn redrive(deployment: &Deployment<'_>, report: &mut Report) {
             report.problem(&target, "is missing: name a dead-letter queue");
         }
         if let Some(receives) = report.number(&place, 0)
-            && receives < MIN_RECEIVES
+            && receives != u64::from(TRIES_IN_PLACE)
         {
             let message = format!(
-                "is {receives}: a short failure of DynamoDB or a throttled batch sends healthy messages to the dead-letter queue; set {MIN_RECEIVES} or more"
+                "is {receives}, but process tries a message {TRIES_IN_PLACE} times before it waits: set {TRIES_IN_PLACE}"
             );
             report.problem(&place, message);
         }
     }
 }
 
+/// A dead-letter queue right behind the queue fills in an outage of a minute, because process counts on a queue between
+/// them from which messages come back.
+pub(super) fn retry_queue(deployment: &Deployment<'_>, report: &mut Report) {
+    for mapping in deployment.mappings() {
+        let Some(target) = deployment.redrive_target(mapping.queue) else {
+            continue;
+        };
+        let policy = target.properties().at("RedrivePolicy");
+        if policy.is_missing() {
+            let message = format!(
+                "is missing, so what {} fails three times is a dead letter: make this a retry queue, which names a dead-letter queue of its own and is emptied by a schedule",
+                mapping.function.id
+            );
+            report.problem(&policy, message);
+        } else if !is_moved_back(deployment, target) {
+            let message = "is a retry queue that nothing empties: add an AWS::Scheduler::Schedule that calls sqs:startMessageMoveTask with it as SourceArn";
+            report.problem(&target.place(), message);
+        }
+    }
+}
+
+/// True when a schedule starts move tasks from the queue, as far as the template tells.
+fn is_moved_back(deployment: &Deployment<'_>, queue: &Resource) -> bool {
+    deployment.of(&["AWS::Scheduler::Schedule"]).any(|one| {
+        let target = one.properties().at("Target");
+        let input = target.at("Input");
+        let names = |text: &str| {
+            let reference = format!("${{{}", queue.id);
+            let name = queue.physical_name();
+            text.contains(&reference) || name.is_some_and(|name| text.contains(name))
+        };
+        let arn = target.at("Arn");
+        !one.properties().at("State").is("DISABLED")
+            && arn.text().is_none_or(|arn| arn.ends_with(MOVE_TASK))
+            && !input.is_missing()
+            && input.text().is_none_or(names)
+    })
+}
+
 pub(super) fn redrive_allowed(deployment: &Deployment<'_>, report: &mut Report) {
     for queue in deployment.of(&["AWS::SQS::Queue"]) {
-        let Some(letters) = deployment.dead_letters(queue) else {
+        let Some(letters) = deployment.redrive_target(queue) else {
             continue;
         };
         let policy = letters.properties().at("RedriveAllowPolicy");
@@ -156,25 +198,13 @@ fn may_name(arn: &Place<'_>, queue: &Resource) -> bool {
 }
 
 pub(super) fn retention(deployment: &Deployment<'_>, report: &mut Report) {
-    for mapping in deployment.mappings() {
-        let Some(dead_letters) = deployment.dead_letters(mapping.queue) else {
-            continue;
-        };
-        let place = dead_letters.properties().at("MessageRetentionPeriod");
-        let of_queue = mapping.queue.properties().at("MessageRetentionPeriod");
-        let kept = report.number(&place, DEFAULT_RETENTION);
-        let waited = report.number(&of_queue, DEFAULT_RETENTION);
-        if let Some(kept) = kept
+    for queue in deployment.queues() {
+        let place = queue.properties().at("MessageRetentionPeriod");
+        if let Some(kept) = report.number(&place, DEFAULT_RETENTION)
             && kept < MAX_RETENTION
         {
-            let message = format!(
-                "is {kept} s in the dead-letter queue of {}, where messages wait for a person: set {MAX_RETENTION}, the 14 days that SQS allows",
-                mapping.queue.id
-            );
+            let message = format!("is {kept} s: set {MAX_RETENTION}, the 14 days that SQS allows");
             report.problem(&place, message);
-        } else if waited.is_some_and(|waited| waited >= MAX_RETENTION) {
-            let message = "is as long as in the dead-letter queue, which keeps the age of a message: one that waited here is deleted on arrival there; set 4 days";
-            report.problem(&of_queue, message);
         }
     }
 }

@@ -40,6 +40,16 @@ const DOCUMENTS: &str = "  DocumentsTable:
     UpdateReplacePolicy: Retain
 ";
 
+/// The start of the dead-letter queue.
+const DEAD_LETTER_QUEUE: &str = "  DeadLetterQueue:
+    Type: AWS::SQS::Queue
+    DeletionPolicy: Delete
+    UpdateReplacePolicy: Retain
+    Properties:
+      MaximumMessageSize: 1048576
+      MessageRetentionPeriod: 1209600
+";
+
 /// When the first alarm goes off, which is that of the dead letters.
 const DEAD_LETTERS_THRESHOLD: &str = "      ComparisonOperator: GreaterThanThreshold
       Threshold: 0
@@ -116,19 +126,40 @@ pub(crate) fn mistakes() -> Vec<(&'static str, &'static str, String)> {
         (
             "redrive",
             "Resources.Queue.Properties.RedrivePolicy.maxReceiveCount",
-            edited("maxReceiveCount: 8", "maxReceiveCount: 1"),
+            edited("maxReceiveCount: 3", "maxReceiveCount: 2"),
         ),
         (
             "redrive",
             "Resources.Queue.Properties.RedrivePolicy",
             edited(
-                "      RedrivePolicy:\n        deadLetterTargetArn: !GetAtt DeadLetterQueue.Arn\n        # AWS asks for at least 5; 8 x 180 s outlasts a short failure of DynamoDB.\n        maxReceiveCount: 8\n",
+                "      RedrivePolicy:\n        deadLetterTargetArn: !GetAtt RetryQueue.Arn\n        # process counts on three tries in place.\n        maxReceiveCount: 3\n",
+                "",
+            ),
+        ),
+        (
+            "retry-queue",
+            "Resources.RetryQueue",
+            without("RetrySchedule"),
+        ),
+        (
+            "retry-queue",
+            "Resources.RetryQueue",
+            edited(
+                "{\"SourceArn\": \"${RetryQueue.Arn}\"",
+                "{\"SourceArn\": \"${DeadLetterQueue.Arn}\"",
+            ),
+        ),
+        (
+            "retry-queue",
+            "Resources.RetryQueue.Properties.RedrivePolicy",
+            edited(
+                "      RedrivePolicy:\n        deadLetterTargetArn: !GetAtt DeadLetterQueue.Arn\n        maxReceiveCount: 1000\n",
                 "",
             ),
         ),
         (
             "retention",
-            "Resources.DeadLetterQueue.Properties.MessageRetentionPeriod",
+            "Resources.Queue.Properties.MessageRetentionPeriod",
             edited(
                 "MessageRetentionPeriod: 1209600",
                 "MessageRetentionPeriod: 604800",
@@ -136,10 +167,10 @@ pub(crate) fn mistakes() -> Vec<(&'static str, &'static str, String)> {
         ),
         (
             "retention",
-            "Resources.Queue.Properties.MessageRetentionPeriod",
+            "Resources.DeadLetterQueue.Properties.MessageRetentionPeriod",
             edited(
-                "MessageRetentionPeriod: 345600",
-                "MessageRetentionPeriod: 1209600",
+                DEAD_LETTER_QUEUE,
+                &DEAD_LETTER_QUEUE.replace("      MessageRetentionPeriod: 1209600\n", ""),
             ),
         ),
         (
@@ -162,12 +193,12 @@ pub(crate) fn mistakes() -> Vec<(&'static str, &'static str, String)> {
         ),
         (
             "redrive-allowed",
-            "Resources.DeadLetterQueue.Properties.RedriveAllowPolicy",
+            "Resources.RetryQueue.Properties.RedriveAllowPolicy",
             edited("redrivePermission: byQueue", "redrivePermission: denyAll"),
         ),
         (
             "redrive-allowed",
-            "Resources.DeadLetterQueue.Properties.RedriveAllowPolicy",
+            "Resources.RetryQueue.Properties.RedriveAllowPolicy",
             edited(
                 "      QueueName: !If [HasQueueName, !Ref QueueName, !Ref AWS::NoValue]\n",
                 "",
@@ -300,8 +331,8 @@ pub(crate) fn mistakes() -> Vec<(&'static str, &'static str, String)> {
             "missing-action",
             "Resources.ProcessRole.Properties.Policies",
             edited(
-                "Action: [sqs:GetQueueUrl, sqs:SendMessage]",
-                "Action: sqs:SendMessage",
+                "Action: sqs:SendMessage\n                Resource: !GetAtt DeadLetterQueue.Arn",
+                "Action: sqs:GetQueueUrl\n                Resource: !GetAtt DeadLetterQueue.Arn",
             ),
         ),
         (
@@ -377,7 +408,12 @@ pub(crate) fn mistakes() -> Vec<(&'static str, &'static str, String)> {
         ),
         (
             "alarm-oldest-message",
-            "Resources.Queue",
+            "Resources.RetryQueue",
+            without("RetryQueueOld"),
+        ),
+        (
+            "alarm-oldest-message",
+            "Resources.DeadLetterQueue",
             edited(
                 "      MetricName: ApproximateAgeOfOldestMessage\n",
                 "      MetricName: ApproximateAgeOfOldestMessage\n      ActionsEnabled: false\n",

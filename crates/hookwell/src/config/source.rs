@@ -5,8 +5,8 @@ use ipnet::IpNet;
 use crate::config::fields::{Fields, Problems, looks_like};
 use crate::config::values::{pattern, pointer};
 use crate::config::{event, preset, proof, reply, verify};
-use crate::event::LIFE_DAYS;
 use crate::event::message::is_source_name;
+use crate::event::{LIFE_DAYS, RETRY_FOR};
 use crate::format::body::BodyFormat;
 use crate::format::time::DAY;
 use crate::keys::reference::SecretRef;
@@ -28,6 +28,9 @@ const KINDS: [&str; 5] = [
     "document_id",
     "document_type",
 ];
+
+/// The longest that an event is tried again, in days: with it and a letter's 14 days a record is still there.
+const MAX_RETRY_DAYS: i64 = 10;
 
 /// Reads the table of one source. Without a source, problems say why.
 pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> Option<Source> {
@@ -72,8 +75,10 @@ pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> O
         .number("max_body_bytes", 1, MAX_BODY_BYTES)
         .unwrap_or(MAX_BODY_BYTES);
     let retain_days = retain(&mut fields, problems);
+    let retry_for = days(&mut fields, "retry_for", MAX_RETRY_DAYS, problems);
     let body = fields.choice("body", &BodyFormat::NAMES);
-    let max_age = days(&mut fields, "max_age", problems).map(|days| days.saturating_mul(DAY));
+    let max_age = days(&mut fields, "max_age", LIFE_DAYS, problems);
+    let max_age = max_age.map(|days| days.saturating_mul(DAY));
     let on_invalid = fields.choice(
         "on_invalid",
         &[
@@ -118,6 +123,7 @@ pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> O
         accepts,
         ignored,
         retain_days,
+        retry_for: retry_for.map_or(RETRY_FOR, |days| days.saturating_mul(DAY)),
         types,
         dedupe: Dedupe::None,
         mapping,
@@ -217,18 +223,18 @@ fn retain(fields: &mut Fields<'_>, problems: &Problems) -> i64 {
         fields.text("retain");
         return 0;
     }
-    days(fields, "retain", problems).unwrap_or(0)
+    days(fields, "retain", LIFE_DAYS, problems).unwrap_or(0)
 }
 
-/// A number of days, no longer than records live.
-fn days(fields: &mut Fields<'_>, key: &str, problems: &Problems) -> Option<i64> {
+/// A number of days, no more than `most`.
+fn days(fields: &mut Fields<'_>, key: &str, most: i64, problems: &Problems) -> Option<i64> {
     let path = format!("{}.{key}", fields.path());
     let text = fields.text(key)?;
     let days = text.strip_suffix('d').and_then(|days| days.parse().ok());
-    let days = days.filter(|days| (1..=LIFE_DAYS).contains(days));
+    let days = days.filter(|days| (1..=most).contains(days));
     if days.is_none() {
         let none = if key == "retain" { "\"none\" or " } else { "" };
-        let message = format!("is {none}a number of days from \"1d\" to \"{LIFE_DAYS}d\"");
+        let message = format!("is {none}a number of days from \"1d\" to \"{most}d\"");
         problems.add(&path, &message);
     }
     days

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::body::may_hold_refused;
 use super::identity::{MAX_ID_BYTES, MAX_KEY_BYTES, MAX_TYPE_BYTES};
-use super::{Event, MAX_FUTURE};
-use crate::format::time::Millis;
+use super::{Event, LIFE_DAYS, MAX_FUTURE};
+use crate::format::time::{DAY, Millis};
 
 /// The version of messages that this release writes and reads. It grows only when a function that does not know the new one
 /// would do something wrong with it; a field that may be ignored changes nothing. Messages of version 1 do not say so.
@@ -153,7 +153,7 @@ impl Event {
         self.check_life()
     }
 
-    /// Checks the ends that follow from its reception. A year is longer than any of them: process counts both anew.
+    /// Checks the ends that follow from its reception. A year is longer than any of them: process counts two of them anew.
     fn check_life(&self) -> Result<(), Damage> {
         let second = self.received_at / 1000;
         let is_life = |end: i64| (1..=YEAR).contains(&end.saturating_sub(second));
@@ -162,6 +162,9 @@ impl Event {
         }
         if self.retain_until.is_some_and(|end| !is_life(end)) {
             return Err(Damage::OutOfRange("time to keep it"));
+        }
+        if !(0..=LIFE_DAYS * DAY).contains(&self.retry_for) {
+            return Err(Damage::OutOfRange("time to try it again"));
         }
         Ok(())
     }

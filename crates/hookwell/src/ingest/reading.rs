@@ -189,6 +189,7 @@ impl Reading<'_> {
             place: place_of(index),
             expires_at: (self.now / 1000).saturating_add(seconds),
             retain_until: self.retain_until(),
+            retry_for: self.source().retry_for,
             document_at: self.document_at(parts, holds, without_state),
             document_id: document_id.filter(|_| told.is_believed),
             document_type: told.document_type,

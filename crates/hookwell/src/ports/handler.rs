@@ -63,8 +63,8 @@ pub trait Handler: Send + Sync {
     /// Applies one event.
     ///
     /// # Errors
-    /// [`HandleError::Retry`] to be called again later, [`HandleError::Reject`] when that can never help. A panic is
-    /// a retry.
+    /// [`HandleError::Retry`] or [`HandleError::RetryEnded`] to be called again later, [`HandleError::Reject`] when that
+    /// can never help. A panic is a retry.
     fn handle(&self, event: &Event) -> impl Future<Output = Result<Handled, HandleError>> + Send;
 
     /// True when this event has effects outside the documents table: a mail, a payment, another service. Then no two
@@ -81,9 +81,14 @@ pub trait Handler: Send + Sync {
 /// Reason why an event was not applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HandleError {
-    /// Something passing: call again later. After the last try the queue moves the event to the dead-letter queue.
+    /// Something passing: call again later, for as long as the source's `retry_for` says. What the call started elsewhere
+    /// may still be running, so the next call waits for the end of this one's lease.
     #[error("{0}")]
     Retry(String),
+    /// As [`Self::Retry`], and nothing of the call is running any more: the service has answered that it cannot now, or
+    /// was not reached. The next call need not wait for the lease.
+    #[error("{0}")]
+    RetryEnded(String),
     /// Nothing will help: the event goes to the dead-letter queue now.
     #[error("{0}")]
     Reject(String),

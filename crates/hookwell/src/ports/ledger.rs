@@ -48,6 +48,20 @@ pub struct Record {
     pub received_at: Millis,
     /// The [hash](crate::event::body::Body::hash) of the body that came first.
     pub body_hash: String,
+    /// Tries of the event.
+    pub tries: Tries,
+}
+
+/// Tries of an event, as its record tells them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tries {
+    /// Time at which an operator last put the event back into the queue.
+    pub reopened_at: Option<Millis>,
+    /// Reason of the last failure, or of the rejection.
+    pub reason: Option<String>,
+    /// Number of tries under a lease, since the last one that ended, that have not ended: those that the function did not
+    /// survive, and one that is running.
+    pub unended: u32,
 }
 
 /// Result of writing the first record of an event.
@@ -96,6 +110,21 @@ pub struct Lease<'a> {
     pub until: Millis,
 }
 
+/// A try under a lease that failed.
+#[derive(Debug, Clone, Copy)]
+pub struct Failure<'a> {
+    /// The owner of the lease.
+    pub owner: &'a str,
+    /// Reason of the failure.
+    pub reason: &'a str,
+    /// Time of the failure.
+    pub at: Millis,
+    /// New end of the lease: at once, or as it was, because something of the try may still be running.
+    pub lease_end: Millis,
+    /// Time until which the event is tried again, where it waits in the retry queue from now on.
+    pub waits_until: Option<Millis>,
+}
+
 /// Result of taking a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
@@ -137,7 +166,7 @@ pub trait Ledger: Send + Sync {
     ) -> impl Future<Output = Result<Vec<Option<Record>>, LedgerError>> + Send;
 
     /// Takes the lease of an event that has a record and is not done, unless somebody holds one that has not ended, and
-    /// counts the try.
+    /// counts the try as one that has not ended.
     ///
     /// MUST be one atomic step. The holder itself MAY get it again.
     ///
@@ -148,6 +177,12 @@ pub trait Ledger: Send + Sync {
         event: &Event,
         lease: &Lease<'_>,
     ) -> impl Future<Output = Result<Claim, LedgerError>> + Send;
+
+    /// Records that a try under a lease failed, that no try is open any more, and when the lease ends.
+    ///
+    /// MUST change nothing unless that owner still holds the lease and the event is not done. Best effort: without it the
+    /// lease ends by itself, and the try counts as one that the function did not survive.
+    fn fail(&self, event: &Event, failure: &Failure<'_>) -> impl Future<Output = ()> + Send;
 
     /// Keeps the whole event until its `retain_until`, so that it can be replayed. `Ok` MUST mean that it is stored
     /// durably. Keeping it again does no harm.

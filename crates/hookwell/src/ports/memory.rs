@@ -16,7 +16,7 @@ use crate::ports::clock::Clock;
 use crate::ports::document::{Document, change};
 use crate::ports::handler::{HandleError, Handled, Handler, Outcome};
 use crate::ports::ledger::{
-    Claim, End, Finish, Lease, Ledger, LedgerError, Record, Remembered, Status,
+    Claim, End, Failure, Finish, Lease, Ledger, LedgerError, Record, Remembered, Status, Tries,
 };
 use crate::ports::queue::{Queue, QueueError};
 
@@ -65,6 +65,8 @@ pub struct Stored {
     pub expires_at: i64,
     /// Number of leases that were taken.
     pub tries: u32,
+    /// Time until which it is tried again, while it waits in the retry queue.
+    pub waits_until: Option<Millis>,
     lease: Option<(String, Millis)>,
 }
 
@@ -76,11 +78,13 @@ impl Stored {
                 version: event.version(),
                 received_at: event.received_at,
                 body_hash: event.body.hash(),
+                tries: Tries::default(),
             },
             outcome: None,
             tie: false,
             expires_at: event.expires_at,
             tries: 0,
+            waits_until: None,
             lease: None,
         }
     }
@@ -108,6 +112,14 @@ impl MemoryLedger {
     #[must_use]
     pub fn stored(&self, key: &Key) -> Option<Stored> {
         locked(&self.records).get(key).cloned()
+    }
+
+    /// Opens the record of an event that ended, as an operator does who puts it back into the queue.
+    pub fn reopen(&self, key: &Key, now: Millis) {
+        if let Some(stored) = locked(&self.records).get_mut(key) {
+            stored.record.status = Status::Pending;
+            stored.record.tries.reopened_at = Some(now);
+        }
     }
 
     /// Number of records.
@@ -162,9 +174,31 @@ impl Ledger for MemoryLedger {
         }
         stored.record.status = Status::Pending;
         stored.tries = stored.tries.saturating_add(1);
+        stored.record.tries.unended = stored.record.tries.unended.saturating_add(1);
         stored.expires_at = event.expires_at;
         stored.lease = Some((lease.owner.to_owned(), lease.until));
         Ok(Claim::Held)
+    }
+
+    async fn fail(&self, event: &Event, failure: &Failure<'_>) {
+        let mut records = locked(&self.records);
+        let Some(stored) = records.get_mut(&event.key) else {
+            return;
+        };
+        let is_done = stored.record.status == Status::Done;
+        let Some((owner, until)) = &mut stored.lease else {
+            return;
+        };
+        if is_done || owner != failure.owner {
+            return;
+        }
+        *until = failure.lease_end;
+        stored.record.tries.reason = Some(failure.reason.to_owned());
+        stored.record.tries.unended = 0;
+        if failure.waits_until.is_some() {
+            stored.waits_until = failure.waits_until;
+        }
+        stored.expires_at = event.expires_at;
     }
 
     async fn keep(&self, event: &Event) -> Result<(), LedgerError> {
@@ -202,6 +236,8 @@ impl Ledger for MemoryLedger {
             Outcome::Applied | Outcome::Stale | Outcome::Ignored => Status::Done,
         };
         stored.outcome = Some(end.outcome);
+        stored.record.tries.reason.clone_from(&end.reason);
+        stored.waits_until = None;
         stored.tie = end.tie;
         stored.expires_at = event.expires_at;
         if let Some((_, until)) = &mut stored.lease {

@@ -1,14 +1,13 @@
-//! One event whose record is known: kept if its source says so, leased if it reaches outside, handled, and recorded.
+//! One event whose record is known: leased if it reaches outside, kept if its source says so, handled, and recorded.
 
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt as _;
 
 use super::batch::{Call, TIME_TO_START};
-use super::message::OfEvent;
-use super::message::{Fate, Message, Processed};
+use super::known::Known;
+use super::message::{Fate, OfEvent, Processed, Tried};
 use crate::event::Event;
-use crate::event::identity::hash;
 use crate::format::cut;
 use crate::ports::handler::{HandleError, Handled, Handler, Outcome};
 use crate::ports::ledger::{Claim, End, Finish, Lease, Ledger};
@@ -16,46 +15,47 @@ use crate::ports::queue::Queue;
 
 impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
     /// Takes one event to its end, or to the reason why its message must come back.
-    pub(super) async fn process(&self, event: Event, message: Message) -> Processed {
+    pub(super) async fn process(&self, known: Known) -> Processed {
         let (started, mut steps) = ((self.clock.instant)(), OfEvent::default());
-        let (fate, reason, tie) = match self.apply(&event, &message, &mut steps).await {
+        let (fate, reason, tie) = match self.apply(&known, &mut steps).await {
             Ok(end) => (Fate::Finished(end.outcome), end.reason, end.tie),
             Err(fate) => (fate, None, false),
         };
         steps.total = Some(self.clock.since(started));
-        Processed {
-            holds_lease: self.handler.reaches_outside(&event),
+        let done = Processed {
             reason,
             tie,
             steps,
-            ..self.done(message, Some(event), fate)
-        }
+            tried: self.progress.tried(&known.message),
+            ..self.done(known.message, Some(known.event), fate)
+        };
+        // At once: a later event of the batch may kill the function.
+        self.note_failure(&done).await;
+        done
     }
 
-    async fn apply(
-        &self,
-        event: &Event,
-        message: &Message,
-        steps: &mut OfEvent,
-    ) -> Result<End, Fate> {
+    async fn apply(&self, known: &Known, steps: &mut OfEvent) -> Result<End, Fate> {
+        let event = &*known.event;
         let now = (self.clock.now)();
         if self.invocation.deadline.saturating_sub(now) < TIME_TO_START {
             return Err(Fate::NotStarted);
         }
-        // Before the handler: a failure after it would have it called again.
-        if event.retain_until.is_some() {
-            let kept = self.ledger.keep(event).await;
-            kept.map_err(|why| Fate::retry(&why))?;
-        }
-        let owner = if event.invalid.is_none() && self.handler.reaches_outside(event) {
-            Some(self.lease(event, message).await?)
+        let reaches_outside = self.handler.reaches_outside(event);
+        let is_leased = event.invalid.is_none() && (reaches_outside || known.is_watched());
+        let owner = if is_leased {
+            Some(self.lease(known).await?)
         } else {
             None
         };
-        let handled = self.clock.timed(&mut steps.handler, self.handle(event));
-        let (handled, reason) = match handled.await {
+        let handled = match known.refusal(now) {
+            Some(reason) => Err(HandleError::Reject(reason)),
+            None => self.handle(known, reaches_outside, steps).await,
+        };
+        let (handled, reason) = match handled {
             Ok(handled) => (handled, reason_of(handled.outcome, event)),
-            Err(HandleError::Retry(why)) => return Err(Fate::retry(&why)),
+            Err(HandleError::Retry(why) | HandleError::RetryEnded(why)) => {
+                return Err(Fate::retry(&why));
+            }
             Err(HandleError::Reject(reason)) => {
                 // The record and the letter both have a limit, and the handler may say anything.
                 let reason = cut::reason(&reason);
@@ -82,15 +82,20 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
     }
 
     /// Takes the lease of an event, and gives its owner.
-    async fn lease(&self, event: &Event, message: &Message) -> Result<String, Fate> {
-        // Neither is enough: two invocations may have one reception, and one invocation two messages of the event.
-        let owner = hash(&[self.invocation.id.as_bytes(), message.receipt.as_bytes()]);
+    async fn lease(&self, known: &Known) -> Result<String, Fate> {
+        let tried = Tried {
+            runs_on: false,
+            retry_until: known.retry_until,
+        };
+        // Before the claim: it may be taken though its answer is lost.
+        self.progress.tries(&known.message, &known.event, tried);
+        let owner = self.invocation.owner(&known.message);
         let lease = Lease {
             owner: &owner,
             now: (self.clock.now)(),
             until: self.invocation.lease_end(),
         };
-        match self.ledger.claim(event, &lease).await {
+        match self.ledger.claim(&known.event, &lease).await {
             Ok(Claim::Held) => Ok(owner),
             Ok(Claim::Finished) => Err(Fate::Duplicate),
             Ok(Claim::Busy { until }) => Err(Fate::Busy { until }),
@@ -98,11 +103,31 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
         }
     }
 
-    /// Calls the handler; its panic fails this event only.
-    async fn handle(&self, event: &Event) -> Result<Handled, HandleError> {
-        if let Some(reason) = &event.invalid {
-            return Err(HandleError::Reject(reason.clone()));
+    /// Keeps the event if its source says so, and calls the handler.
+    async fn handle(
+        &self,
+        known: &Known,
+        reaches_outside: bool,
+        steps: &mut OfEvent,
+    ) -> Result<Handled, HandleError> {
+        // Before the handler: a failure after it would have it called again.
+        if known.event.retain_until.is_some() {
+            let kept = self.ledger.keep(&known.event).await;
+            kept.map_err(|why| HandleError::RetryEnded(why.to_string()))?;
         }
+        self.progress.runs_on(&known.message, reaches_outside);
+        let handled = self
+            .clock
+            .timed(&mut steps.handler, self.call(&known.event));
+        let handled = handled.await;
+        let may_run_on = matches!(handled, Err(HandleError::Retry(_)));
+        self.progress
+            .runs_on(&known.message, reaches_outside && may_run_on);
+        handled
+    }
+
+    /// Calls the handler; its panic fails this event only.
+    async fn call(&self, event: &Event) -> Result<Handled, HandleError> {
         let handled = AssertUnwindSafe(self.handler.handle(event))
             .catch_unwind()
             .await;

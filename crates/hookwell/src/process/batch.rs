@@ -1,25 +1,22 @@
 //! A batch of messages: read, asked for in the events table, grouped by document, and applied within the time.
 
-use std::collections::BTreeMap;
 use std::mem::take;
 use std::pin::pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use futures_util::future::{join, join_all, select};
 
-use super::message::OfEvent;
-use super::message::{Fate, Invocation, Message, Processed};
+use super::known::{Known, by_document};
+use super::message::{Fate, Invocation, Message, OfEvent, Processed};
+use super::progress::{Open, Progress};
 use crate::event::Event;
 use crate::event::message::{Damage, Unreadable};
 use crate::format::cut;
 use crate::format::time::Millis;
 use crate::ports::clock::Clock;
 use crate::ports::handler::Handler;
-use crate::ports::ledger::{Ledger, Record, Remembered, Status};
+use crate::ports::ledger::{Failure, Ledger, Record, Remembered, Status};
 use crate::ports::queue::{OpenError, Queue};
-
-/// The longest pause before a retry, in seconds.
-pub const MAX_DELAY: u32 = 900;
 
 /// The time that an event needs to be started, in milliseconds: its writes at their slowest, and what comes after the work.
 pub const TIME_TO_START: Millis = 5_000;
@@ -38,6 +35,7 @@ pub(super) struct Call<'a, L, Q, H> {
     pub(super) handler: &'a H,
     pub(super) clock: Clock<'a>,
     pub(super) invocation: Invocation<'a>,
+    pub(super) progress: Progress,
 }
 
 /// Processes a batch: documents side by side, the events of one document in the order of their versions, so that a
@@ -59,56 +57,32 @@ pub async fn process<L: Ledger, Q: Queue, H: Handler>(
         handler,
         clock,
         invocation,
+        progress: Progress::default(),
     };
     let before_deadline = |time| (clock.until)(invocation.deadline.saturating_sub(time));
-    let progress = Progress::default();
     {
-        let work = pin!(call.work(batch, &progress));
+        // Boxed: otherwise every enclosing future grows by its size, and nests too deep for the compiler.
+        let work = Box::pin(call.work(batch));
         select(work, before_deadline(WORK_ENDS)).await;
     }
-    let abandoned = take(&mut *locked(&progress.open));
-    let mut processed = take(&mut *locked(&progress.done));
-    processed.extend(abandoned.into_values().map(|(message, holds_lease)| {
-        let fate = Fate::Retry("there was no time to finish it".to_owned());
-        Processed {
-            holds_lease,
-            ..call.done(message, None, fate)
-        }
-    }));
-    let failed = processed.iter().filter(|done| done.fate.is_failure());
-    let pauses = failed.map(|done| queue.delay(&done.message.receipt, call.pause(done)));
-    select(pin!(join_all(pauses)), before_deadline(PAUSES_END)).await;
+    let (mut processed, abandoned) = call.progress.take();
+    let abandoned: Vec<_> = abandoned
+        .into_iter()
+        .map(|open| call.abandon(open))
+        .collect();
+    {
+        let failed = processed.iter().chain(&abandoned);
+        let failed = failed.filter(|done| done.fate.is_failure());
+        let pauses = failed.map(|done| queue.delay(&done.message.receipt, call.pause(done)));
+        let notes = abandoned.iter().map(|done| call.note_failure(done));
+        let back = pin!(join(join_all(pauses), join_all(notes)));
+        select(back, before_deadline(PAUSES_END)).await;
+    }
+    processed.extend(abandoned);
     processed
 }
 
-/// The pause before try `receive_count + 1`, in seconds: 2, 6, 18, 54, 162, 486, then [`MAX_DELAY`]. Eight tries take
-/// half an hour, so that an outage of minutes fills no dead-letter queue.
-#[must_use]
-pub fn delay(receive_count: u32) -> u32 {
-    let power = 3_u32.saturating_pow(receive_count.saturating_sub(1));
-    power.saturating_mul(2).min(MAX_DELAY)
-}
-
-/// Results of the messages so far, readable also when the work is abandoned.
-#[derive(Default)]
-struct Progress {
-    /// The messages without an end, by id, each with whether its handler reaches outside.
-    open: Mutex<BTreeMap<String, (Message, bool)>>,
-    done: Mutex<Vec<Processed>>,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Progress {
-    fn end(&self, done: Processed) {
-        locked(&self.open).remove(&done.message.id);
-        locked(&self.done).push(done);
-    }
-}
-
-/// Why a message was not read.
+/// Reason for which a message was not read.
 enum Unread {
     /// Not now, so it comes back: its text is elsewhere and cannot be had, or a later release wrote it.
     Now(String),
@@ -141,46 +115,31 @@ impl From<Unreadable> for Unread {
 }
 
 impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
-    async fn work(&self, mut batch: Vec<Message>, progress: &Progress) {
-        let texts: Vec<_> = batch
-            .iter_mut()
-            .map(|message| take(&mut message.body))
-            .collect();
-        for message in &batch {
-            let open = (message.clone(), false);
-            locked(&progress.open).insert(message.id.clone(), open);
-        }
-        let reading = texts.iter().map(|text| self.read(text));
-        let read = join_all(reading).await;
+    async fn work(&self, batch: Vec<Message>) {
+        batch
+            .iter()
+            .for_each(|message| self.progress.begin(message));
+        let read = join_all(batch.iter().map(|message| self.read(&message.body))).await;
         let (mut events, mut damaged) = (Vec::new(), Vec::new());
-        for ((message, text), event) in batch.into_iter().zip(texts).zip(read) {
-            match event {
+        for (mut message, read) in batch.into_iter().zip(read) {
+            match read {
                 Ok(mut event) => {
+                    message.body = String::new();
                     event.renew((self.clock.now)());
-                    if let Some((_, reaches_outside)) = locked(&progress.open).get_mut(&message.id)
-                    {
-                        *reaches_outside = self.handler.reaches_outside(&event);
-                    }
                     events.push((event, message));
                 }
                 Err(Unread::Now(why)) => {
-                    progress.end(self.done(message, None, Fate::Retry(why)));
+                    let fate = Fate::Retry(why);
+                    self.progress.end(self.done(message, None, fate));
                 }
-                Err(Unread::Ever(damage)) => damaged.push((message, text, damage)),
+                Err(Unread::Ever(damage)) => damaged.push((message, damage)),
             }
         }
         // The events do not wait for the dead-letter queue.
         let burying = damaged
             .into_iter()
-            .map(|(message, text, damage)| async move {
-                let buried = self.queue.bury_damaged(&text, &damage.to_string()).await;
-                let fate = match buried {
-                    Ok(()) => Fate::Malformed(damage),
-                    Err(why) => Fate::retry(&why),
-                };
-                progress.end(self.done(message, None, fate));
-            });
-        join(join_all(burying), self.apply_all(events, progress)).await;
+            .map(|(message, damage)| self.bury(message, damage));
+        join(join_all(burying), self.apply_all(events)).await;
     }
 
     /// Reads a message.
@@ -191,28 +150,41 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
         Ok(event)
     }
 
-    /// Takes events to their ends, documents side by side.
-    async fn apply_all(&self, events: Vec<(Event, Message)>, progress: &Progress) {
-        let settled = self.settle(events, progress).await;
-        let groups = by_document(settled).into_iter();
-        let running = groups.map(|group| async move {
-            for (event, message) in group {
-                progress.end(self.process(event, message).await);
-            }
-        });
-        join_all(running).await;
+    /// Puts a message that is no event into the dead-letter queue.
+    async fn bury(&self, mut message: Message, damage: Damage) {
+        let text = take(&mut message.body);
+        let buried = self.queue.bury_damaged(&text, &damage.to_string()).await;
+        let fate = match buried {
+            Ok(()) => Fate::Malformed(damage),
+            Err(why) => Fate::retry(&why),
+        };
+        self.progress.end(self.done(message, None, fate));
+    }
+
+    /// Takes events to their ends, documents side by side. What may be killing the function comes last and alone: then it
+    /// is counted, and its neighbours are not.
+    async fn apply_all(&self, events: Vec<(Event, Message)>) {
+        let known = self.settle(events).await;
+        let (suspicious, others): (Vec<_>, Vec<_>) =
+            known.into_iter().partition(Known::is_suspicious);
+        let groups = by_document(others).into_iter();
+        join_all(groups.map(|group| self.one_by_one(group))).await;
+        self.one_by_one(suspicious).await;
+    }
+
+    async fn one_by_one(&self, events: Vec<Known>) {
+        for known in events {
+            // Boxed, as the work.
+            self.progress.end(Box::pin(self.process(known)).await);
+        }
     }
 
     /// Asks the events table for the records of all events. An event that is done is a duplicate; every other one gets
     /// the version that its record holds, and where there is no record, because the table was away when ingest asked or
     /// the record has expired, it is written now.
-    async fn settle(
-        &self,
-        events: Vec<(Event, Message)>,
-        progress: &Progress,
-    ) -> Vec<(Event, Message)> {
+    async fn settle(&self, events: Vec<(Event, Message)>) -> Vec<Known> {
         if events.is_empty() {
-            return events;
+            return Vec::new();
         }
         let asked: Vec<_> = events.iter().map(|(event, _)| event).collect();
         let now = (self.clock.now)();
@@ -221,17 +193,19 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
             Err(why) => {
                 for (event, message) in events {
                     let fate = Fate::retry(&why);
-                    progress.end(self.done(message, Some(event), fate));
+                    self.progress
+                        .end(self.done(message, Some(event.into()), fate));
                 }
                 return Vec::new();
             }
         };
         let settling = events.into_iter().zip(records);
-        let settling = settling.map(|((mut event, message), record)| async move {
-            match self.settle_one(&mut event, record, now).await {
-                Ok(()) => Some((event, message)),
+        let settling = settling.map(|((event, message), record)| async move {
+            match self.record_of(&event, record, now).await {
+                Ok(record) => Some(Known::new(event, message, record)),
                 Err(fate) => {
-                    progress.end(self.done(message, Some(event), fate));
+                    self.progress
+                        .end(self.done(message, Some(event.into()), fate));
                     None
                 }
             }
@@ -239,31 +213,34 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
         join_all(settling).await.into_iter().flatten().collect()
     }
 
-    async fn settle_one(
+    /// The record of an event that is not done; `None` when it was written now.
+    async fn record_of(
         &self,
-        event: &mut Event,
+        event: &Event,
         record: Option<Record>,
         now: Millis,
-    ) -> Result<(), Fate> {
+    ) -> Result<Option<Record>, Fate> {
         let record = match record {
             Some(record) => record,
             None => match self.ledger.remember(event, now).await {
-                Ok(Remembered::New) => return Ok(()),
+                Ok(Remembered::New) => return Ok(None),
                 Ok(Remembered::Known(record)) => record,
                 Err(why) => return Err(Fate::retry(&why)),
             },
         };
         match record.status {
             Status::Done => Err(Fate::Duplicate),
-            Status::Pending | Status::Quarantined => {
-                event.settle(record.version, record.received_at);
-                Ok(())
-            }
+            Status::Pending | Status::Quarantined => Ok(Some(record)),
         }
     }
 
     /// The end of a message, at this moment.
-    pub(super) fn done(&self, message: Message, event: Option<Event>, fate: Fate) -> Processed {
+    pub(super) fn done(
+        &self,
+        message: Message,
+        event: Option<Arc<Event>>,
+        fate: Fate,
+    ) -> Processed {
         let reason = match &fate {
             Fate::Malformed(damage) => Some(damage.to_string()),
             _ => None,
@@ -276,37 +253,52 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
             tie: false,
             at: (self.clock.now)(),
             steps: OfEvent::default(),
-            holds_lease: false,
+            tried: None,
         }
     }
 
-    /// Visibility timeout of a failed message, in seconds. While a lease lasts, to come back would only use up a try; a
-    /// call that failed keeps its own, as what it started elsewhere may still be running.
+    /// The end of a message whose work was not finished in time.
+    fn abandon(&self, open: Open) -> Processed {
+        let fate = Fate::Retry("there was no time to finish it".to_owned());
+        Processed {
+            tried: open.tried,
+            ..self.done(open.message, open.event, fate)
+        }
+    }
+
+    /// Notes in the record of an event that was tried under a lease that the try has failed.
+    pub(super) async fn note_failure(&self, done: &Processed) {
+        let (Some(event), Some(tried), Fate::Retry(reason)) = (&done.event, done.tried, &done.fate)
+        else {
+            return;
+        };
+        let at = (self.clock.now)();
+        let failure = Failure {
+            owner: &self.invocation.owner(&done.message),
+            reason,
+            at,
+            lease_end: if tried.runs_on {
+                self.invocation.lease_end()
+            } else {
+                at
+            },
+            waits_until: done.waits_until(),
+        };
+        self.ledger.fail(event, &failure).await;
+    }
+
+    /// Visibility timeout of a failed message, in seconds: the pause, or the rest of a lease if that is longer, since to
+    /// come back while it lasts would only use up a try.
     fn pause(&self, done: &Processed) -> u32 {
         let lease = match &done.fate {
             Fate::Busy { until } => *until,
-            Fate::Retry(_) if done.holds_lease => self.invocation.lease_end(),
-            _ => return delay(done.message.receive_count),
+            Fate::Retry(_) if done.tried.is_some_and(|tried| tried.runs_on) => {
+                self.invocation.lease_end()
+            }
+            _ => return done.message.backoff(),
         };
         let seconds = lease.saturating_sub((self.clock.now)()).max(0) / 1000;
-        let seconds = u32::try_from(seconds).unwrap_or(MAX_DELAY);
-        seconds.saturating_add(1).min(MAX_DELAY)
+        let seconds = u32::try_from(seconds).unwrap_or(u32::MAX).saturating_add(1);
+        seconds.max(done.message.backoff())
     }
-}
-
-/// Events by document, each group in order. An event without a document is a group of its own.
-fn by_document(events: Vec<(Event, Message)>) -> Vec<Vec<(Event, Message)>> {
-    let mut groups: BTreeMap<String, Vec<(Event, Message)>> = BTreeMap::new();
-    for (event, message) in events {
-        let group = match event.document_key() {
-            Some(key) => format!("document {}", key.as_str()),
-            None => format!("message {}", message.id),
-        };
-        groups.entry(group).or_default().push((event, message));
-    }
-    let mut groups: Vec<_> = groups.into_values().collect();
-    for group in &mut groups {
-        group.sort_by_cached_key(|(event, _)| (event.sequence, event.version()));
-    }
-    groups
 }

@@ -1,8 +1,10 @@
 //! One message of a batch, and what came of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::Event;
+use crate::event::identity::hash;
 use crate::event::message::Damage;
 use crate::format::cut;
 use crate::format::time::Millis;
@@ -11,6 +13,13 @@ use crate::ports::handler::Outcome;
 /// Time by which a lease outlives the deadline of the call that holds it, in milliseconds. Lambda ends the call at its
 /// deadline, so no effect comes after it; the margin is for clocks that differ.
 pub const LEASE_MARGIN: Millis = 1_000;
+
+/// Tries of a message before SQS moves it to the retry queue: the `maxReceiveCount` of the queue MUST be this.
+pub const TRIES_IN_PLACE: u32 = 3;
+
+/// The pauses after the tries in place, in seconds. After the last one the message is shown at once, because SQS moves only
+/// what is visible.
+const PAUSES: [u32; 2] = [5, 30];
 
 /// One message of a batch.
 #[derive(Debug, Clone)]
@@ -23,6 +32,29 @@ pub struct Message {
     pub receive_count: u32,
     /// Text of the message; empty once it is read.
     pub body: String,
+}
+
+impl Message {
+    /// A copy of everything but the text.
+    pub(super) fn without_body(&self) -> Self {
+        Self {
+            id: self.id.clone(),
+            receipt: self.receipt.clone(),
+            receive_count: self.receive_count,
+            body: String::new(),
+        }
+    }
+
+    /// Tells whether SQS moves it to the retry queue after this try.
+    pub(super) fn is_last_in_place(&self) -> bool {
+        self.receive_count >= TRIES_IN_PLACE
+    }
+
+    /// The pause before the next try, in seconds.
+    pub(super) fn backoff(&self) -> u32 {
+        let tries = usize::try_from(self.receive_count.saturating_sub(1)).unwrap_or(usize::MAX);
+        PAUSES.get(tries).copied().unwrap_or(0)
+    }
 }
 
 /// One call of process.
@@ -39,6 +71,12 @@ impl Invocation<'_> {
     /// The end of its leases.
     pub(super) fn lease_end(&self) -> Millis {
         self.deadline.saturating_add(LEASE_MARGIN)
+    }
+
+    /// The owner of the lease under which it tries a message. Neither id is enough: two invocations may have one
+    /// reception, and one invocation two messages of the event.
+    pub(super) fn owner(&self, message: &Message) -> String {
+        hash(&[self.id.as_bytes(), message.receipt.as_bytes()])
     }
 }
 
@@ -81,7 +119,7 @@ impl Fate {
         Self::Retry(cut::reason(why))
     }
 
-    /// Whether the queue must keep the message.
+    /// True when the queue must keep the message.
     #[must_use]
     pub fn is_failure(&self) -> bool {
         match self {
@@ -102,16 +140,25 @@ pub struct OfEvent {
     pub record: Option<Duration>,
 }
 
+/// A lease under which an event was tried.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tried {
+    /// True when something that the try started elsewhere may still be running.
+    pub(super) runs_on: bool,
+    /// Time until which the event is tried again.
+    pub(super) retry_until: Millis,
+}
+
 /// One message and what came of it.
 #[derive(Debug, Clone)]
 pub struct Processed {
     /// The message.
     pub message: Message,
     /// Event of the message, when it is one of ours.
-    pub event: Option<Event>,
+    pub event: Option<Arc<Event>>,
     /// Result of the message.
     pub fate: Fate,
-    /// Why, for rejected events, those that changed nothing, and messages that are none.
+    /// Reason, for rejected events, those that changed nothing, and messages that are none.
     pub reason: Option<String>,
     /// True when another event of its document has the same time, so that arrival decided which is newer.
     pub tie: bool,
@@ -119,6 +166,16 @@ pub struct Processed {
     pub at: Millis,
     /// Time that each step took.
     pub steps: OfEvent,
-    /// True when the handler may have been called and reaches outside, so that what it started may still be running.
-    pub(super) holds_lease: bool,
+    /// The lease under which it was tried, if it was.
+    pub(super) tried: Option<Tried>,
+}
+
+impl Processed {
+    /// Time until which the event is tried again, where it waits in the retry queue now.
+    #[must_use]
+    pub fn waits_until(&self) -> Option<Millis> {
+        let is_waiting = matches!(self.fate, Fate::Retry(_)) && self.message.is_last_in_place();
+        let tried = self.tried.filter(|_| is_waiting);
+        tried.map(|tried| tried.retry_until)
+    }
 }

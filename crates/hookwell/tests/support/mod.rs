@@ -57,6 +57,14 @@ pub(crate) fn message(body: &str) -> Message {
     }
 }
 
+/// A message with this text, received so many times.
+pub(crate) fn received(receive_count: u32, body: &str) -> Message {
+    Message {
+        receive_count,
+        ..message(body)
+    }
+}
+
 /// An invocation at `now` with all the time it needs.
 pub(crate) async fn invoke(
     ledger: &impl Ledger,

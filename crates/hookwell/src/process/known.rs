@@ -1,0 +1,99 @@
+//! An event of the batch with what its record tells.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::message::Message;
+use crate::event::Event;
+use crate::format::time::{DAY, Millis};
+use crate::ports::ledger::Record;
+
+/// The tries of an event that may end with the function before the event is taken for their cause.
+const MAX_UNENDED: u32 = 20;
+
+/// The tries that have not ended from which on an event is tried alone: if it kills the function, it is counted and its
+/// neighbours are not.
+const SUSPICIOUS: u32 = 2;
+
+/// One event and its message.
+pub(super) struct Known {
+    pub(super) event: Arc<Event>,
+    pub(super) message: Message,
+    /// Time until which it is tried again.
+    pub(super) retry_until: Millis,
+    /// Reason of the last failure.
+    failure: Option<String>,
+    unended_tries: u32,
+}
+
+impl Known {
+    /// An event as its record has it; one without a record is here for the first time.
+    pub(super) fn new(mut event: Event, message: Message, record: Option<Record>) -> Self {
+        let (mut from, mut failure, mut unended_tries) = (event.received_at, None, 0);
+        if let Some(record) = record {
+            from = from.max(record.tries.reopened_at.unwrap_or(from));
+            failure = record.tries.reason;
+            unended_tries = record.tries.unended;
+            event.settle(record.version, record.received_at);
+        }
+        Self {
+            retry_until: from.saturating_add(event.retry_for),
+            event: Arc::new(event),
+            message,
+            failure,
+            unended_tries,
+        }
+    }
+
+    /// Reason not to try it at all: ingest could not read it, tries of it never ended, or it has failed for as long as it
+    /// may.
+    ///
+    /// Only the last try in place looks at the time: it may be over for a letter that is put back, too.
+    pub(super) fn refusal(&self, now: Millis) -> Option<String> {
+        if let Some(reason) = &self.event.invalid {
+            return Some(reason.clone());
+        }
+        if self.unended_tries >= MAX_UNENDED {
+            let count = self.unended_tries;
+            return Some(format!(
+                "{count} tries ended with the function: it may be what stops it"
+            ));
+        }
+        if !self.message.is_last_in_place() || now < self.retry_until {
+            return None;
+        }
+        let days = self.event.retry_for / DAY;
+        Some(match &self.failure {
+            Some(failure) => format!("still failing after {days} days: {failure}"),
+            None => format!("not done after {days} days"),
+        })
+    }
+
+    /// True when it is tried under a lease though its handler does not reach outside. Every last try in place is: so the
+    /// record says why the event waits then, and counts the tries that the function does not survive.
+    pub(super) fn is_watched(&self) -> bool {
+        self.message.is_last_in_place() || self.unended_tries >= MAX_UNENDED
+    }
+
+    /// True when it may be what kills the function.
+    pub(super) fn is_suspicious(&self) -> bool {
+        self.unended_tries >= SUSPICIOUS
+    }
+}
+
+/// Events by document, each group in order. An event without a document is a group of its own.
+pub(super) fn by_document(events: Vec<Known>) -> Vec<Vec<Known>> {
+    let mut groups: BTreeMap<String, Vec<Known>> = BTreeMap::new();
+    for known in events {
+        let group = match known.event.document_key() {
+            Some(key) => format!("document {}", key.as_str()),
+            None => format!("message {}", known.message.id),
+        };
+        groups.entry(group).or_default().push(known);
+    }
+    let mut groups: Vec<_> = groups.into_values().collect();
+    for group in &mut groups {
+        group.sort_by_cached_key(|known| (known.event.sequence, known.event.version()));
+    }
+    groups
+}
