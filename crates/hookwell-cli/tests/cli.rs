@@ -208,7 +208,9 @@ fn what_send_sends_can_be_looked_at() {
         assert_eq!(text(&listed.stdout).lines().count(), count, "{filter:?}");
     }
     let wrong = hookwell(&["events", "list", "--outcome", "lost", &local]);
-    assert!(text(&wrong.stderr).contains("one of pending, applied, stale, ignored, rejected"));
+    assert!(
+        text(&wrong.stderr).contains("one of pending, waiting, applied, stale, ignored, rejected")
+    );
 
     let shown = || hookwell(&["documents", "show", "sample-1", "--json", &local]);
     let deleted =

@@ -99,6 +99,7 @@ pub(crate) async fn run(world: &World) {
     what_ingest_queued(world, process).await;
     every_fate(world, process).await;
     a_queue_that_fails(world).await;
+    tables_that_are_away(world).await;
     dead_letters_that_cannot_be_released(world).await;
 }
 
@@ -192,11 +193,29 @@ async fn a_queue_that_fails(world: &World) {
         (StatusCode::OK, json!({ "Messages": [message] }))
     };
     let fault = json!({ "__type": "com.amazonaws.sqs#AccessDenied", "message": "canary" });
-    let answers: Answers = Arc::new(Mutex::new(VecDeque::from([
+    let answers = [
         received("", message("11", |_| {})),
         received("m", message("12", of_resource)),
         (StatusCode::BAD_REQUEST, fault),
-    ])));
+    ];
+    let functions = functions(world, answers.into()).await;
+    let expected = ["a batch failed", "deleting failed", "polling failed"];
+    logged(world, &expected).await;
+    functions.stop().await;
+}
+
+/// Tables that the page cannot read when the machine starts.
+async fn tables_that_are_away(world: &World) {
+    world.tables.close().await;
+    let functions = functions(world, VecDeque::new()).await;
+    logged(world, &["the page waits for the tables"]).await;
+    world.tables.open();
+    functions.stop().await;
+}
+
+/// A machine over a queue that answers its pollers so.
+async fn functions(world: &World, answers: VecDeque<(StatusCode, Value)>) -> Functions {
+    let answers: Answers = Arc::new(Mutex::new(answers));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let sqs_endpoint = format!("http://{}", listener.local_addr().unwrap());
     let router = Router::new().fallback(answer).with_state(answers);
@@ -205,21 +224,18 @@ async fn a_queue_that_fails(world: &World) {
         sqs_endpoint,
         ..world.endpoints.clone()
     };
-    let functions = Functions::start(0, senders(), &endpoints, |documents| documents)
+    Functions::start(0, senders(), &endpoints, |documents| documents)
         .await
-        .unwrap();
+        .unwrap()
+}
+
+/// Waits until all of these are in the log.
+async fn logged(world: &World, expected: &[&str]) {
     let started = Instant::now();
-    let expected = [
-        "a batch failed",
-        "deleting failed",
-        "polling failed",
-        "the page waits for the tables",
-    ];
     while !expected.iter().all(|text| world.log.text().contains(text)) {
         assert!(started.elapsed() < PATIENCE, "{}", world.log.text());
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    functions.stop().await;
 }
 
 async fn answer(State(answers): State<Answers>, request: Request) -> Response {
