@@ -328,7 +328,7 @@ impl World {
                     ..*stored
                 };
                 self.put(copy, self.now + RETRY_EVERY);
-                if id % 20 == 0 {
+                if id.is_multiple_of(20) {
                     self.show(id, self.now + 180 * SECOND);
                 } else {
                     self.messages.remove(&id);

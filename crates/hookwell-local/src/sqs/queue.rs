@@ -161,7 +161,7 @@ impl Call<'_> {
                 continue;
             }
             if name == "RedriveAllowPolicy" {
-                *value = self.checked_allow_policy(value)?;
+                *value = checked_allow_policy(value)?;
                 continue;
             }
             let Some((_, range, _)) = SETTINGS.iter().find(|(known, ..)| known == name) else {
@@ -197,8 +197,8 @@ impl Call<'_> {
         let checked = checked.ok_or_else(|| {
             refused("Needs the ARN of another queue and a maxReceiveCount from 1 to 1000.")
         })?;
-        let target = checked["deadLetterTargetArn"].as_str().unwrap_or_default();
-        if !self.allows(target, queue)? {
+        let target = checked.get("deadLetterTargetArn").and_then(Value::as_str);
+        if !self.allows(target.unwrap_or_default(), queue)? {
             return Err(refused("The dead-letter queue does not allow this queue."));
         }
         Ok(checked.to_string())
@@ -218,25 +218,25 @@ impl Call<'_> {
         )?;
         Ok(allowed.is_none_or(|[allowed]| allowed != json!(0)))
     }
+}
 
-    /// The policy that says which queues may name this one as theirs for dead letters (page `SetQueueAttributes`).
-    fn checked_allow_policy(&self, policy: &str) -> Outcome<String> {
-        if policy.is_empty() {
-            return Ok(String::new());
+/// The policy that says which queues may name this one as theirs for dead letters (page `SetQueueAttributes`).
+fn checked_allow_policy(policy: &str) -> Outcome<String> {
+    if policy.is_empty() {
+        return Ok(String::new());
+    }
+    let parsed: Value = serde_json::from_str(policy).unwrap_or_default();
+    let sources = parsed.get("sourceQueueArns").and_then(Value::as_array);
+    let permission = parsed.get("redrivePermission").and_then(Value::as_str);
+    match (permission, sources.map(Vec::len)) {
+        (Some("allowAll" | "denyAll"), None) | (Some("byQueue"), Some(1..=10)) => {
+            Ok(parsed.to_string())
         }
-        let parsed: Value = serde_json::from_str(policy).unwrap_or_default();
-        let sources = parsed["sourceQueueArns"].as_array().map(Vec::len);
-        match (parsed["redrivePermission"].as_str(), sources) {
-            (Some("allowAll" | "denyAll"), None) | (Some("byQueue"), Some(1..=10)) => {
-                Ok(parsed.to_string())
-            }
-            _ => {
-                let reason = "Needs a redrivePermission of allowAll, denyAll or byQueue, and with \
-                              the last one up to 10 sourceQueueArns.";
-                let problem =
-                    format!("Value {policy} for parameter RedriveAllowPolicy is invalid.");
-                Err(invalid(format!("{problem} Reason: {reason}")))
-            }
+        _ => {
+            let reason = "Needs a redrivePermission of allowAll, denyAll or byQueue, and with \
+                          the last one up to 10 sourceQueueArns.";
+            let problem = format!("Value {policy} for parameter RedriveAllowPolicy is invalid.");
+            Err(invalid(format!("{problem} Reason: {reason}")))
         }
     }
 }

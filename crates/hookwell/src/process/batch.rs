@@ -116,9 +116,9 @@ impl From<Unreadable> for Unread {
 
 impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
     async fn work(&self, batch: Vec<Message>) {
-        batch
-            .iter()
-            .for_each(|message| self.progress.begin(message));
+        for message in &batch {
+            self.progress.begin(message);
+        }
         let read = join_all(batch.iter().map(|message| self.read(&message.body))).await;
         let (mut events, mut damaged) = (Vec::new(), Vec::new());
         for (mut message, read) in batch.into_iter().zip(read) {
