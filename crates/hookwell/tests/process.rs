@@ -5,6 +5,7 @@ mod support;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::future::{Future, ready};
 use std::sync::Mutex;
 
 use futures_util::FutureExt as _;
@@ -433,6 +434,50 @@ impl Handler for Moody {
     }
 }
 
+/// Panics wherever it is asked about one event: before its future is there, and when it is asked about a lease.
+struct Rash;
+
+impl Handler for Rash {
+    fn handle(&self, event: &Event) -> impl Future<Output = Result<Handled, HandleError>> + Send {
+        assert_ne!(event.id, "panic", "on purpose");
+        ready(Ok(Outcome::Applied.into()))
+    }
+
+    fn reaches_outside(&self, event: &Event) -> bool {
+        assert_ne!(event.id, "panic", "on purpose");
+        false
+    }
+}
+
+#[test]
+fn a_panic_before_the_future_of_a_handler_fails_that_event_only() {
+    let (ledger, queue) = (MemoryLedger::default(), MemoryQueue::default());
+    let events = ["panic", "fine"].map(|id| event(id, Operation::Create, 1, id));
+    let batch = events.each_ref().map(|event| message(&event.to_message()));
+    let done = invoke(&ledger, &queue, &Rash, batch.to_vec(), NOW);
+    let done = done.now_or_never().unwrap();
+    let fates: BTreeMap<_, _> = done
+        .into_iter()
+        .map(|done| (done.event.unwrap().id, done.fate))
+        .collect();
+    assert_eq!(fates["panic"], Fate::Retry("the handler panicked".into()));
+    assert_eq!(fates["fine"], Fate::Finished(Outcome::Applied));
+}
+
+#[test]
+fn a_letter_that_is_put_back_again_and_again_keeps_its_life() {
+    let (ledger, queue) = (MemoryLedger::default(), MemoryQueue::default());
+    let mut letter = event("1", Operation::Create, 1, "d").to_message();
+    for days in 1..100 {
+        let now = NOW + days * 86_400_000;
+        let handler = Talkative(1);
+        let done = invoke(&ledger, &queue, &handler, vec![message(&letter)], now);
+        let fate = done.now_or_never().unwrap().remove(0).fate;
+        assert_eq!(fate, Fate::Finished(Outcome::Rejected), "day {days}");
+        letter = queue.buried().pop().unwrap().0.to_message();
+    }
+}
+
 #[test]
 fn a_panic_is_a_retry_of_that_event_only() {
     let setup = Setup::<Moody>::default();
@@ -697,7 +742,8 @@ fn an_event_is_kept_before_its_handler_is_called() {
     };
     let setup = Setup::<MemoryDocuments>::default();
     setup.run(&[kept.clone(), event("2", Operation::Create, 1, "e")]);
-    assert_eq!(setup.ledger.kept(&kept.key), Some(kept.clone()));
+    let found = setup.ledger.kept(&kept.key).unwrap();
+    assert_eq!(found.to_message(), kept.to_message());
     let other = event("2", Operation::Create, 1, "e");
     assert_eq!(setup.ledger.kept(&other.key), None, "nobody asked for it");
 
@@ -793,6 +839,8 @@ fn a_failed_message_is_hidden_for_its_pause_and_one_with_a_lease_until_that_ends
     assert_eq!(pauses(&Moody::default(), "retry", &tries), [2, 18]);
     // 30 s until the deadline and 1 s for clocks that differ; a second later the lease is over for everybody.
     assert_eq!(pauses(&Outside::default(), "retry", &tries), [32, 22]);
+    // The lease is no reason to come back sooner: an outage of minutes would use up all tries.
+    assert_eq!(pauses(&Outside::default(), "retry", &[(6, NOW)]), [486]);
     assert!(pauses(&Moody::default(), "fine", &tries).is_empty());
 }
 

@@ -79,7 +79,7 @@ impl Stored {
             },
             outcome: None,
             tie: false,
-            expires_at: event.expires_at,
+            expires_at: event.record_end(),
             tries: 0,
             lease: None,
         }
@@ -162,7 +162,7 @@ impl Ledger for MemoryLedger {
         }
         stored.record.status = Status::Pending;
         stored.tries = stored.tries.saturating_add(1);
-        stored.expires_at = event.expires_at;
+        stored.expires_at = event.record_end();
         stored.lease = Some((lease.owner.to_owned(), lease.until));
         Ok(Claim::Held)
     }
@@ -203,7 +203,7 @@ impl Ledger for MemoryLedger {
         };
         stored.outcome = Some(end.outcome);
         stored.tie = end.tie;
-        stored.expires_at = event.expires_at;
+        stored.expires_at = event.record_end();
         if let Some((_, until)) = &mut stored.lease {
             *until = end.at;
         }

@@ -1,6 +1,6 @@
 //! One event whose record is known: kept if its source says so, leased if it reaches outside, handled, and recorded.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use futures_util::FutureExt as _;
 
@@ -24,7 +24,7 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
         };
         steps.total = Some(self.clock.since(started));
         Processed {
-            holds_lease: self.handler.reaches_outside(&event),
+            holds_lease: self.reaches_outside(&event),
             reason,
             tie,
             steps,
@@ -47,7 +47,7 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
             let kept = self.ledger.keep(event).await;
             kept.map_err(|why| Fate::retry(&why))?;
         }
-        let owner = if event.invalid.is_none() && self.handler.reaches_outside(event) {
+        let owner = if event.invalid.is_none() && self.reaches_outside(event) {
             Some(self.lease(event, message).await?)
         } else {
             None
@@ -98,14 +98,20 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
         }
     }
 
+    /// True when the handler reaches outside for this event. Where it panics, it may, and its call panics again and fails.
+    pub(super) fn reaches_outside(&self, event: &Event) -> bool {
+        let asked = catch_unwind(AssertUnwindSafe(|| self.handler.reaches_outside(event)));
+        asked.unwrap_or(true)
+    }
+
     /// Calls the handler; its panic fails this event only.
     async fn handle(&self, event: &Event) -> Result<Handled, HandleError> {
         if let Some(reason) = &event.invalid {
             return Err(HandleError::Reject(reason.clone()));
         }
-        let handled = AssertUnwindSafe(self.handler.handle(event))
-            .catch_unwind()
-            .await;
+        // In a future of its own, so that a panic before the handler's future is there is caught as well.
+        let handling = AssertUnwindSafe(async { self.handler.handle(event).await });
+        let handled = handling.catch_unwind().await;
         handled.unwrap_or_else(|_| Err(HandleError::Retry("the handler panicked".to_owned())))
     }
 }

@@ -108,11 +108,11 @@ impl Progress {
     }
 }
 
-/// Why a message was not read.
+/// Reason a message could not be read.
 enum Unread {
     /// Not now, so it comes back: its text is elsewhere and cannot be had, or a later release wrote it.
     Now(String),
-    /// It is no event, and no try changes that.
+    /// The message is no event, and no try changes that.
     Ever(Damage),
 }
 
@@ -159,7 +159,7 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
                     event.renew((self.clock.now)());
                     if let Some((_, reaches_outside)) = locked(&progress.open).get_mut(&message.id)
                     {
-                        *reaches_outside = self.handler.reaches_outside(&event);
+                        *reaches_outside = self.reaches_outside(&event);
                     }
                     events.push((event, message));
                 }
@@ -280,17 +280,19 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
         }
     }
 
-    /// Visibility timeout of a failed message, in seconds. While a lease lasts, to come back would only use up a try; a
-    /// call that failed keeps its own, as what it started elsewhere may still be running.
+    /// Visibility timeout of a failed message, in seconds: until its next try, and no shorter than the lease lasts, since a
+    /// try before its end would only be refused. A call that failed keeps its own lease, as what it started elsewhere may
+    /// still be running.
     fn pause(&self, done: &Processed) -> u32 {
         let lease = match &done.fate {
             Fate::Busy { until } => *until,
             Fate::Retry(_) if done.holds_lease => self.invocation.lease_end(),
-            _ => return delay(done.message.receive_count),
+            _ => 0,
         };
         let seconds = lease.saturating_sub((self.clock.now)()).max(0) / 1000;
         let seconds = u32::try_from(seconds).unwrap_or(MAX_DELAY);
-        seconds.saturating_add(1).min(MAX_DELAY)
+        let lease_ends = seconds.saturating_add(1).min(MAX_DELAY);
+        lease_ends.max(delay(done.message.receive_count))
     }
 }
 

@@ -81,7 +81,7 @@ impl Fate {
         Self::Retry(cut::reason(why))
     }
 
-    /// Whether the queue must keep the message.
+    /// True when the queue must keep the message.
     #[must_use]
     pub fn is_failure(&self) -> bool {
         match self {
@@ -111,7 +111,7 @@ pub struct Processed {
     pub event: Option<Event>,
     /// Result of the message.
     pub fate: Fate,
-    /// Why, for rejected events, those that changed nothing, and messages that are none.
+    /// Reason for a rejected event, for one that changed nothing, and for a message that is no event.
     pub reason: Option<String>,
     /// True when another event of its document has the same time, so that arrival decided which is newer.
     pub tie: bool,
