@@ -7,6 +7,8 @@
 //! ```text
 //! WORST=all cargo test --release -p ingest --test worst -- --nocapture
 //! ```
+//!
+//! `WORST=slack,linear` sends all of it to these presets.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
 
 mod support;
@@ -203,7 +205,8 @@ fn sources(presets: &[String], handshakes: bool) -> (Vec<Source>, String, Vec<(S
     for (kind, _) in kinds {
         let _ = write!(
             text,
-            "[sources.check-{kind}]\npreset = \"resource\"\nsecrets = [\"env:CHECK\"]\nhandshake = {{ kind = {kind:?} }}\n"
+            "[sources.check-{kind}]\npreset = \"resource\"\nsecrets = [\"env:CHECK_{}\"]\nhandshake = {{ kind = {kind:?} }}\n",
+            variable(kind)
         );
     }
     let sources = config::parse(&text).unwrap_or_else(|why| panic!("{why:?}"));
@@ -285,12 +288,14 @@ fn event(request: &HttpRequest) -> Option<Vec<u8>> {
 
 #[test]
 fn the_worst_bodies_of_the_largest_size_get_an_answer_within_128_mb() {
-    let all = std::env::var("WORST").is_ok_and(|which| which == "all");
-    let some = ["adyen", "aws-sns", "twilio-form"];
-    let presets = if all {
-        config::presets()
-    } else {
-        some.map(str::to_owned).to_vec()
+    let wanted = std::env::var("WORST").ok();
+    let all = wanted.is_some();
+    let presets = match wanted.as_deref() {
+        None => ["adyen", "aws-sns", "twilio-form"]
+            .map(str::to_owned)
+            .to_vec(),
+        Some("all") => config::presets(),
+        Some(names) => names.split(',').map(str::to_owned).collect(),
     };
     let (sources, text, secrets) = sources(&presets, all);
     let file = std::env::temp_dir().join(format!("hookwell-worst-{}.toml", std::process::id()));
