@@ -192,6 +192,11 @@ fn what_send_sends_can_be_looked_at() {
     }
     let listed = hookwell(&["events", "list", "--json", "--source", "resource", &local]);
     assert_eq!(text(&listed.stdout).lines().count(), 3, "{listed:?}");
+    assert_eq!(text(&listed.stderr), "");
+    let short = format!("--local={}", dev.url().strip_prefix("http://").unwrap());
+    let some = hookwell(&["events", "list", "--json", "--limit", "1", &short]);
+    assert_eq!(text(&some.stdout).lines().count(), 1, "{some:?}");
+    assert_eq!(text(&some.stderr), "1 of 3: --limit shows more\n");
     let event: Value = serde_json::from_str(text(&listed.stdout).lines().next().unwrap()).unwrap();
     let shown = hookwell(&[
         "events",
@@ -252,6 +257,30 @@ fn what_send_sends_can_be_looked_at() {
             .status
             .success()
     );
+    assert!(dev.interrupt());
+}
+
+#[test]
+fn what_is_typed_into_send_goes_to_a_host_and_port() {
+    let dev = Dev::start();
+    let address = dev.url().strip_prefix("http://").unwrap();
+    let mut sender = Command::new(env!("CARGO_BIN_EXE_hookwell"))
+        .current_dir(ROOT)
+        .args(["send", "plain", "--data", "-", "--to", address])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = sender.stdin.take().unwrap();
+    input
+        .write_all(br#"{"event":"asset.created","data":{"id":"typed"}}"#)
+        .unwrap();
+    drop(input);
+    let sent = sender.wait_with_output().unwrap();
+    assert!(text(&sent.stdout).starts_with("200 "), "{sent:?}");
+    let local = format!("--local={address}");
+    let listed = hookwell(&["events", "list", "--document", "typed", "--json", &local]);
+    assert_eq!(text(&listed.stdout).lines().count(), 1, "{listed:?}");
     assert!(dev.interrupt());
 }
 
