@@ -10,8 +10,9 @@ pub(crate) fn source_of(preset: &str) -> String {
     let more = match preset {
         "stonal" | "plain" => "allow_ips = [\"127.0.0.1\"]\n",
         "aws-sns" => "topics = [\"arn:aws:sns:us-east-1:111122223333:orders\"]\n",
-        // Its 5 seconds may be over before the last of the others is signed.
-        "paddle" => "verify.timestamp = { past = 300, future = 300 }\n",
+        // Their 5 to 60 seconds may be over before the last of the others is signed.
+        "paddle" | "linear" => "verify.timestamp = { past = 300, future = 300 }\n",
+        "contentful" => "tolerance = { past = 300, future = 300 }\n",
         _ => "",
     };
     format!(
