@@ -1,12 +1,16 @@
 //! The `hookwell` command as its user runs it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+#[path = "support/sources.rs"]
+mod sources;
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Output, Stdio};
 
 use hookwell::config;
 use hookwell_template::RULES;
 use serde_json::{Value, json};
+use sources::source_of;
 
 fn hookwell(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookwell"));
@@ -94,24 +98,33 @@ fn dev_says_where_everything_is_and_ends_cleanly() {
     assert!(dev.interrupt());
 }
 
-/// A source of a preset, with what it cannot do without.
-fn source_of(preset: &str) -> String {
-    let name = preset.replace('-', "_").to_uppercase();
-    let pinned = match preset {
-        "aws-sns" | "paypal" | "plaid" => format!("pinned = [\"env:ALL_PIN_{name}\"]\n"),
-        _ => String::new(),
-    };
-    let more = match preset {
-        "stonal" | "plain" => "allow_ips = [\"127.0.0.1\"]\n",
-        "aws-sns" => "topics = [\"arn:aws:sns:us-east-1:111122223333:orders\"]\n",
-        // Its 5 seconds may be over before the last of the others is signed.
-        "paddle" => "verify.timestamp = { past = 300, future = 300 }\n",
-        _ => "",
-    };
-    format!(
-        "[sources.{preset}]\npreset = {preset:?}\nsecrets = [\"env:ALL_{name}\"]\n\
-         public_url = \"https://hooks.example.com/webhooks/{preset}\"\n{pinned}{more}"
-    )
+#[test]
+fn dev_says_which_secret_it_cannot_use_before_anything_else() {
+    let output = Command::new(env!("CARGO_BIN_EXE_hookwell"))
+        .current_dir(ROOT)
+        .args(["dev", "--port", "0"])
+        .env("HOOKWELL_SECRET_RESOURCE", "short")
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    assert_eq!(text(&output.stdout), "");
+    let expected = "secrets that cannot be used:\n  source resource: env:HOOKWELL_SECRET_RESOURCE is shorter than 16 bytes";
+    assert!(text(&output.stderr).contains(expected), "{output:?}");
+}
+
+#[test]
+fn a_taken_port_is_named_with_the_flag_that_chooses_another() {
+    let dev = Dev::start();
+    let (_, port) = dev.url().rsplit_once(':').unwrap();
+    let local = format!("--local={}", dev.url());
+    for command in [&["dev"][..], &["console", &local]] {
+        let taken = hookwell(&[command, &["--port", port]].concat());
+        assert!(!taken.status.success(), "{command:?}");
+        assert_eq!(text(&taken.stdout), "", "{command:?}");
+        let expected = format!("port {port} is taken: choose another with --port");
+        assert!(text(&taken.stderr).contains(&expected), "{taken:?}");
+    }
+    assert!(dev.interrupt());
 }
 
 #[test]
@@ -179,6 +192,11 @@ fn what_send_sends_can_be_looked_at() {
     }
     let listed = hookwell(&["events", "list", "--json", "--source", "resource", &local]);
     assert_eq!(text(&listed.stdout).lines().count(), 3, "{listed:?}");
+    assert_eq!(text(&listed.stderr), "");
+    let short = format!("--local={}", dev.url().strip_prefix("http://").unwrap());
+    let some = hookwell(&["events", "list", "--json", "--limit", "1", &short]);
+    assert_eq!(text(&some.stdout).lines().count(), 1, "{some:?}");
+    assert_eq!(text(&some.stderr), "1 of 3: --limit shows more\n");
     let event: Value = serde_json::from_str(text(&listed.stdout).lines().next().unwrap()).unwrap();
     let shown = hookwell(&[
         "events",
@@ -239,6 +257,30 @@ fn what_send_sends_can_be_looked_at() {
             .status
             .success()
     );
+    assert!(dev.interrupt());
+}
+
+#[test]
+fn what_is_typed_into_send_goes_to_a_host_and_port() {
+    let dev = Dev::start();
+    let address = dev.url().strip_prefix("http://").unwrap();
+    let mut sender = Command::new(env!("CARGO_BIN_EXE_hookwell"))
+        .current_dir(ROOT)
+        .args(["send", "plain", "--data", "-", "--to", address])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = sender.stdin.take().unwrap();
+    input
+        .write_all(br#"{"event":"asset.created","data":{"id":"typed"}}"#)
+        .unwrap();
+    drop(input);
+    let sent = sender.wait_with_output().unwrap();
+    assert!(text(&sent.stdout).starts_with("200 "), "{sent:?}");
+    let local = format!("--local={address}");
+    let listed = hookwell(&["events", "list", "--document", "typed", "--json", &local]);
+    assert_eq!(text(&listed.stdout).lines().count(), 1, "{listed:?}");
     assert!(dev.interrupt());
 }
 

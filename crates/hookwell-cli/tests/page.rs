@@ -217,9 +217,9 @@ async fn a_sample_of_each_source_is_applied_and_a_forged_one_explained() {
     let world = World::of(&machine);
     for (source, refusal) in SOURCES.into_iter().zip([
         "is not among the addresses that may send",
-        "over another body",
+        "Another secret, another body and a way of signing",
         "is not among the addresses that may send",
-        "over another body",
+        "Another secret, another body and a way of signing",
     ]) {
         for what in ["create", "update", "delete"] {
             let sent = press(

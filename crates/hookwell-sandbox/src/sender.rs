@@ -1,5 +1,6 @@
 //! Requests of our own making: a draft, its signature, and every form it can be printed in.
 
+use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
@@ -78,11 +79,18 @@ impl Draft {
         self.body = body;
     }
 
-    /// Puts the bytes of a file in place of the sample's.
+    /// Puts the bytes of a file in place of the sample's, or those of standard input for `-`.
     ///
     /// # Errors
     /// When it cannot be read.
     pub fn set_body_from(&mut self, path: &Path) -> Result<()> {
+        if path == Path::new("-") {
+            let mut body = Vec::new();
+            let read = std::io::stdin().lock().read_to_end(&mut body);
+            read.context("cannot read standard input")?;
+            self.body = body;
+            return Ok(());
+        }
         let body = std::fs::read(path);
         self.body = body.with_context(|| format!("cannot read {}", path.display()))?;
         Ok(())

@@ -173,10 +173,10 @@ fn a_stale_update_after_a_delete_stays_deleted_and_is_stale() {
 fn what_is_not_about_a_document_is_ignored() {
     let setup = Setup::<MemoryDocuments>::default();
     let payment = event("1", Operation::Other, 1, "d");
-    assert_eq!(
-        setup.run(std::slice::from_ref(&payment))[0].fate,
-        Fate::Finished(Outcome::Ignored)
-    );
+    let done = setup.run(std::slice::from_ref(&payment));
+    assert_eq!(done[0].fate, Fate::Finished(Outcome::Ignored));
+    let reason = "its type is no create, update or delete of a document";
+    assert_eq!(done[0].reason.as_deref(), Some(reason));
     assert_eq!(
         setup.ledger.stored(&payment.key).unwrap().record.status,
         Status::Done

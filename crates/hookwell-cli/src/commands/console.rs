@@ -26,8 +26,8 @@ use super::target::Target;
   hookwell console
   hookwell console --port 8001 --json")]
 pub(crate) struct Arguments {
-    /// Port to listen on, at 127.0.0.1. 0 for any free port.
-    #[arg(long, default_value_t = 9001)]
+    /// Port to listen on, at 127.0.0.1; none of those that `hookwell dev` takes. 0 for any free port.
+    #[arg(long, default_value_t = 9010)]
     port: u16,
     /// Print where the page is and what it looks at as one JSON object, first thing on standard output.
     #[arg(long)]

@@ -18,7 +18,9 @@ use tracing_subscriber::registry::LookupSpan;
 use super::clean::{clean, clean_json, clean_lines};
 
 fn paint(code: &str, text: &str, to_terminal: bool) -> String {
-    if to_terminal && std::env::var_os("NO_COLOR").is_none() {
+    // Set and not empty (https://no-color.org).
+    let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if to_terminal && !is_plain {
         format!("\x1b[{code}m{text}\x1b[0m")
     } else {
         text.to_owned()
@@ -110,6 +112,20 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> Printed {
         line(&row)?;
     }
     Ok(())
+}
+
+/// A number with its digits in groups: 2,877.
+pub(crate) fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        let left = digits.len().saturating_sub(index);
+        if index > 0 && left.is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// Rows under their headings, cleaned, columns aligned.

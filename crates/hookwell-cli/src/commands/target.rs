@@ -1,6 +1,8 @@
 //! Opens the tables and queues of a command: in the account of the AWS credentials, or on the machine of `hookwell
 //! dev`.
 
+use std::borrow::Cow;
+
 use crate::front::DESCRIPTION_PATH;
 use crate::machine::Machine;
 use crate::page::Stack;
@@ -15,7 +17,7 @@ use hookwell_local::storage::Endpoints;
 /// The account or machine that a command looks into.
 #[derive(Debug, Args)]
 pub(crate) struct Target {
-    /// Look into a running `hookwell dev` instead of the AWS account; give its URL when it is not on port 9000.
+    /// Look into a running `hookwell dev` instead of the AWS account; give its URL or HOST:PORT when it is not on port 9000.
     #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "http://127.0.0.1:9000")]
     local: Option<String>,
 }
@@ -99,7 +101,7 @@ impl Target {
     /// When `hookwell dev` is not running, or there are no credentials or table names.
     pub(crate) async fn open(&self) -> Result<Opened> {
         if let Some(url) = &self.local {
-            let Machine { endpoints, .. } = describe(url)?;
+            let Machine { endpoints, .. } = describe(&with_scheme(url))?;
             let connection = endpoints.connection()?;
             let Endpoints {
                 events_table,
@@ -129,6 +131,15 @@ impl Target {
             queue_url: process_environment("HOOKWELL_QUEUE_URL"),
             bucket: process_environment("HOOKWELL_BUCKET"),
         })
+    }
+}
+
+/// The URL that a person means: `http://` before what has no scheme, as in `127.0.0.1:9100`.
+pub(super) fn with_scheme(url: &str) -> Cow<'_, str> {
+    if url.contains("://") {
+        Cow::Borrowed(url)
+    } else {
+        Cow::Owned(format!("http://{url}"))
     }
 }
 

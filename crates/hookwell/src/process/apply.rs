@@ -7,8 +7,8 @@ use futures_util::FutureExt as _;
 use super::batch::{Call, TIME_TO_START};
 use super::message::OfEvent;
 use super::message::{Fate, Message, Processed};
-use crate::event::Event;
 use crate::event::identity::hash;
+use crate::event::{Event, Operation};
 use crate::format::cut;
 use crate::ports::handler::{HandleError, Handled, Handler, Outcome};
 use crate::ports::ledger::{Claim, End, Finish, Lease, Ledger};
@@ -118,6 +118,15 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
 
 /// Reason why an event changed nothing, where the event itself has one.
 fn reason_of(outcome: Outcome, event: &Event) -> Option<String> {
-    let without_state = event.without_state.filter(|_| outcome == Outcome::Ignored);
-    without_state.map(|why| why.reason().to_owned())
+    if outcome != Outcome::Ignored {
+        return None;
+    }
+    let reason = match event.without_state {
+        Some(why) => why.reason(),
+        None if event.operation == Operation::Other => {
+            "its type is no create, update or delete of a document"
+        }
+        None => return None,
+    };
+    Some(reason.to_owned())
 }

@@ -2,6 +2,7 @@
 //! is signed; everything else, and so every mistake, is written here once.
 
 use std::borrow::Cow;
+use std::fmt::{self, Write as _};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -152,6 +153,29 @@ impl Part {
             Self::Optional(inner) => Self::any_in(inner, is_one),
             part => is_one(part),
         })
+    }
+}
+
+impl fmt::Display for Part {
+    /// Writes the part as a content template does.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Body => f.write_str("{body}"),
+            Self::Timestamp => f.write_str("{ts}"),
+            Self::Url => f.write_str("{url}"),
+            Self::DecodedUrl => f.write_str("{url|decoded}"),
+            Self::Method => f.write_str("{method}"),
+            Self::Secret => f.write_str("{secret}"),
+            Self::Header(names) => write!(f, "{{header:{}}}", names.join("|")),
+            Self::Query(name) => write!(f, "{{query:{name}}}"),
+            Self::LowerQuery(name) => write!(f, "{{query:{name}|lower}}"),
+            Self::Literal(text) => f.write_str(text),
+            Self::Optional(parts) => {
+                f.write_char('[')?;
+                parts.iter().try_for_each(|part| part.fmt(f))?;
+                f.write_char(']')
+            }
+        }
     }
 }
 
@@ -478,4 +502,17 @@ fn basic(header: &str) -> Option<Vec<u8>> {
 
 fn missing(names: &[String]) -> Refusal {
     Refusal::MissingHeader(names.join(" or "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_content_is_written_as_it_was_read() {
+        let template = "v0:{ts}.{body}{url}{url|decoded}{method}{secret}{header:a|b}[{query:c};]{query:d|lower}";
+        let parts = Part::parse(template).unwrap();
+        let written: String = parts.iter().map(ToString::to_string).collect();
+        assert_eq!(written, template);
+    }
 }
