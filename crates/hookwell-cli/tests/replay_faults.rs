@@ -15,7 +15,11 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use hookwell::event::Event;
+use hookwell::event::body::Body;
+use hookwell::ports::queue::Queue as _;
 use hookwell_aws::tools::admin::Item;
+use hookwell_aws::{Bucket, Limits, SqsQueue};
 use serde_json::{Value, json};
 use support::browser::{get as look_at, press, shows};
 use support::{World, machine};
@@ -212,6 +216,46 @@ async fn a_letter_that_could_not_be_sent_stays_in_the_dead_letter_queue() {
         .queue_depth(&account.endpoints.dead_letter_queue_url);
     let (waiting, hidden) = letters.await.unwrap();
     assert_eq!(waiting + hidden, 1, "it is still there");
+    machine.stop().await;
+}
+
+/// Without the bucket's name a large event is of no source, but it is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_that_cannot_be_read_is_named_and_not_left_out_in_silence() {
+    let machine = machine().await;
+    let account = World::of(&machine);
+    rejected(&account, "odd").await;
+    let (endpoints, at) = (&account.endpoints, hookwell_lambda::now::now());
+    let connection = endpoints.connection().unwrap();
+    let bucket = Bucket::new(connection.clone(), endpoints.bucket.clone(), Limits::TOOL);
+    let sqs = connection.sqs(Limits::TOOL);
+    let queue = SqsQueue::new(sqs, endpoints.queue_url.clone(), Some(bucket));
+    let large = Event {
+        body: Body(vec![b'x'; 1_200_000]),
+        received_at: at,
+        expires_at: at / 1000 + 1_000_000,
+        ..Event::bare("generic", "large")
+    };
+    queue.bury(&large, "no").await.unwrap();
+    let without_bucket = async |arguments: &[&str]| {
+        let sqs = &account.endpoints.sqs_endpoint;
+        let mut command = hookwell(&account, From::Environment, sqs).await;
+        command.env_remove("HOOKWELL_BUCKET");
+        run(command, arguments).await
+    };
+    let listed = without_bucket(&["dlq", "list"]).await;
+    let why = "no; cannot be read: HOOKWELL_BUCKET is not set";
+    assert!(printed(&listed).contains(why), "{}", printed(&listed));
+    let left_out = "1 of the other dead letters cannot be read here";
+    for arguments in [
+        &["dlq", "list", "--source", "generic"][..],
+        &["dlq", "redrive", "--source", "generic"],
+    ] {
+        let output = without_bucket(arguments).await;
+        assert!(output.status.success(), "{}", printed(&output));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(left_out), "{arguments:?}: {said}");
+    }
     machine.stop().await;
 }
 

@@ -7,9 +7,10 @@ use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, Message, MessageSystemAttributeName,
 };
 use hookwell::event::Event;
+use hookwell::event::message::{Damage, Unreadable};
 use hookwell::format::time::Millis;
 use hookwell::ports::ledger::Status;
-use hookwell::ports::queue::{Queue as _, QueueError};
+use hookwell::ports::queue::{OpenError, Queue as _, QueueError};
 
 use crate::client::connection::{Connection, reason};
 use crate::client::limits::Limits;
@@ -26,8 +27,8 @@ const HOLD: i32 = 120;
 pub struct DeadLetter {
     /// Id that the queue gave the message.
     pub message_id: String,
-    /// Event of the message; `None` when it is no message of ours.
-    pub event: Option<Event>,
+    /// Event of the message, or the reason why there is none to show.
+    pub event: Result<Event, NoEvent>,
     /// Text of the message.
     pub body: String,
     /// Reason of the rejection; `None` when the message ran out of tries, and the reason of each is in the log.
@@ -35,6 +36,39 @@ pub struct DeadLetter {
     /// Time at which it was sent to the queue that it failed in, or was rejected.
     pub sent_at: Option<Millis>,
     receipt: String,
+}
+
+/// Reason why a dead letter shows no event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoEvent {
+    /// The message is no event, whoever reads it.
+    #[error(transparent)]
+    Damaged(#[from] Damage),
+    /// The message may be a good event: whoever reads it lacks something.
+    #[error("cannot be read: {0}")]
+    Unreadable(String),
+}
+
+impl From<OpenError> for NoEvent {
+    fn from(why: OpenError) -> Self {
+        match why {
+            OpenError::Damaged(damage) => Self::Damaged(damage),
+            OpenError::Unavailable(QueueError(why)) => Self::Unreadable(format!(
+                "{why}. The event is in the bucket: export HOOKWELL_BUCKET, and have the right to s3:GetObject there"
+            )),
+        }
+    }
+}
+
+impl From<Unreadable> for NoEvent {
+    fn from(why: Unreadable) -> Self {
+        match why {
+            Unreadable::Damaged(damage) => Self::Damaged(damage),
+            Unreadable::Newer(version) => Self::Unreadable(format!(
+                "a later release wrote it, as version {version}: update hookwell"
+            )),
+        }
+    }
 }
 
 impl DeadLetter {
@@ -45,14 +79,21 @@ impl DeadLetter {
         event.map_or(&self.message_id, |event| &event.id)
     }
 
-    /// Reason why the message is a dead letter, in a few words.
+    /// Reason why the message is a dead letter, and why its event cannot be read, in a few words.
     #[must_use]
-    pub fn why(&self) -> &str {
+    pub fn why(&self) -> String {
         match (&self.reason, &self.event) {
-            (Some(reason), _) => reason,
-            (None, Some(_)) => "out of tries",
-            (None, None) => "not an event",
+            (Some(reason), Err(why @ NoEvent::Unreadable(_))) => format!("{reason}; {why}"),
+            (Some(reason), _) => reason.clone(),
+            (None, Ok(_)) => "out of tries".to_owned(),
+            (None, Err(why)) => why.to_string(),
         }
+    }
+
+    /// True when the message may be a good event that cannot be read here.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self.event, Err(NoEvent::Unreadable(_)))
     }
 }
 
@@ -161,13 +202,13 @@ impl DeadLetters {
         now: Millis,
     ) -> Result<bool, AdminError> {
         let reopened = match &letter.event {
-            Some(event) => {
+            Ok(event) => {
                 let from = Status::Quarantined;
                 admin
                     .reopen(events_table, &event.key, from, by, now)
                     .await?
             }
-            None => false,
+            Err(_) => false,
         };
         self.redrive(letter).await?;
         Ok(reopened)
@@ -198,16 +239,18 @@ impl DeadLetters {
         let sent_at = attributes.get(&MessageSystemAttributeName::SentTimestamp);
         let own = message.message_attributes.unwrap_or_default();
         let body = message.body.unwrap_or_default();
-        // A large one whose object cannot be read is listed all the same, and can be redriven.
-        let whole = self.queue.open(&body).await;
-        let event = whole.ok().and_then(|text| Event::from_message(&text).ok());
         DeadLetter {
             message_id: message.message_id.unwrap_or_default(),
-            event,
+            // A large one whose object cannot be read is listed all the same, and can be redriven.
+            event: self.read(&body).await,
             reason: own.get(REASON).and_then(|it| it.string_value.clone()),
             sent_at: sent_at.and_then(|text| text.parse().ok()),
             receipt: message.receipt_handle.unwrap_or_default(),
             body,
         }
+    }
+    async fn read(&self, body: &str) -> Result<Event, NoEvent> {
+        let whole = self.queue.open(body).await?;
+        Ok(Event::from_message(&whole)?)
     }
 }
