@@ -219,6 +219,90 @@ async fn a_letter_that_could_not_be_sent_stays_in_the_dead_letter_queue() {
     machine.stop().await;
 }
 
+/// A command over an account without credentials ends with what is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_and_refused_credentials_are_not_called_a_lost_connection() {
+    let machine = machine().await;
+    let account = World::of(&machine);
+    let sqs = &account.endpoints.sqs_endpoint;
+    let without = async || {
+        let mut command = hookwell(&account, From::Http, sqs).await;
+        command.env_remove("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+        command
+    };
+    let mut refused = without().await;
+    refused.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", nobody());
+    for (command, cause) in [
+        (without().await, "no credentials found in chain"),
+        (refused, "Connection refused"),
+    ] {
+        let output = run(command, &["events", "list"]).await;
+        assert!(!output.status.success());
+        let said = printed(&output);
+        for part in ["no AWS credentials: run `aws sso login`", cause] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+    machine.stop().await;
+}
+
+/// As profiles of Identity Center's older tools and of password stores have them ("Process credential provider", AWS SDKs and
+/// Tools Reference Guide).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_may_name_a_program_that_gives_the_credentials() {
+    let machine = machine().await;
+    let account = World::of(&machine);
+    let folder = tempfile::tempdir().unwrap();
+    let given = json!({ "Version": 1, "AccessKeyId": "local", "SecretAccessKey": "local" });
+    let (config, answer) = (folder.path().join("config"), folder.path().join("answer"));
+    std::fs::write(&answer, given.to_string()).unwrap();
+    let profile = format!("[default]\ncredential_process = cat {}\n", answer.display());
+    std::fs::write(&config, profile).unwrap();
+    let mut command = hookwell(&account, From::Http, &account.endpoints.sqs_endpoint).await;
+    command
+        .env_remove("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+        .env("AWS_CONFIG_FILE", &config);
+    let output = run(command, &["events", "list"]).await;
+    assert!(output.status.success(), "{}", printed(&output));
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_bundle_that_cannot_be_used_is_named() {
+    const GOOD: &str = include_str!("../../hookwell-sandbox/src/test-keys/rsa-certificate.pem");
+    let machine = machine().await;
+    let account = World::of(&machine);
+    let folder = tempfile::tempdir().unwrap();
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let cut = GOOD.split_at(GOOD.len() / 2).0;
+    for (name, text) in [
+        ("good", Some(GOOD)),
+        ("missing", None),
+        ("empty", Some("")),
+        ("other", Some("not PEM")),
+        ("broken", Some(broken)),
+        ("second-broken", Some(&format!("{GOOD}{broken}"))),
+        ("cut", Some(cut)),
+    ] {
+        let path = folder.path().join(name);
+        if let Some(text) = text {
+            std::fs::write(&path, text).unwrap();
+        }
+        let sqs = &account.endpoints.sqs_endpoint;
+        let mut command = hookwell(&account, From::Environment, sqs).await;
+        command.env("AWS_CA_BUNDLE", &path);
+        let output = run(command, &["events", "list"]).await;
+        let said = printed(&output);
+        assert_eq!(output.status.success(), name == "good", "{name}: {said}");
+        if name != "good" {
+            let start = format!("AWS_CA_BUNDLE: {}: ", path.display());
+            assert!(said.contains(&start), "{name}: {said}");
+            assert!(!said.contains("panic"), "{name}: {said}");
+        }
+    }
+    machine.stop().await;
+}
+
 /// Without the bucket's name a large event is of no source, but it is there.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_letter_that_cannot_be_read_is_named_and_not_left_out_in_silence() {
