@@ -1,10 +1,14 @@
 //! Dead letters as an operator has them: read with what is at hand, and put back by whoever holds them.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
 
+use axum::Router;
+use axum::body::to_bytes;
+use axum::extract::Request;
+use axum::response::{IntoResponse as _, Response};
 use hookwell::event::Event;
 use hookwell::event::body::Body;
 use hookwell::ports::queue::Queue as _;
-use hookwell_aws::tools::admin::QueueSettings;
+use hookwell_aws::tools::admin::{Admin, QueueSettings};
 use hookwell_aws::tools::dead_letters::{DeadLetter, DeadLetters};
 use hookwell_aws::{Bucket, Limits, SqsQueue};
 use hookwell_local::storage::{Endpoints, Storage};
@@ -33,6 +37,25 @@ impl Stack {
 
     fn endpoints(&self) -> &Endpoints {
         &self.storage.endpoints
+    }
+
+    async fn bury(&self, id: &str) {
+        self.queue.bury(&event(id), "no").await.unwrap();
+    }
+
+    /// Messages of the queue and of the dead-letter queue, each those that wait and those that are hidden.
+    async fn depths(&self) -> [(u64, u64); 2] {
+        let admin = Admin::new(&self.endpoints().connection().unwrap());
+        let Endpoints {
+            queue_url,
+            dead_letter_queue_url,
+            ..
+        } = self.endpoints();
+        let queue = admin.queue_depth(queue_url).await.unwrap();
+        [
+            queue,
+            admin.queue_depth(dead_letter_queue_url).await.unwrap(),
+        ]
     }
 }
 
@@ -132,5 +155,73 @@ async fn a_message_of_a_later_release_asks_for_an_update_and_a_damaged_one_says_
         ),
     ];
     assert_eq!(said, expected.map(|(is, why)| (is, why.to_owned())));
+    stack.storage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_that_somebody_else_has_by_now_is_not_sent() {
+    let stack = Stack::start().await;
+    stack.bury("1").await;
+    let (one, other) = (
+        letters(stack.endpoints(), None).await,
+        letters(stack.endpoints(), None).await,
+    );
+    let lost = one.receive().await.unwrap();
+    one.release(&lost).await;
+    let held = other.receive().await.unwrap();
+    let refused = one.redrive(&lost[0]).await.unwrap_err().to_string();
+    assert!(refused.contains("somebody else may have it"), "{refused}");
+    assert_eq!(stack.depths().await, [(0, 0), (0, 1)]);
+    other.redrive(&held[0]).await.unwrap();
+    assert_eq!(stack.depths().await, [(1, 0), (0, 0)]);
+    stack.storage.stop().await;
+}
+
+/// A way to the queues on which the first receive hides nothing.
+async fn first_receive_hides_nothing(sqs: &str) -> String {
+    let sqs = format!("{sqs}/");
+    let is_first = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let pass = move |request: Request| {
+        let (sqs, is_first) = (sqs.clone(), is_first.clone());
+        async move {
+            let (parts, body) = request.into_parts();
+            let target = parts.headers["x-amz-target"].to_str().unwrap().to_owned();
+            let body = to_bytes(body, usize::MAX).await.unwrap();
+            let mut body: Value = serde_json::from_slice(&body).unwrap();
+            let is_receive = target.ends_with(".ReceiveMessage");
+            if is_receive && is_first.swap(false, std::sync::atomic::Ordering::SeqCst) {
+                body["VisibilityTimeout"] = json!(0);
+            }
+            let ask = move || -> Response {
+                let asked = ureq::post(&sqs).header("x-amz-target", &target);
+                let asked = asked.header("content-type", "application/x-amz-json-1.0");
+                let mut answer = asked.send(body.to_string()).unwrap();
+                let json = [("content-type", "application/x-amz-json-1.0")];
+                (json, answer.body_mut().read_to_vec().unwrap()).into_response()
+            };
+            tokio::task::spawn_blocking(ask).await.unwrap()
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = Router::new().fallback(pass);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+/// SQS delivers at least once, and a look at many letters may take longer than they are hidden.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_letter_that_comes_twice_the_newer_receipt_counts() {
+    let stack = Stack::start().await;
+    stack.bury("1").await;
+    let twice = Endpoints {
+        sqs_endpoint: first_receive_hides_nothing(&stack.endpoints().sqs_endpoint).await,
+        ..stack.endpoints().clone()
+    };
+    let letters = letters(&twice, None).await;
+    let found = letters.receive().await.unwrap();
+    assert_eq!(found.len(), 1);
+    letters.redrive(&found[0]).await.unwrap();
+    assert_eq!(stack.depths().await, [(1, 0), (0, 0)]);
     stack.storage.stop().await;
 }

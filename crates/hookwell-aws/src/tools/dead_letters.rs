@@ -1,6 +1,6 @@
 //! The dead-letter queue as a person sees it: what is in it and why, and the way back.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{
@@ -135,8 +135,7 @@ impl DeadLetters {
     /// # Errors
     /// When SQS refuses.
     pub async fn receive(&self) -> Result<Vec<DeadLetter>, AdminError> {
-        let mut found = Vec::new();
-        let mut seen = BTreeSet::new();
+        let mut found = BTreeMap::new();
         loop {
             // A long poll asks every server of SQS, so that an empty answer means empty.
             let request = self.client.receive_message().queue_url(&self.url);
@@ -153,14 +152,14 @@ impl DeadLetters {
             let count = found.len();
             for message in messages {
                 let letter = self.letter(message).await;
-                if seen.insert(letter.message_id.clone()) {
-                    found.push(letter);
-                }
+                // One that came before has a newer receipt now, and only by that one can it be deleted.
+                found.insert(letter.message_id.clone(), letter);
             }
             if found.len() == count {
                 break;
             }
         }
+        let mut found: Vec<_> = found.into_values().collect();
         found.sort_by_key(|letter| letter.sent_at);
         Ok(found)
     }
@@ -192,7 +191,8 @@ impl DeadLetters {
     /// was a record to open.
     ///
     /// # Errors
-    /// When DynamoDB or SQS refuses. A record that is open already does no harm: the event is still here.
+    /// When the letter may be somebody else's by now, or DynamoDB or SQS refuses. A record that is open already does no
+    /// harm: the event is still here.
     pub async fn reopen(
         &self,
         admin: &Admin,
@@ -201,6 +201,7 @@ impl DeadLetters {
         by: &str,
         now: Millis,
     ) -> Result<bool, AdminError> {
+        self.hold(letter).await?;
         let reopened = match &letter.event {
             Ok(event) => {
                 let from = Status::Quarantined;
@@ -210,7 +211,7 @@ impl DeadLetters {
             }
             Err(_) => false,
         };
-        self.redrive(letter).await?;
+        self.put_back(letter).await?;
         Ok(reopened)
     }
 
@@ -218,8 +219,27 @@ impl DeadLetters {
     /// does no harm.
     ///
     /// # Errors
-    /// When SQS refuses.
+    /// When the letter may be somebody else's by now, or SQS refuses.
     pub async fn redrive(&self, letter: &DeadLetter) -> Result<(), AdminError> {
+        self.hold(letter).await?;
+        self.put_back(letter).await
+    }
+}
+
+impl DeadLetters {
+    /// Hides a letter from others for two minutes more: without that, somebody else could put it back as well.
+    async fn hold(&self, letter: &DeadLetter) -> Result<(), AdminError> {
+        let request = self.client.change_message_visibility();
+        let request = request.queue_url(&self.url).visibility_timeout(HOLD);
+        let held = request.receipt_handle(&letter.receipt).send().await;
+        held.map(drop).map_err(|error| {
+            let why = reason(&error);
+            let why = format!("{why}: somebody else may have it by now, so look again");
+            failed("holding the dead letter", why)
+        })
+    }
+
+    async fn put_back(&self, letter: &DeadLetter) -> Result<(), AdminError> {
         let request = self.client.send_message().queue_url(&self.queue_url);
         let sent = request.message_body(&letter.body).send().await;
         let sent = sent.map_err(|error| QueueError(reason(&error)));
@@ -231,9 +251,7 @@ impl DeadLetters {
             .map(drop)
             .map_err(|error| failed("taking it from the dead-letter queue", reason(&error)))
     }
-}
 
-impl DeadLetters {
     async fn letter(&self, message: Message) -> DeadLetter {
         let attributes = message.attributes.unwrap_or_default();
         let sent_at = attributes.get(&MessageSystemAttributeName::SentTimestamp);
@@ -249,6 +267,7 @@ impl DeadLetters {
             body,
         }
     }
+
     async fn read(&self, body: &str) -> Result<Event, NoEvent> {
         let whole = self.queue.open(body).await?;
         Ok(Event::from_message(&whole)?)
