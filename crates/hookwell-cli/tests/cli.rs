@@ -1,7 +1,8 @@
 //! The `hookwell` command as its user runs it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
 use std::process::{Child, Command, Output, Stdio};
 
 use hookwell::config;
@@ -264,6 +265,33 @@ fn send_fails_when_the_answer_is_no_or_there_is_none() {
         "{silent:?}"
     );
     assert!(!silent.status.success());
+}
+
+/// Answers every POST with 301 to `to`, and everything else with 200.
+fn redirecting(to: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            let mut request = [0; 4096];
+            let length = client.read(&mut request).unwrap();
+            let is_post = request[..length].starts_with(b"POST ");
+            let status = if is_post { "301 Moved" } else { "200 OK" };
+            let head = format!("HTTP/1.1 {status}\r\nlocation: {to}\r\nconnection: close");
+            let _ = write!(client, "{head}\r\ncontent-length: 0\r\n\r\n");
+        }
+    });
+    url
+}
+
+/// No sender follows a redirect, so the event would arrive nowhere.
+#[test]
+fn send_takes_a_redirect_for_the_answer_that_it_is() {
+    let url = redirecting("/elsewhere");
+    let sent = hookwell(&["send", "plain", "--to", &url]);
+    assert!(text(&sent.stdout).starts_with("301 "), "{sent:?}");
+    assert_eq!(sent.status.code(), Some(1));
 }
 
 #[test]
