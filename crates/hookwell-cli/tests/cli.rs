@@ -4,6 +4,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use hookwell::config;
 use hookwell_template::RULES;
@@ -292,6 +293,25 @@ fn send_takes_a_redirect_for_the_answer_that_it_is() {
     let sent = hookwell(&["send", "plain", "--to", &url]);
     assert!(text(&sent.stdout).starts_with("301 "), "{sent:?}");
     assert_eq!(sent.status.code(), Some(1));
+}
+
+#[test]
+fn a_command_does_not_wait_for_ever_for_what_is_no_machine() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let local = format!("--local=http://{}", listener.local_addr().unwrap());
+    let (done, is_done) = std::sync::mpsc::channel::<()>();
+    let silent = std::thread::spawn(move || {
+        let _connection = listener.accept().unwrap();
+        let _ = is_done.recv_timeout(Duration::from_mins(1));
+    });
+    let listed = hookwell(&["events", "list", &local]);
+    drop(done);
+    silent.join().unwrap();
+    let said = text(&listed.stderr);
+    assert!(!listed.status.success());
+    for part in ["no `hookwell dev` answers at", "timeout"] {
+        assert!(said.contains(part), "{said}");
+    }
 }
 
 #[test]
