@@ -7,6 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use hookwell::config;
+use hookwell_cli::sender::Secrets;
 use hookwell_template::RULES;
 use serde_json::{Value, json};
 
@@ -94,6 +95,47 @@ fn dev_says_where_everything_is_and_ends_cleanly() {
     assert_eq!(keys, expected);
     assert!(dev.url().starts_with("http://127.0.0.1:"));
     assert!(dev.interrupt());
+}
+
+/// Made-up keys have spaces, quotes and line ends in them.
+#[test]
+fn what_dev_says_to_export_is_what_a_shell_then_has() {
+    let all: String = config::presets().iter().map(|it| source_of(it)).collect();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &all).unwrap();
+    let mut dev = Command::new(env!("CARGO_BIN_EXE_hookwell"))
+        .args(["dev", "--port", "0", "--sources"])
+        .arg(file.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    let mut output = BufReader::new(dev.stdout.take().unwrap());
+    while !said.contains("Ctrl-C ends it") {
+        assert!(output.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    let id = dev.id().to_string();
+    Command::new("kill").args(["-INT", &id]).status().unwrap();
+    assert!(dev.wait().unwrap().success());
+    let (_, script) = said.split_once("under `cargo lambda watch`\n").unwrap();
+    let (script, _) = script.split_once("\none line per delivery").unwrap();
+    let shell = Command::new("sh")
+        .args(["-c", &format!("{script}\nenv -0")])
+        .output()
+        .unwrap();
+    assert!(shell.status.success(), "{shell:?}");
+    let variables = text(&shell.stdout);
+    let variables: Vec<_> = variables.split('\0').collect();
+    let secrets = Secrets::made_up_for(&config::parse(&all).unwrap());
+    let made_up: Vec<_> = secrets.made_up().collect();
+    assert!(made_up.iter().any(|(_, text)| text.contains('\n')));
+    assert!(made_up.iter().any(|(_, text)| text.contains('"')));
+    for (reference, text) in made_up {
+        let name = reference.strip_prefix("env:").unwrap();
+        let expected = format!("{name}={text}");
+        assert!(variables.contains(&&*expected), "{expected}: {script}");
+    }
 }
 
 /// A source of a preset, with what it cannot do without.

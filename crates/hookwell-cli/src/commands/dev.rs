@@ -13,7 +13,7 @@ use hookwell::event::Operation;
 use hookwell::ports::handler::Handler;
 use hookwell_aws::DocumentsTable;
 use hookwell_lambda::now::now;
-use hookwell_sandbox::sender::Draft;
+use hookwell_sandbox::sender::{Draft, quoted};
 
 /// Run the whole system on this machine: front, ingest, queue, process and tables.
 ///
@@ -114,11 +114,11 @@ fn introduce(machine: &Machine, senders: &Senders) -> Result<()> {
     }
     lines("\nfor the functions under `cargo lambda watch`")?;
     for (name, value) in machine.endpoints.environment() {
-        lines(&format!("  export {name}={value}"))?;
+        lines(&format!("  export {name}={}", quoted(value)))?;
     }
     for (reference, text) in secrets.made_up() {
         if let Some(name) = reference.strip_prefix("env:") {
-            lines(&format!("  export {name}={text}"))?;
+            lines(&format!("  export {name}={}", quoted(text)))?;
         }
     }
     lines("\none line per delivery (<-) and per event (->) follows; Ctrl-C ends it\n")?;
