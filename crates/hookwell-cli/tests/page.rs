@@ -88,6 +88,25 @@ async fn only_this_machine_sees_the_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_event_leads_to_its_document_whatever_the_type_is_called() {
+    let machine = machine().await;
+    let world = World::of(&machine);
+    let event = json!({
+        "id": "evt", "type": "a#b%23c.created", "created_at": "2026-11-21T00:00:00Z",
+        "data": { "id": "d1", "name": "Ada" },
+    });
+    assert_eq!(world.post("generic", &event).await.status, 200);
+    world.drained().await;
+    let event = shows(&world, "/deliveries/1", "/document?key=").await;
+    let (_, after) = event.split_once("/document?key=").unwrap();
+    let (key, _) = after.split_once('"').unwrap();
+    let document = get(&world, &format!("/document?key={key}")).await;
+    assert_eq!(document.status, 200, "{event}");
+    assert!(document.body.contains("Ada"), "{}", document.body);
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_the_page_itself_presses_its_buttons() {
     let machine = machine().await;
     let world = World::of(&machine);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Form, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Redirect, Response};
+use hookwell::event::identity::DocumentKey;
 use hookwell_aws::tools::admin::{AdminError, Item, readable};
 use hookwell_lambda::now::now;
 use http::StatusCode;
@@ -214,7 +215,7 @@ pub(super) fn about(record: Option<&Item>) -> Markup {
         value.unwrap_or_default()
     };
     let [source, kind, id] = ["source", "document_type", "document_id"].map(text);
-    let document = encoded(&format!("{source}#{kind}#{id}"));
+    let document = encoded(DocumentKey::new(source, kind, id).as_str());
     html! {
         h2 { "Record" }
         (pairs(record, |_| true))
