@@ -159,14 +159,10 @@ impl Page {
         let Some(event) = kept else {
             return Ok(false);
         };
-        // Before the queue has it: process may be quick.
-        let put_back = Seen::PutBack {
-            key: key.to_owned(),
-            at,
-        };
-        self.recorder.tell(put_back);
         let (queue, by) = (self.queue(), user());
         self.admin.replay(table, &queue, &event, &by, at).await?;
+        let key = key.to_owned();
+        self.recorder.tell(Seen::PutBack { key, at });
         self.recorder.caught_up().await;
         Ok(true)
     }
