@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hookwell::config;
 use hookwell_cli::sender::Secrets;
@@ -27,6 +27,9 @@ fn text(bytes: &[u8]) -> String {
 
 /// The folder of the project whose sources are meant.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// Longer than anything that a working machine needs, and shorter than its own limit when it ends.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// `hookwell dev` in a process of its own.
 struct Dev {
@@ -95,6 +98,39 @@ fn dev_says_where_everything_is_and_ends_cleanly() {
     assert_eq!(keys, expected);
     assert!(dev.url().starts_with("http://127.0.0.1:"));
     assert!(dev.interrupt());
+}
+
+/// A client may send half a request, and then nothing for ever.
+#[test]
+fn a_second_interrupt_ends_dev_although_a_request_is_not_over() {
+    let mut dev = Dev::start();
+    let address = dev.url().strip_prefix("http://").unwrap().to_owned();
+    let mut client = TcpStream::connect(&address).unwrap();
+    client
+        .write_all(b"POST /webhooks/plain HTTP/1.1\r\n")
+        .unwrap();
+    // Served behind it, so the machine has the connection.
+    assert_eq!(ureq::get(dev.url()).call().unwrap().status(), 200);
+    let id = dev.process.id().to_string();
+    let interrupt = || Command::new("kill").args(["-INT", &id]).status().unwrap();
+    interrupt();
+    let started = Instant::now();
+    while TcpStream::connect(&address).is_ok() {
+        assert!(started.elapsed() < PATIENCE, "it takes connections");
+        std::thread::yield_now();
+    }
+    interrupt();
+    loop {
+        if let Some(status) = dev.process.try_wait().unwrap() {
+            assert_eq!(status.code(), Some(1), "it says that it left something");
+            break;
+        }
+        if started.elapsed() > PATIENCE {
+            dev.process.kill().unwrap();
+            panic!("it waits for the client");
+        }
+        std::thread::yield_now();
+    }
 }
 
 /// Made-up keys have spaces, quotes and line ends in them.
