@@ -20,11 +20,8 @@ use tokio::net::{TcpListener, TcpStream};
 async fn a_damaged_message_is_in_the_dead_letter_queue_at_once_and_delays_nobody() {
     let machine = machine().await;
     let world = World::of(&machine);
-    world
-        .admin
-        .send_raw(&world.endpoints.queue_url, "not an event")
-        .await
-        .unwrap();
+    let queue = &world.endpoints.queue_url;
+    world.send_text(queue, "not an event").await;
     for number in 0..20 {
         let id = format!("d{number}");
         let (body, state) = body("resource", 1, "create", &id, "x");
