@@ -122,7 +122,7 @@ pub(crate) fn mistakes() -> Vec<(&'static str, &'static str, String)> {
             "redrive",
             "Resources.Queue.Properties.RedrivePolicy",
             edited(
-                "      RedrivePolicy:\n        deadLetterTargetArn: !GetAtt DeadLetterQueue.Arn\n        # AWS asks for at least 5; 8 x 180 s outlasts a short failure of DynamoDB.\n        maxReceiveCount: 8\n",
+                "      RedrivePolicy:\n        deadLetterTargetArn: !GetAtt DeadLetterQueue.Arn\n        # AWS asks for at least 5. 8 tries with the pauses between them take over 20 minutes and outlast a short failure of DynamoDB.\n        maxReceiveCount: 8\n",
                 "",
             ),
         ),
