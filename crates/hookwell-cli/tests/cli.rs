@@ -4,10 +4,13 @@
 #[path = "support/sources.rs"]
 mod sources;
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use hookwell::config;
+use hookwell_cli::sender::Secrets;
 use hookwell_template::RULES;
 use serde_json::{Value, json};
 use sources::source_of;
@@ -28,6 +31,9 @@ fn text(bytes: &[u8]) -> String {
 
 /// The folder of the project whose sources are meant.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// Longer than anything that a working machine needs, and shorter than its own limit when it ends.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// `hookwell dev` in a process of its own.
 struct Dev {
@@ -125,6 +131,80 @@ fn a_taken_port_is_named_with_the_flag_that_chooses_another() {
         assert!(text(&taken.stderr).contains(&expected), "{taken:?}");
     }
     assert!(dev.interrupt());
+}
+
+/// A client may send half a request, and then nothing for ever.
+#[test]
+fn a_second_interrupt_ends_dev_although_a_request_is_not_over() {
+    let mut dev = Dev::start();
+    let address = dev.url().strip_prefix("http://").unwrap().to_owned();
+    let mut client = TcpStream::connect(&address).unwrap();
+    client
+        .write_all(b"POST /webhooks/plain HTTP/1.1\r\n")
+        .unwrap();
+    // Served behind it, so the machine has the connection.
+    assert_eq!(ureq::get(dev.url()).call().unwrap().status(), 200);
+    let id = dev.process.id().to_string();
+    let interrupt = || Command::new("kill").args(["-INT", &id]).status().unwrap();
+    interrupt();
+    let started = Instant::now();
+    while TcpStream::connect(&address).is_ok() {
+        assert!(started.elapsed() < PATIENCE, "it takes connections");
+        std::thread::yield_now();
+    }
+    interrupt();
+    loop {
+        if let Some(status) = dev.process.try_wait().unwrap() {
+            assert_eq!(status.code(), Some(1), "it says that it left something");
+            break;
+        }
+        if started.elapsed() > PATIENCE {
+            dev.process.kill().unwrap();
+            panic!("it waits for the client");
+        }
+        std::thread::yield_now();
+    }
+}
+
+/// Made-up keys have spaces, quotes and line ends in them.
+#[test]
+fn what_dev_says_to_export_is_what_a_shell_then_has() {
+    let all: String = config::presets().iter().map(|it| source_of(it)).collect();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &all).unwrap();
+    let mut dev = Command::new(env!("CARGO_BIN_EXE_hookwell"))
+        .args(["dev", "--port", "0", "--sources"])
+        .arg(file.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    let mut output = BufReader::new(dev.stdout.take().unwrap());
+    while !said.contains("Ctrl-C ends it") {
+        assert!(output.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    let id = dev.id().to_string();
+    Command::new("kill").args(["-INT", &id]).status().unwrap();
+    assert!(dev.wait().unwrap().success());
+    let (_, script) = said.split_once("under `cargo lambda watch`\n").unwrap();
+    let (script, _) = script.split_once("\none line per delivery").unwrap();
+    let shell = Command::new("sh")
+        .args(["-c", &format!("{script}\nenv -0")])
+        .output()
+        .unwrap();
+    assert!(shell.status.success(), "{shell:?}");
+    let variables = text(&shell.stdout);
+    let variables: Vec<_> = variables.split('\0').collect();
+    let secrets = Secrets::made_up_for(&config::parse(&all).unwrap());
+    let made_up: Vec<_> = secrets.made_up().collect();
+    assert!(made_up.iter().any(|(_, text)| text.contains('\n')));
+    assert!(made_up.iter().any(|(_, text)| text.contains('"')));
+    for (reference, text) in made_up {
+        let name = reference.strip_prefix("env:").unwrap();
+        let expected = format!("{name}={text}");
+        assert!(variables.contains(&&*expected), "{expected}: {script}");
+    }
 }
 
 #[test]
@@ -306,6 +386,52 @@ fn send_fails_when_the_answer_is_no_or_there_is_none() {
         "{silent:?}"
     );
     assert!(!silent.status.success());
+}
+
+/// Answers every POST with 301 to `to`, and everything else with 200.
+fn redirecting(to: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            let mut request = [0; 4096];
+            let length = client.read(&mut request).unwrap();
+            let is_post = request[..length].starts_with(b"POST ");
+            let status = if is_post { "301 Moved" } else { "200 OK" };
+            let head = format!("HTTP/1.1 {status}\r\nlocation: {to}\r\nconnection: close");
+            let _ = write!(client, "{head}\r\ncontent-length: 0\r\n\r\n");
+        }
+    });
+    url
+}
+
+/// No sender follows a redirect, so the event would arrive nowhere.
+#[test]
+fn send_takes_a_redirect_for_the_answer_that_it_is() {
+    let url = redirecting("/elsewhere");
+    let sent = hookwell(&["send", "plain", "--to", &url]);
+    assert!(text(&sent.stdout).starts_with("301 "), "{sent:?}");
+    assert_eq!(sent.status.code(), Some(1));
+}
+
+#[test]
+fn a_command_does_not_wait_for_ever_for_what_is_no_machine() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let local = format!("--local=http://{}", listener.local_addr().unwrap());
+    let (done, is_done) = std::sync::mpsc::channel::<()>();
+    let silent = std::thread::spawn(move || {
+        let _connection = listener.accept().unwrap();
+        let _ = is_done.recv_timeout(Duration::from_mins(1));
+    });
+    let listed = hookwell(&["events", "list", &local]);
+    drop(done);
+    silent.join().unwrap();
+    let said = text(&listed.stderr);
+    assert!(!listed.status.success());
+    for part in ["no `hookwell dev` answers at", "timeout"] {
+        assert!(said.contains(part), "{said}");
+    }
 }
 
 #[test]

@@ -59,11 +59,7 @@ async fn hostile_events(world: &World) {
         ..Event::bare("", "")
     };
     let letters = &world.endpoints.dead_letter_queue_url;
-    world
-        .admin
-        .send_raw(letters, &dead.to_message())
-        .await
-        .unwrap();
+    world.send_text(letters, &dead.to_message()).await;
     world.drained().await;
 }
 

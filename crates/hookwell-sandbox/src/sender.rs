@@ -145,6 +145,12 @@ pub fn signed_with(source: &Source, keys: &Keys, draft: Draft, at: Millis) -> Re
     })
 }
 
+/// A text as one word of a shell.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 fn header_map(headers: &[(String, String)]) -> Result<HeaderMap> {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
@@ -206,16 +212,15 @@ impl Signed {
     /// The request as a `curl` command for a shell.
     #[must_use]
     pub fn to_curl(&self, base: &str) -> String {
-        let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
         let headers = self
             .headers
             .iter()
-            .map(|(name, value)| format!(" -H {}", quote(&format!("{name}: {value}"))));
+            .map(|(name, value)| format!(" -H {}", quoted(&format!("{name}: {value}"))));
         let headers: String = headers.collect();
-        let body = quote(&String::from_utf8_lossy(&self.body));
+        let body = quoted(&String::from_utf8_lossy(&self.body));
         format!(
             "curl -i {}{headers} --data-binary {body}",
-            quote(&format!("{base}{}", self.target()))
+            quoted(&format!("{base}{}", self.target()))
         )
     }
 }

@@ -2,19 +2,21 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use super::interrupts::Interrupts;
 use super::print::{self, lines};
 use super::sources::sources;
 use crate::machine::{self, Machine, Options};
 use crate::sender::{Secrets, Senders, signed};
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::Args;
 use hookwell::event::Operation;
 use hookwell::ports::handler::Handler;
 use hookwell::source::Source;
 use hookwell_aws::DocumentsTable;
 use hookwell_lambda::now::now;
-use hookwell_sandbox::sender::{Draft, Signed};
+use hookwell_sandbox::sender::{Draft, Signed, quoted};
 
 /// Run the whole system on this machine: front, ingest, queue, process and tables.
 ///
@@ -68,33 +70,25 @@ pub(crate) fn run<H: Handler + 'static>(
     let senders = Senders { sources, secrets };
     let mut options = Options::new(arguments.port, senders.clone());
     options.data = arguments.data;
-    tokio::runtime::Runtime::new()?.block_on(async {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let ended = runtime.block_on(async {
         let running = machine::start(options, handler).await?;
         // Before the first line: whoever reads it may end the machine at once.
-        let interrupted = interrupted()?;
+        let mut interrupts = Interrupts::new()?;
         if arguments.json {
             print::json(&serde_json::to_string(&running.machine)?)?;
         } else {
             introduce(&running.machine, &senders, sample.as_ref())?;
         }
-        interrupted.await;
-        print::note("stopping");
-        running.stop().await;
-        Ok(ExitCode::SUCCESS)
-    })
-}
-
-/// Resolves at Ctrl-C or a request to end. Signals count from this call on, not only from the first poll.
-pub(super) fn interrupted() -> Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupted = signal(SignalKind::interrupt()).context("cannot wait for Ctrl-C")?;
-    let mut terminated = signal(SignalKind::terminate()).context("cannot wait for signals")?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupted.recv() => {}
-            _ = terminated.recv() => {}
-        }
-    })
+        interrupts.next().await;
+        Ok(match interrupts.finish(running.stop()).await {
+            Some(()) => ExitCode::SUCCESS,
+            None => ExitCode::FAILURE,
+        })
+    });
+    // A handler that keeps its thread busy does not keep the machine alive.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ended
 }
 
 /// Secrets that no source could verify with, a line each.
@@ -137,11 +131,11 @@ fn introduce(machine: &Machine, senders: &Senders, sample: Option<&Signed>) -> R
     }
     lines("\nfor the functions under `cargo lambda watch`")?;
     for (name, value) in machine.endpoints.environment() {
-        lines(&format!("  export {name}={value}"))?;
+        lines(&format!("  export {name}={}", quoted(value)))?;
     }
     for (reference, text) in secrets.made_up() {
         if let Some(name) = reference.strip_prefix("env:") {
-            lines(&format!("  export {name}={text}"))?;
+            lines(&format!("  export {name}={}", quoted(text)))?;
         }
     }
     lines("\none line per delivery (<-) and per event (->) follows; Ctrl-C ends it\n")?;

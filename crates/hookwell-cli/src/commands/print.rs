@@ -8,6 +8,7 @@ use std::io::{self, IsTerminal as _};
 
 use hookwell::format::time::to_rfc3339;
 use hookwell_lambda::now::now;
+use hookwell_lambda::telemetry;
 use indicatif::ProgressBar;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -176,7 +177,7 @@ const OURS: [&str; 6] = [
     "handler",
 ];
 
-/// Log lines for people: one per delivery (`<-`) and one per event (`->`), to standard error.
+/// Log lines for people: one per delivery (`<-`), one per event (`->`) and one per panic, to standard error.
 pub(crate) fn start_log() {
     use tracing_subscriber::filter::{LevelFilter, Targets};
     use tracing_subscriber::layer::SubscriberExt as _;
@@ -194,6 +195,7 @@ pub(crate) fn start_log() {
         .with(targets)
         .with(lines)
         .init();
+    std::panic::set_hook(Box::new(telemetry::panicked));
 }
 
 struct Lines {
@@ -260,6 +262,7 @@ where
             "event.operation",
             "document.id",
             "reason",
+            "location",
         ] {
             let value = fields.get(name);
             if !value.is_empty() {

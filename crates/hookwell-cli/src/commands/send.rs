@@ -139,6 +139,8 @@ fn post(url: &str, request: &Signed) -> Result<Answer> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(TIMEOUT))
         .http_status_as_error(false)
+        // No sender follows a redirect, and a redirected POST would become a GET.
+        .max_redirects(0)
         .build()
         .into();
     let mut post = agent.post(url);

@@ -2,6 +2,7 @@
 //! dev`.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use crate::front::DESCRIPTION_PATH;
 use crate::machine::Machine;
@@ -13,6 +14,9 @@ use hookwell_aws::tools::admin::Admin;
 use hookwell_aws::tools::dead_letters::DeadLetters;
 use hookwell_aws::{Bucket, Connection, Limits, SqsQueue};
 use hookwell_local::storage::Endpoints;
+
+/// Time within which a running `hookwell dev` describes itself.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The account or machine that a command looks into.
 #[derive(Debug, Args)]
@@ -147,6 +151,8 @@ fn describe(url: &str) -> Result<Machine> {
     let address = format!("{}{DESCRIPTION_PATH}", url.trim_end_matches('/'));
     let hint =
         || format!("no `hookwell dev` answers at {url}: start it, or pass its URL to --local");
-    let mut answer = ureq::get(&address).call().with_context(hint)?;
+    let agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE));
+    let agent: ureq::Agent = agent.build().into();
+    let mut answer = agent.get(&address).call().with_context(hint)?;
     answer.body_mut().read_json().with_context(hint)
 }

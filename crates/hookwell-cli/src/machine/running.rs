@@ -25,7 +25,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Options of `hookwell dev`: a message that fails every time is in the dead-letter queue after half a minute.
+    /// Options of `hookwell dev`: a message that fails every time is in the dead-letter queue after about four minutes.
     #[must_use]
     pub fn new(port: u16, senders: Senders) -> Self {
         let queue = QueueSettings {

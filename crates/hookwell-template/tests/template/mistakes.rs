@@ -122,7 +122,7 @@ pub(crate) fn mistakes() -> Vec<(&'static str, &'static str, String)> {
             "redrive",
             "Resources.Queue.Properties.RedrivePolicy",
             edited(
-                "      RedrivePolicy:\n        deadLetterTargetArn: !GetAtt DeadLetterQueue.Arn\n        # AWS asks for at least 5; 8 x 180 s outlasts a short failure of DynamoDB.\n        maxReceiveCount: 8\n",
+                "      RedrivePolicy:\n        deadLetterTargetArn: !GetAtt DeadLetterQueue.Arn\n        # AWS asks for at least 5. 8 tries with the pauses between them take over 20 minutes and outlast a short failure of DynamoDB.\n        maxReceiveCount: 8\n",
                 "",
             ),
         ),
@@ -303,6 +303,21 @@ pub(crate) fn mistakes() -> Vec<(&'static str, &'static str, String)> {
                 "Action: [sqs:GetQueueUrl, sqs:SendMessage]",
                 "Action: sqs:SendMessage",
             ),
+        ),
+        (
+            "missing-action",
+            "Resources.IngestRole.Properties.Policies",
+            edited("Action: s3:PutObject", "Action: s3:GetObject"),
+        ),
+        (
+            "missing-action",
+            "Resources.ProcessRole.Properties.Policies",
+            edited("[s3:GetObject, s3:PutObject]", "s3:GetObject"),
+        ),
+        (
+            "missing-action",
+            "Resources.ProcessRole.Properties.Policies",
+            edited("[s3:GetObject, s3:PutObject]", "s3:PutObject"),
         ),
         (
             "missing-action",
