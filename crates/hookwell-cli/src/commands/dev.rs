@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::interrupts::Interrupts;
 use super::print::{self, lines};
-use super::sources::sources;
+use super::sources::noted_sources;
 use crate::machine::{self, Machine, Options};
 use crate::sender::{Secrets, Senders, signed};
 use anyhow::{Result, ensure};
@@ -58,7 +58,7 @@ pub(crate) fn run<H: Handler + 'static>(
     handler: impl FnOnce(DocumentsTable) -> H,
 ) -> Result<ExitCode> {
     print::start_log();
-    let sources = sources(arguments.sources.as_deref(), embedded)?;
+    let sources = noted_sources(arguments.sources.as_deref(), embedded)?;
     let secrets = Secrets::made_up_for(&sources);
     let unusable = unusable(&sources, &secrets);
     ensure!(
