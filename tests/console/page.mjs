@@ -88,7 +88,7 @@ const steps = {
   'the page says why it was refused': async () => {
     await rows().first().getByRole('link').click();
     await see('Why it was refused');
-    await see('made with a secret that is not here, or over another body');
+    await see('Another secret, another body and a way of signing that was not tried look the same from here');
     await shoot('forged');
     await view('Send');
     await press('Forged plain');

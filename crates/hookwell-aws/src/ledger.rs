@@ -89,7 +89,7 @@ impl EventsTable {
             .update_expression(format!("SET {set}, expires_at = :expires_at {remove}"))
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":done", text(Status::Done.name()))
-            .expression_attribute_values(":expires_at", number(event.expires_at))
+            .expression_attribute_values(":expires_at", number(event.record_end()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 }
@@ -106,7 +106,7 @@ fn described(event: &Event) -> [(&'static str, AttributeValue); 9] {
         ("document_type", text(&event.document_type)),
         ("document_id", text(document_id)),
         ("received_at", number(event.received_at)),
-        (TTL_ATTRIBUTE, number(event.expires_at)),
+        (TTL_ATTRIBUTE, number(event.record_end())),
     ]
 }
 

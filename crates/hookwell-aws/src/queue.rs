@@ -76,8 +76,11 @@ impl SqsQueue {
     }
 
     fn bucket(&self) -> Result<&Bucket, QueueError> {
-        let none =
-            || QueueError("HOOKWELL_BUCKET is not set, and a message is too large".to_owned());
+        let none = || {
+            QueueError(
+                "HOOKWELL_BUCKET is not set, and the event is too large for a message".to_owned(),
+            )
+        };
         self.bucket.as_ref().ok_or_else(none)
     }
 

@@ -340,6 +340,7 @@ async fn a_document_is_changed_by_what_is_newer_and_by_nothing_else() {
             operation,
             document_at: Some("/data".into()),
             settled: None,
+            renewed: None,
             body: Body(format!(r#"{{"data":{{"by":"{offset}"}}}}"#).into_bytes()),
             ..last.clone()
         };

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
+use hookwell_sandbox::rank;
 use serde::Serialize;
 
 use crate::target::Function;
@@ -120,9 +121,7 @@ pub(crate) fn median(values: &[f64]) -> f64 {
 pub(crate) fn percentile(values: &[f64], percent: usize) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let at = sorted.len().saturating_mul(percent) / 100;
-    let at = at.min(sorted.len().saturating_sub(1));
-    sorted.get(at).copied().unwrap_or(f64::NAN)
+    rank::percentile(&sorted, percent).unwrap_or(f64::NAN)
 }
 
 /// A duration in milliseconds.

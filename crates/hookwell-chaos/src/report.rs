@@ -3,6 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
+use hookwell_sandbox::rank::percentile;
 use serde_json::{Map, Value, json};
 
 use crate::checker::Verdict;
@@ -10,11 +11,7 @@ use crate::proxy::World;
 
 /// The median, the value that 99 of 100 do not exceed, and the largest of sorted values.
 pub(crate) fn percentiles(sorted: &[u64]) -> (u64, u64, u64) {
-    let at = |percent: usize| {
-        let index = sorted.len().saturating_mul(percent) / 100;
-        let last = sorted.len().saturating_sub(1);
-        sorted.get(index.min(last)).copied().unwrap_or(0)
-    };
+    let at = |percent| percentile(sorted, percent).unwrap_or(0);
     (at(50), at(99), at(100))
 }
 

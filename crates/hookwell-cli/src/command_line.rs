@@ -94,6 +94,20 @@ mod tests {
         Arguments::command().debug_assert();
     }
 
+    #[test]
+    fn console_stays_off_the_ports_that_dev_takes() {
+        let command = Arguments::command();
+        let port = |name: &str| -> u16 {
+            let arguments = command.find_subcommand(name).unwrap().get_arguments();
+            let mut ports = arguments.filter(|one| one.get_id() == "port");
+            let default = ports.next().unwrap().get_default_values()[0].to_str();
+            default.unwrap().parse().unwrap()
+        };
+        let (dev, console) = (port("dev"), port("console"));
+        // The front, and the tables, the queue and the bucket above it.
+        assert!(!(dev..=dev + 3).contains(&console), "{dev} {console}");
+    }
+
     /// Every command that has no commands below it.
     fn leaves(command: &Command) -> Vec<&Command> {
         let below: Vec<_> = command.get_subcommands().flat_map(leaves).collect();

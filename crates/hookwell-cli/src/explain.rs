@@ -1,229 +1,211 @@
 //! Explains why a delivery was refused, by trying what people get wrong: a change that makes the signature fit is the
-//! answer. Says what differs and never what the right signature would have been.
+//! answer. Where none does, the explanation says what was tried, and concludes nothing. No explanation holds a secret, a
+//! signature or a body.
+//!
+//! * `variations`: the list of what people get wrong
+//!   * `recipe`: the part of it that is about a recipe
+//!   * `content`: other bytes that may have been signed
+//!   * `rewrite`: other bodies that may have been signed
+//! * `variation`: one entry of the list
+//! * `look`: one way to look at a delivery
+//! * `known`: sources and secrets that a delivery is compared with
 
+mod content;
+mod known;
+mod look;
+mod recipe;
 mod rewrite;
+mod variation;
+mod variations;
 
-use hookwell::config;
 use hookwell::event::delivery::Delivery;
 use hookwell::format::time::Millis;
-use hookwell::keys::not_ready::SecretProblem;
-use hookwell::keys::reference::SecretRef;
-use hookwell::keys::secret::{KeyDecoding, KeyEncoding};
 use hookwell::source::Source;
-use hookwell::verify::scheme::Scheme;
 use hookwell::verify::verifier::Refusal;
 
-/// Finds the text of a secret.
-pub type Fetch<'a> = &'a dyn Fn(&SecretRef) -> Result<String, SecretProblem>;
+pub use self::known::{Fetch, Known};
+use self::look::Look;
+use self::variation::Difference;
 
-/// Explains why `source` refuses a delivery, in a sentence or two; `None` when it does not. `sources` are all there
-/// are, because a secret is easily given to the wrong one.
+/// Explanation of a refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// Name of the one difference between the sender and the source, where one was proven.
+    pub difference: Option<&'static str>,
+    /// The explanation in plain words.
+    pub text: String,
+}
+
+impl Explanation {
+    fn open(text: String) -> Self {
+        Self {
+            difference: None,
+            text,
+        }
+    }
+}
+
+/// Explains why `source` refuses a delivery; `None` when it does not.
 #[must_use]
 pub fn explain(
     source: &Source,
-    sources: &[Source],
-    fetch: Fetch<'_>,
+    known: Known<'_>,
     delivery: &Delivery,
     now: Millis,
-) -> Option<String> {
-    let keys = match source.keys(fetch) {
-        Ok(keys) => keys,
-        Err(why) => return Some(format!("{why}, so nothing can be verified")),
-    };
-    let refusal = source.verify(&keys, delivery, now).err()?;
-    let (clock, now) = match refusal {
-        Refusal::TooOld { seconds } => (
-            Some(format!(
-                "the signed time is {seconds} s ago: a slow retry, a replay, or a wrong clock"
-            )),
-            now.saturating_sub(seconds.saturating_mul(1000)),
-        ),
-        Refusal::TooNew { seconds } => (
-            Some(format!(
-                "the signed time is {seconds} s ahead: the sender's clock or this one is wrong"
-            )),
-            now.saturating_add(seconds.saturating_mul(1000)),
-        ),
-        _ => (None, now),
-    };
-    let case = Case {
-        source,
-        fetch,
-        delivery,
-        now,
-    };
-    Some(match clock {
-        Some(clock) if case.fits() => format!("{clock}; the signature itself is good"),
-        Some(clock) => format!("{clock}; apart from that, {}", case.difference(sources)),
-        None => match refusal {
-            Refusal::WrongSignature
-            | Refusal::MalformedSignature
-            | Refusal::NoSignature
-            | Refusal::MissingHeader(_)
-            | Refusal::MissingTimestamp
-            | Refusal::MalformedTimestamp => case.difference(sources),
-            other => other.to_string(),
+) -> Option<Explanation> {
+    if let Err(why) = source.keys(known.fetch) {
+        let text = format!("{why}, so nothing can be verified");
+        return Some(Explanation::open(text));
+    }
+    let look = Look::new(source, known.fetch, delivery, now);
+    let refusal = look.refusal()?;
+    let (look, time) = in_time(look, &refusal);
+    let signature = look.refusal().map(|refusal| match refusal {
+        Refusal::WrongSignature
+        | Refusal::MalformedSignature
+        | Refusal::NoSignature
+        | Refusal::MissingHeader(_)
+        | Refusal::MissingQuery
+        | Refusal::UnsupportedVersion(_)
+        | Refusal::MissingTimestamp
+        | Refusal::MalformedTimestamp => search(&look, known, delivery, &refusal),
+        other => Explanation::open(other.to_string()),
+    });
+    Some(match (time, signature) {
+        (None, signature) => signature?,
+        (Some((difference, says)), None) => Explanation {
+            difference: Some(difference.name()),
+            text: format!("{says}; the signature itself is good"),
+        },
+        (Some((_, says)), Some(signature)) => Explanation {
+            text: format!("{says}; apart from that, {}", signature.text),
+            ..signature
         },
     })
 }
 
-/// One way to look at a delivery.
-#[derive(Clone, Copy)]
-struct Case<'a> {
-    source: &'a Source,
-    fetch: Fetch<'a>,
-    delivery: &'a Delivery,
-    now: Millis,
+/// The same look at a time at which the signed time counts, and what is wrong with that time.
+fn in_time<'a>(look: Look<'a>, refusal: &Refusal) -> (Look<'a>, Option<(Difference, String)>) {
+    let is_about_time = |refusal: &Refusal| {
+        matches!(
+            refusal,
+            Refusal::TooOld { .. } | Refusal::TooNew { .. } | Refusal::MalformedTimestamp
+        )
+    };
+    if !is_about_time(refusal) {
+        return (look, None);
+    }
+    for variation in look.recipes().flat_map(recipe::units) {
+        let (difference, says, other) = variation.of(&look);
+        if !other.refusal().as_ref().is_some_and(is_about_time) {
+            return (other, Some((difference, says)));
+        }
+    }
+    let (shift, says) = match refusal {
+        Refusal::TooOld { seconds } => (
+            seconds.saturating_neg(),
+            format!("the signed time is {seconds} s ago: a slow retry, a replay, or a wrong clock"),
+        ),
+        Refusal::TooNew { seconds } => (
+            *seconds,
+            format!(
+                "the signed time is {seconds} s ahead: the sender's clock or this one is wrong"
+            ),
+        ),
+        _ => return (look, None),
+    };
+    let now = look.now.saturating_add(shift.saturating_mul(1000));
+    (look.at(now), Some((Difference::Clock, says)))
 }
 
-impl Case<'_> {
-    fn fits(&self) -> bool {
-        self.refusal().is_none()
-    }
-
-    fn refusal(&self) -> Option<Refusal> {
-        match self.source.keys(self.fetch) {
-            Ok(keys) => self.source.verify(&keys, self.delivery, self.now).err(),
-            Err(_) => Some(Refusal::NotReady),
+/// Tries every variation alone. The first with which the signature fits is proven.
+fn search(
+    look: &Look<'_>,
+    known: Known<'_>,
+    delivery: &Delivery,
+    refusal: &Refusal,
+) -> Explanation {
+    let mut tried = Vec::new();
+    for variation in variations::all(look, known, delivery) {
+        let (difference, text, other) = variation.of(look);
+        match other.refusal() {
+            None => {
+                return Explanation {
+                    difference: Some(difference.name()),
+                    text,
+                };
+            }
+            // Only where a signature was compared has something been tried.
+            Some(Refusal::WrongSignature) if !tried.contains(&difference) => tried.push(difference),
+            Some(_) => {}
         }
     }
-
-    /// The change with which the signature fits, in words.
-    fn difference(&self, sources: &[Source]) -> String {
-        let found = self
-            .other_secret(sources)
-            .or_else(|| self.other_reading())
-            .or_else(|| self.other_body())
-            .or_else(|| self.other_header())
-            .or_else(|| self.other_preset());
-        found.unwrap_or_else(|| {
-            let refusal = self.refusal().map(|refusal| refusal.to_string());
-            format!(
-                "{}. Tried and ruled out: the secrets of the other sources, other readings of this secret, a body \
-                 that was written again after signing, other headers, other presets. So it was made with a secret \
-                 that is not here, or over another body",
-                refusal.unwrap_or_default()
-            )
-        })
+    Explanation {
+        difference: match refusal {
+            Refusal::MissingHeader(_) => Some(Difference::Header.name()),
+            _ => None,
+        },
+        text: unexplained(look, known, delivery, refusal, &tried),
     }
+}
 
-    /// Tries the secrets of the other sources.
-    fn other_secret(&self, sources: &[Source]) -> Option<String> {
-        let others = sources.iter().filter(|it| it.name != self.source.name);
-        for other in others {
-            for secret in &other.secrets {
-                let fetch = |_: &SecretRef| (self.fetch)(secret);
-                let case = Case {
-                    fetch: &fetch,
-                    ..*self
-                };
-                if case.fits() {
-                    return Some(format!(
-                        "it was made with {secret}, which is the secret of source {}",
-                        other.name
-                    ));
-                }
-            }
+/// Says what was tried and what was not, and what can be seen. Nothing is concluded from it.
+fn unexplained(
+    look: &Look<'_>,
+    known: Known<'_>,
+    delivery: &Delivery,
+    refusal: &Refusal,
+    tried: &[Difference],
+) -> String {
+    let mut says = vec![match refusal {
+        Refusal::MissingHeader(_) | Refusal::MissingTimestamp => {
+            format!("{refusal}: have the sender send it")
         }
-        None
+        _ => refusal.to_string(),
+    }];
+    if !tried.is_empty() {
+        let tried: Vec<_> = tried.iter().map(|one| one.tried()).collect();
+        says.push(format!(
+            "Tried one at a time, and none fits: {}",
+            tried.join(", ")
+        ));
     }
-
-    /// Tries other readings of the right secret.
-    fn other_reading(&self) -> Option<String> {
-        let readings = [
-            (KeyEncoding::Utf8, "as text"),
-            (KeyEncoding::Base64, "as base64"),
-            (KeyEncoding::Hex, "as hex"),
-        ];
-        for (encoding, name) in readings {
-            for strip in [vec![], vec!["whsec_".to_owned()]] {
-                let mut source = self.source.clone();
-                source.min_secret_bytes = 1;
-                let label = if strip.is_empty() {
-                    ""
-                } else {
-                    " without its whsec_"
-                };
-                for scheme in &mut source.schemes {
-                    if let Scheme::Recipe(recipe) = scheme {
-                        recipe.key = KeyDecoding {
-                            strip: strip.clone(),
-                            encoding,
-                        };
-                    }
-                }
-                let case = Case {
-                    source: &source,
-                    ..*self
-                };
-                if case.fits() {
-                    return Some(format!(
-                        "the sender uses the secret {name}{label}, this source reads it in another way: see \
-                         verify.key and verify.key_strip"
-                    ));
-                }
+    let (mut not_here, mut made_up) = (Vec::new(), Vec::new());
+    for secret in known.sources.iter().flat_map(|source| &source.secrets) {
+        if (known.is_made_up)(secret) {
+            if look.source.secrets.contains(secret) {
+                made_up.push(secret.to_string());
             }
+        } else if (known.fetch)(secret).is_err() {
+            not_here.push(secret.to_string());
         }
-        None
     }
-
-    /// Tries other bodies.
-    fn other_body(&self) -> Option<String> {
-        rewrite::bodies(&self.delivery.body).find_map(|(what, body)| {
-            let delivery = Delivery {
-                body,
-                ..self.delivery.clone()
-            };
-            let case = Case {
-                delivery: &delivery,
-                ..*self
-            };
-            case.fits().then(|| {
-                format!(
-                    "the body was changed after it was signed: {what}. The bytes must arrive as they were sent: look \
-                     for a proxy or a script that parses and writes them again"
-                )
-            })
-        })
+    if !not_here.is_empty() {
+        says.push(format!(
+            "Not tried, because not here: {}",
+            not_here.join(", ")
+        ));
     }
-
-    /// Tries the signature in other headers.
-    fn other_header(&self) -> Option<String> {
-        self.delivery.headers.keys().find_map(|name| {
-            let mut source = self.source.clone();
-            for scheme in &mut source.schemes {
-                if let Scheme::Recipe(recipe) = scheme
-                    && let Some(field) = &mut recipe.signature
-                {
-                    field.headers = vec![name.to_string()];
-                }
-            }
-            let case = Case {
-                source: &source,
-                ..*self
-            };
-            case.fits().then(|| {
-                format!("the signature is in header {name}, where this source does not look: see verify.signature")
-            })
-        })
+    if !made_up.is_empty() {
+        says.push(format!(
+            "Made up by this machine, so no real sender has it: {}",
+            made_up.join(", ")
+        ));
     }
-
-    /// Tries the schemes of other senders.
-    fn other_preset(&self) -> Option<String> {
-        let secrets = &self.source.secrets;
-        let secrets: Vec<_> = secrets.iter().map(|it| format!("{it}").into()).collect();
-        config::presets().into_iter().find_map(|preset| {
-            let mut table = toml::Table::new();
-            table.insert("preset".to_owned(), preset.clone().into());
-            table.insert("secrets".to_owned(), toml::Value::Array(secrets.clone()));
-            let url = self.source.public_url.clone();
-            url.map(|url| table.insert("public_url".to_owned(), url.into()));
-            let file = format!("[sources.it]\n{table}");
-            let sources = config::parse(&file).ok()?;
-            let source = sources.first().filter(|source| !source.is_unsigned())?;
-            let case = Case { source, ..*self };
-            case.fits()
-                .then(|| format!("it is signed as preset {preset:?} says, with this secret"))
-        })
+    let sent = delivery.header("content-length");
+    let sent = sent.and_then(|length| length.parse::<usize>().ok());
+    if let Some(sent) = sent.filter(|sent| *sent != delivery.body.len()) {
+        let here = delivery.body.len();
+        says.push(format!(
+            "Content-Length says {sent} bytes, and the body has {here}"
+        ));
     }
+    if *refusal == Refusal::WrongSignature {
+        says.push(
+            "Another secret, another body and a way of signing that was not tried look the same from here: compare \
+             the secret on both sides, and the bytes that the sender signs with those that arrive"
+                .to_owned(),
+        );
+    }
+    says.join(". ")
 }

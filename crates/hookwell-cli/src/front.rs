@@ -1,7 +1,7 @@
 //! The HTTP side of the local machine: what API Gateway or a function URL does between a request and ingest.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -29,6 +29,10 @@ use crate::news::{Arrived, Recorder};
 /// The largest request that Lambda takes, in bytes, as the JSON that it gives to the function ("Lambda quotas",
 /// invocation payload, synchronous).
 const MAX_REQUEST: usize = 6 * 1024 * 1024;
+
+/// Address of a sender behind a tunnel, which nobody here knows: the headers that name it can be made up. No list of a
+/// source's senders has this one.
+const BEHIND_A_TUNNEL: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// Path at which a running machine describes itself to other `hookwell` commands.
 pub(crate) const DESCRIPTION_PATH: &str = "/_hookwell";
@@ -83,6 +87,11 @@ async fn answer(
         let why = serde_json::json!({ "error": why });
         return plain(StatusCode::FORBIDDEN, why.to_string());
     }
+    let source_ip = if guard::is_forwarded(headers) {
+        BEHIND_A_TUNNEL
+    } else {
+        peer.ip()
+    };
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MAX_REQUEST).await else {
         return plain(
@@ -96,7 +105,7 @@ async fn answer(
         query: parts.uri.query().unwrap_or_default().to_owned(),
         headers: parts.headers,
         body: body.to_vec(),
-        source_ip: peer.ip(),
+        source_ip,
     };
     front.deliver(request).await.1
 }

@@ -29,9 +29,10 @@ pub(crate) struct Arrived {
 pub(crate) enum Seen {
     Arrived(Box<Arrived>),
     Processed(Box<Processed>),
-    /// A dead letter went back into the queue.
+    /// A dead letter or a kept event went back into the queue.
     PutBack {
         key: String,
+        /// Time before the queue had it.
         at: Millis,
     },
     /// The tables as they were at the start.

@@ -1,12 +1,19 @@
 //! The `hookwell` command as its user runs it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use std::io::{BufRead as _, BufReader, Write as _};
+#[path = "support/sources.rs"]
+mod sources;
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use hookwell::config;
+use hookwell_cli::sender::Secrets;
 use hookwell_template::RULES;
 use serde_json::{Value, json};
+use sources::source_of;
 
 fn hookwell(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookwell"));
@@ -24,6 +31,9 @@ fn text(bytes: &[u8]) -> String {
 
 /// The folder of the project whose sources are meant.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// Longer than anything that a working machine needs, and shorter than its own limit when it ends.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// `hookwell dev` in a process of its own.
 struct Dev {
@@ -95,24 +105,110 @@ fn dev_says_where_everything_is_and_ends_cleanly() {
     assert!(dev.interrupt());
 }
 
-/// A source of a preset, with what it cannot do without.
-fn source_of(preset: &str) -> String {
-    let name = preset.replace('-', "_").to_uppercase();
-    let pinned = match preset {
-        "aws-sns" | "paypal" | "plaid" => format!("pinned = [\"env:ALL_PIN_{name}\"]\n"),
-        _ => String::new(),
-    };
-    let more = match preset {
-        "stonal" | "plain" => "allow_ips = [\"127.0.0.1\"]\n",
-        "aws-sns" => "topics = [\"arn:aws:sns:us-east-1:111122223333:orders\"]\n",
-        // Its 5 seconds may be over before the last of the others is signed.
-        "paddle" => "verify.timestamp = { past = 300, future = 300 }\n",
-        _ => "",
-    };
-    format!(
-        "[sources.{preset}]\npreset = {preset:?}\nsecrets = [\"env:ALL_{name}\"]\n\
-         public_url = \"https://hooks.example.com/webhooks/{preset}\"\n{pinned}{more}"
-    )
+#[test]
+fn dev_says_which_secret_it_cannot_use_before_anything_else() {
+    // Nobody reads: after its first line it would end, and call that a success.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = Command::new(env!("CARGO_BIN_EXE_hookwell"))
+        .current_dir(ROOT)
+        .args(["dev", "--port", "0"])
+        .env("HOOKWELL_SECRET_RESOURCE", "short")
+        .stdout(writer)
+        .output()
+        .unwrap();
+    assert!(!output.status.success(), "{output:?}");
+    let expected = "secrets that cannot be used:\n  source resource: env:HOOKWELL_SECRET_RESOURCE is shorter than 16 bytes";
+    assert!(text(&output.stderr).contains(expected), "{output:?}");
+}
+
+#[test]
+fn a_taken_port_is_named_with_the_flag_that_chooses_another() {
+    let dev = Dev::start();
+    let (_, port) = dev.url().rsplit_once(':').unwrap();
+    let local = format!("--local={}", dev.url());
+    for command in [&["dev"][..], &["console", &local]] {
+        let taken = hookwell(&[command, &["--port", port]].concat());
+        assert!(!taken.status.success(), "{command:?}");
+        assert_eq!(text(&taken.stdout), "", "{command:?}");
+        let expected = format!("port {port} is taken: choose another with --port");
+        assert!(text(&taken.stderr).contains(&expected), "{taken:?}");
+    }
+    assert!(dev.interrupt());
+}
+
+/// A client may send half a request, and then nothing for ever.
+#[test]
+fn a_second_interrupt_ends_dev_although_a_request_is_not_over() {
+    let mut dev = Dev::start();
+    let address = dev.url().strip_prefix("http://").unwrap().to_owned();
+    let mut client = TcpStream::connect(&address).unwrap();
+    client
+        .write_all(b"POST /webhooks/plain HTTP/1.1\r\n")
+        .unwrap();
+    // Served behind it, so the machine has the connection.
+    assert_eq!(ureq::get(dev.url()).call().unwrap().status(), 200);
+    let id = dev.process.id().to_string();
+    let interrupt = || Command::new("kill").args(["-INT", &id]).status().unwrap();
+    interrupt();
+    let started = Instant::now();
+    while TcpStream::connect(&address).is_ok() {
+        assert!(started.elapsed() < PATIENCE, "it takes connections");
+        std::thread::yield_now();
+    }
+    interrupt();
+    loop {
+        if let Some(status) = dev.process.try_wait().unwrap() {
+            assert_eq!(status.code(), Some(1), "it says that it left something");
+            break;
+        }
+        if started.elapsed() > PATIENCE {
+            dev.process.kill().unwrap();
+            panic!("it waits for the client");
+        }
+        std::thread::yield_now();
+    }
+}
+
+/// Made-up keys have spaces, quotes and line ends in them.
+#[test]
+fn what_dev_says_to_export_is_what_a_shell_then_has() {
+    let all: String = config::presets().iter().map(|it| source_of(it)).collect();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &all).unwrap();
+    let mut dev = Command::new(env!("CARGO_BIN_EXE_hookwell"))
+        .args(["dev", "--port", "0", "--sources"])
+        .arg(file.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    let mut output = BufReader::new(dev.stdout.take().unwrap());
+    while !said.contains("Ctrl-C ends it") {
+        assert!(output.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    let id = dev.id().to_string();
+    Command::new("kill").args(["-INT", &id]).status().unwrap();
+    assert!(dev.wait().unwrap().success());
+    let (_, script) = said.split_once("under `cargo lambda watch`\n").unwrap();
+    let (script, _) = script.split_once("\none line per delivery").unwrap();
+    let shell = Command::new("sh")
+        .args(["-c", &format!("{script}\nenv -0")])
+        .output()
+        .unwrap();
+    assert!(shell.status.success(), "{shell:?}");
+    let variables = text(&shell.stdout);
+    let variables: Vec<_> = variables.split('\0').collect();
+    let secrets = Secrets::made_up_for(&config::parse(&all).unwrap());
+    let made_up: Vec<_> = secrets.made_up().collect();
+    assert!(made_up.iter().any(|(_, text)| text.contains('\n')));
+    assert!(made_up.iter().any(|(_, text)| text.contains('"')));
+    for (reference, text) in made_up {
+        let name = reference.strip_prefix("env:").unwrap();
+        let expected = format!("{name}={text}");
+        assert!(variables.contains(&&*expected), "{expected}: {script}");
+    }
 }
 
 #[test]
@@ -180,6 +276,11 @@ fn what_send_sends_can_be_looked_at() {
     }
     let listed = hookwell(&["events", "list", "--json", "--source", "resource", &local]);
     assert_eq!(text(&listed.stdout).lines().count(), 3, "{listed:?}");
+    assert_eq!(text(&listed.stderr), "");
+    let short = format!("--local={}", dev.url().strip_prefix("http://").unwrap());
+    let some = hookwell(&["events", "list", "--json", "--limit", "1", &short]);
+    assert_eq!(text(&some.stdout).lines().count(), 1, "{some:?}");
+    assert_eq!(text(&some.stderr), "1 of 3: --limit shows more\n");
     let event: Value = serde_json::from_str(text(&listed.stdout).lines().next().unwrap()).unwrap();
     let shown = hookwell(&[
         "events",
@@ -246,6 +347,30 @@ fn what_send_sends_can_be_looked_at() {
 }
 
 #[test]
+fn what_is_typed_into_send_goes_to_a_host_and_port() {
+    let dev = Dev::start();
+    let address = dev.url().strip_prefix("http://").unwrap();
+    let mut sender = Command::new(env!("CARGO_BIN_EXE_hookwell"))
+        .current_dir(ROOT)
+        .args(["send", "plain", "--data", "-", "--to", address])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = sender.stdin.take().unwrap();
+    input
+        .write_all(br#"{"event":"asset.created","data":{"id":"typed"}}"#)
+        .unwrap();
+    drop(input);
+    let sent = sender.wait_with_output().unwrap();
+    assert!(text(&sent.stdout).starts_with("200 "), "{sent:?}");
+    let local = format!("--local={address}");
+    let listed = hookwell(&["events", "list", "--document", "typed", "--json", &local]);
+    assert_eq!(text(&listed.stdout).lines().count(), 1, "{listed:?}");
+    assert!(dev.interrupt());
+}
+
+#[test]
 fn send_fails_when_the_answer_is_no_or_there_is_none() {
     let dev = Dev::start();
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -267,6 +392,52 @@ fn send_fails_when_the_answer_is_no_or_there_is_none() {
         "{silent:?}"
     );
     assert!(!silent.status.success());
+}
+
+/// Answers every POST with 301 to `to`, and everything else with 200.
+fn redirecting(to: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            let mut request = [0; 4096];
+            let length = client.read(&mut request).unwrap();
+            let is_post = request[..length].starts_with(b"POST ");
+            let status = if is_post { "301 Moved" } else { "200 OK" };
+            let head = format!("HTTP/1.1 {status}\r\nlocation: {to}\r\nconnection: close");
+            let _ = write!(client, "{head}\r\ncontent-length: 0\r\n\r\n");
+        }
+    });
+    url
+}
+
+/// No sender follows a redirect, so the event would arrive nowhere.
+#[test]
+fn send_takes_a_redirect_for_the_answer_that_it_is() {
+    let url = redirecting("/elsewhere");
+    let sent = hookwell(&["send", "plain", "--to", &url]);
+    assert!(text(&sent.stdout).starts_with("301 "), "{sent:?}");
+    assert_eq!(sent.status.code(), Some(1));
+}
+
+#[test]
+fn a_command_does_not_wait_for_ever_for_what_is_no_machine() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let local = format!("--local=http://{}", listener.local_addr().unwrap());
+    let (done, is_done) = std::sync::mpsc::channel::<()>();
+    let silent = std::thread::spawn(move || {
+        let _connection = listener.accept().unwrap();
+        let _ = is_done.recv_timeout(Duration::from_mins(1));
+    });
+    let listed = hookwell(&["events", "list", &local]);
+    drop(done);
+    silent.join().unwrap();
+    let said = text(&listed.stderr);
+    assert!(!listed.status.success());
+    for part in ["no `hookwell dev` answers at", "timeout"] {
+        assert!(said.contains(part), "{said}");
+    }
 }
 
 #[test]

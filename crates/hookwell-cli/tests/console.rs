@@ -3,13 +3,18 @@
 
 mod support;
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use hookwell_local::storage::Endpoints;
 use serde_json::json;
 use support::browser::{get, press, shows, submit};
 use support::{World, body, machine};
+
+/// Longer than anything that a working page needs, and shorter than its own limit when it ends.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// `hookwell console` in a process of its own, and a browser that looks at it.
 struct Console {
@@ -238,5 +243,36 @@ async fn nobody_sees_an_account_without_the_secret_of_the_printed_address() {
     console.world.cookie = Some(format!("other=1; {cookie}"));
     assert_eq!(get(&console.world, "/").await.status, 200);
     assert!(console.interrupt());
+    machine.stop().await;
+}
+
+/// A client may send half a request, and then nothing for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_interrupt_ends_the_page_although_a_request_is_not_over() {
+    let machine = machine().await;
+    let mut console = Console::start(&machine.machine.endpoints);
+    let address = console
+        .world
+        .url
+        .strip_prefix("http://")
+        .unwrap()
+        .to_owned();
+    let mut client = TcpStream::connect(&address).unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+    // Served behind it, so the page has the connection.
+    console.open().await;
+    let id = console.process.id().to_string();
+    let interrupt = || Command::new("kill").args(["-INT", &id]).status().unwrap();
+    interrupt();
+    let started = Instant::now();
+    while TcpStream::connect(&address).is_ok() {
+        assert!(started.elapsed() < PATIENCE, "it takes connections");
+        std::thread::yield_now();
+    }
+    interrupt();
+    while console.process.try_wait().unwrap().is_none() {
+        assert!(started.elapsed() < PATIENCE, "it waits for the client");
+        std::thread::yield_now();
+    }
     machine.stop().await;
 }

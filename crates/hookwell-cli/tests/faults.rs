@@ -15,6 +15,7 @@ use hookwell_cli::machine::Functions;
 use hookwell_local::gate::Gate;
 use hookwell_local::storage::{Endpoints, QueueSettings, Storage};
 use serde_json::json;
+use support::browser::{get, press, shows};
 use support::{PATIENCE, World, body, machine, senders};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -23,11 +24,8 @@ use tokio::net::{TcpListener, TcpStream};
 async fn a_damaged_message_is_in_the_dead_letter_queue_at_once_and_delays_nobody() {
     let machine = machine().await;
     let world = World::of(&machine);
-    world
-        .admin
-        .send_raw(&world.endpoints.queue_url, "not an event")
-        .await
-        .unwrap();
+    let queue = &world.endpoints.queue_url;
+    world.send_text(queue, "not an event").await;
     for number in 0..20 {
         let id = format!("d{number}");
         let (body, state) = body("resource", 1, "create", &id, "x");
@@ -227,6 +225,50 @@ async fn with_the_queue_unreachable_the_sender_comes_back_and_its_retry_is_appli
         (world.events().await.len(), world.dead_letters().await),
         (1, 0)
     );
+    gated.stop().await;
+}
+
+/// The page of a machine shows what it was told, so nothing may be told that did not happen.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_shows_no_event_as_queued_that_did_not_go_back_into_the_queue() {
+    let gated = Gated::start().await;
+    let world = &gated.world;
+    let (kept, state) = body("generic", 0, "create", "d1", "one");
+    assert_eq!(world.post("generic", &kept).await.status, 200);
+    world
+        .document_becomes("generic", "d1", state.as_ref())
+        .await;
+    let nameless = json!({ "event": "asset.created", "data": { "name": "no id" } });
+    assert_eq!(world.post("plain", &nameless).await.status, 200);
+    world.drained().await;
+    let events = world.events().await;
+    let key = |source: &str| {
+        let event = events.iter().find(|event| event["source"] == source);
+        let key = event.unwrap()["pk"].as_str().unwrap();
+        format!("key={}", key.replace('#', "%23"))
+    };
+    let (kept, rejected) = (key("generic"), key("plain"));
+    shows(world, &format!("/event?{kept}"), ">applied<").await;
+    shows(world, &format!("/event?{rejected}"), ">rejected<").await;
+    let letters = shows(world, "/dead-letters", r#"name="id" value=""#).await;
+    let (_, after) = letters.split_once(r#"name="id" value=""#).unwrap();
+    let letter = format!("id={}", after.split_once('"').unwrap().0);
+
+    gated.queues.close().await;
+    let view = format!("/event?{kept}");
+    let pressed = press(world, &view, "/event/replay", &kept).await;
+    assert_eq!(pressed.status, 502, "{pressed:?}");
+    gated.queues.open();
+    gated.tables.close().await;
+    let put_back = "/dead-letters/redrive";
+    let pressed = press(world, "/dead-letters", put_back, &letter).await;
+    assert_eq!(pressed.status, 502, "{pressed:?}");
+    gated.tables.open();
+    for (key, outcome) in [(kept, "applied"), (rejected, "rejected")] {
+        let page = get(world, &format!("/event?{key}")).await.body;
+        assert!(page.contains(&format!(">{outcome}<")), "{page}");
+        assert!(!page.contains("put back"), "{page}");
+    }
     gated.stop().await;
 }
 

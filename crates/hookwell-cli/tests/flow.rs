@@ -74,6 +74,8 @@ async fn what_is_not_about_a_document_reaches_the_handler_and_ends_as_ignored() 
     for event in events {
         let end = [&event["status"], &event["outcome"], &event["operation"]];
         assert_eq!(end, ["done", "ignored", "other"]);
+        let reason = "its type is no create, update or delete of a document";
+        assert_eq!(event["reason"], reason);
     }
     machine.stop().await;
 }

@@ -39,6 +39,35 @@ async fn the_page_does_not_stand_in_the_way_of_a_delivery() {
     machine.stop().await;
 }
 
+/// Whoever sends through a tunnel comes from 127.0.0.1, and is not this machine.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_tunnel_passes_on_is_taken_from_no_address_of_this_machine() {
+    let machine = machine().await;
+    let world = World::of(&machine);
+    for (name, value) in [
+        ("x-forwarded-for", "203.0.113.7"),
+        ("x-forwarded-for", "127.0.0.1"),
+        ("x-forwarded-host", "abc.tunnel.example"),
+        ("forwarded", "for=127.0.0.1"),
+        ("via", "1.1 tunnel"),
+    ] {
+        let forwarded = (name.to_owned(), value.to_owned());
+        let (unsigned, _) = body("plain", 0, "create", "d", "n");
+        let unsigned = unsigned.to_string().into_bytes();
+        let headers = vec![forwarded.clone()];
+        let answer = world.request("POST", "/webhooks/plain", headers, unsigned);
+        assert_eq!(answer.await.status, 403, "{name}: {value}");
+
+        let (signed, _) = body("resource", 0, "create", "d", "n");
+        let signed = signed.to_string().into_bytes();
+        let mut headers = world.signature("resource", &signed);
+        headers.push(forwarded);
+        let answer = world.request("POST", "/webhooks/resource", headers, signed);
+        assert_eq!(answer.await.status, 200, "{name}: {value}");
+    }
+    machine.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn only_this_machine_sees_the_page() {
     let machine = machine().await;
@@ -55,6 +84,25 @@ async fn only_this_machine_sees_the_page() {
             assert_eq!(answer.status, 403, "{path} with {name}: {value}");
         }
     }
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_leads_to_its_document_whatever_the_type_is_called() {
+    let machine = machine().await;
+    let world = World::of(&machine);
+    let event = json!({
+        "id": "evt", "type": "a#b%23c.created", "created_at": "2026-11-21T00:00:00Z",
+        "data": { "id": "d1", "name": "Ada" },
+    });
+    assert_eq!(world.post("generic", &event).await.status, 200);
+    world.drained().await;
+    let event = shows(&world, "/deliveries/1", "/document?key=").await;
+    let (_, after) = event.split_once("/document?key=").unwrap();
+    let (key, _) = after.split_once('"').unwrap();
+    let document = get(&world, &format!("/document?key={key}")).await;
+    assert_eq!(document.status, 200, "{event}");
+    assert!(document.body.contains("Ada"), "{}", document.body);
     machine.stop().await;
 }
 
@@ -217,9 +265,9 @@ async fn a_sample_of_each_source_is_applied_and_a_forged_one_explained() {
     let world = World::of(&machine);
     for (source, refusal) in SOURCES.into_iter().zip([
         "is not among the addresses that may send",
-        "over another body",
+        "Another secret, another body and a way of signing",
         "is not among the addresses that may send",
-        "over another body",
+        "Another secret, another body and a way of signing",
     ]) {
         for what in ["create", "update", "delete"] {
             let sent = press(

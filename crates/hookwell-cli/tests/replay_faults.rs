@@ -15,7 +15,11 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use hookwell::event::Event;
+use hookwell::event::body::Body;
+use hookwell::ports::queue::Queue as _;
 use hookwell_aws::tools::admin::Item;
+use hookwell_aws::{Bucket, Limits, SqsQueue};
 use serde_json::{Value, json};
 use support::browser::{get as look_at, press, shows};
 use support::{World, machine};
@@ -212,6 +216,130 @@ async fn a_letter_that_could_not_be_sent_stays_in_the_dead_letter_queue() {
         .queue_depth(&account.endpoints.dead_letter_queue_url);
     let (waiting, hidden) = letters.await.unwrap();
     assert_eq!(waiting + hidden, 1, "it is still there");
+    machine.stop().await;
+}
+
+/// A command over an account without credentials ends with what is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_and_refused_credentials_are_not_called_a_lost_connection() {
+    let machine = machine().await;
+    let account = World::of(&machine);
+    let sqs = &account.endpoints.sqs_endpoint;
+    let without = async || {
+        let mut command = hookwell(&account, From::Http, sqs).await;
+        command.env_remove("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+        command
+    };
+    let mut refused = without().await;
+    refused.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", nobody());
+    for (command, cause) in [
+        (without().await, "no credentials found in chain"),
+        (refused, "Connection refused"),
+    ] {
+        let output = run(command, &["events", "list"]).await;
+        assert!(!output.status.success());
+        let said = printed(&output);
+        for part in ["no AWS credentials: run `aws sso login`", cause] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+    machine.stop().await;
+}
+
+/// As profiles of Identity Center's older tools and of password stores have them ("Process credential provider", AWS SDKs and
+/// Tools Reference Guide).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_may_name_a_program_that_gives_the_credentials() {
+    let machine = machine().await;
+    let account = World::of(&machine);
+    let folder = tempfile::tempdir().unwrap();
+    let given = json!({ "Version": 1, "AccessKeyId": "local", "SecretAccessKey": "local" });
+    let (config, answer) = (folder.path().join("config"), folder.path().join("answer"));
+    std::fs::write(&answer, given.to_string()).unwrap();
+    let profile = format!("[default]\ncredential_process = cat {}\n", answer.display());
+    std::fs::write(&config, profile).unwrap();
+    let mut command = hookwell(&account, From::Http, &account.endpoints.sqs_endpoint).await;
+    command
+        .env_remove("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+        .env("AWS_CONFIG_FILE", &config);
+    let output = run(command, &["events", "list"]).await;
+    assert!(output.status.success(), "{}", printed(&output));
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_bundle_that_cannot_be_used_is_named() {
+    const GOOD: &str = include_str!("../../hookwell-sandbox/src/test-keys/rsa-certificate.pem");
+    let machine = machine().await;
+    let account = World::of(&machine);
+    let folder = tempfile::tempdir().unwrap();
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let cut = GOOD.split_at(GOOD.len() / 2).0;
+    for (name, text) in [
+        ("good", Some(GOOD)),
+        ("missing", None),
+        ("empty", Some("")),
+        ("other", Some("not PEM")),
+        ("broken", Some(broken)),
+        ("second-broken", Some(&format!("{GOOD}{broken}"))),
+        ("cut", Some(cut)),
+    ] {
+        let path = folder.path().join(name);
+        if let Some(text) = text {
+            std::fs::write(&path, text).unwrap();
+        }
+        let sqs = &account.endpoints.sqs_endpoint;
+        let mut command = hookwell(&account, From::Environment, sqs).await;
+        command.env("AWS_CA_BUNDLE", &path);
+        let output = run(command, &["events", "list"]).await;
+        let said = printed(&output);
+        assert_eq!(output.status.success(), name == "good", "{name}: {said}");
+        if name != "good" {
+            let start = format!("AWS_CA_BUNDLE: {}: ", path.display());
+            assert!(said.contains(&start), "{name}: {said}");
+            assert!(!said.contains("panic"), "{name}: {said}");
+        }
+    }
+    machine.stop().await;
+}
+
+/// Without the bucket's name a large event is of no source, but it is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_that_cannot_be_read_is_named_and_not_left_out_in_silence() {
+    let machine = machine().await;
+    let account = World::of(&machine);
+    rejected(&account, "odd").await;
+    let (endpoints, at) = (&account.endpoints, hookwell_lambda::now::now());
+    let connection = endpoints.connection().unwrap();
+    let bucket = Bucket::new(connection.clone(), endpoints.bucket.clone(), Limits::TOOL);
+    let sqs = connection.sqs(Limits::TOOL);
+    let queue = SqsQueue::new(sqs, endpoints.queue_url.clone(), Some(bucket));
+    let large = Event {
+        body: Body(vec![b'x'; 1_200_000]),
+        received_at: at,
+        expires_at: at / 1000 + 1_000_000,
+        ..Event::bare("generic", "large")
+    };
+    queue.bury(&large, "no").await.unwrap();
+    let without_bucket = async |arguments: &[&str]| {
+        let sqs = &account.endpoints.sqs_endpoint;
+        let mut command = hookwell(&account, From::Environment, sqs).await;
+        command.env_remove("HOOKWELL_BUCKET");
+        run(command, arguments).await
+    };
+    let listed = without_bucket(&["dlq", "list"]).await;
+    let why = "no; cannot be read: HOOKWELL_BUCKET is not set";
+    assert!(printed(&listed).contains(why), "{}", printed(&listed));
+    let left_out = "1 of the other dead letters cannot be read here";
+    for arguments in [
+        &["dlq", "list", "--source", "generic"][..],
+        &["dlq", "redrive", "--source", "generic"],
+    ] {
+        let output = without_bucket(arguments).await;
+        assert!(output.status.success(), "{}", printed(&output));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(left_out), "{arguments:?}: {said}");
+    }
     machine.stop().await;
 }
 

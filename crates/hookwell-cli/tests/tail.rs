@@ -222,3 +222,44 @@ async fn the_history_of_a_document_is_in_the_order_of_its_versions() {
     assert!(!nobody.status.success());
     machine.stop().await;
 }
+
+/// Documents of several types may have one id.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_history_of_an_id_tells_its_documents_apart() {
+    let machine = machine().await;
+    let world = World::of(&machine);
+    for (event, kind) in [("1", "user"), ("2", "order"), ("3", "user")] {
+        let event = json!({
+            "id": event, "type": format!("{kind}.updated"),
+            "created_at": format!("2026-11-21T00:00:0{event}Z"), "data": { "id": "7" },
+        });
+        assert_eq!(world.post("generic", &event).await.status, 200);
+    }
+    world.drained().await;
+    let history = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hookwell"));
+        command.args(["documents", "history", "7", "--local", &world.url]);
+        let output = command.args(more).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let all = history(&[]);
+    let types: Vec<_> = all
+        .lines()
+        .map(|line| line.split_whitespace().nth(3).unwrap())
+        .collect();
+    assert_eq!(types, ["TYPE", "order", "user", "user"], "{all}");
+    for (kind, ids) in [("order", &["2"][..]), ("user", &["1", "3"])] {
+        let events = history(&["--type", kind, "--json"]);
+        let events = events.lines();
+        let events: Vec<Value> = events.map(|it| serde_json::from_str(it).unwrap()).collect();
+        let found: Vec<_> = events
+            .iter()
+            .map(|it| it["event_id"].as_str().unwrap())
+            .collect();
+        assert_eq!(found, ids);
+        let shown: Vec<_> = events.iter().map(|it| it["shown"] == true).collect();
+        assert_eq!(shown.last(), Some(&true), "each shows its newest");
+    }
+    machine.stop().await;
+}

@@ -59,11 +59,7 @@ async fn hostile_events(world: &World) {
         ..Event::bare("", "")
     };
     let letters = &world.endpoints.dead_letter_queue_url;
-    world
-        .admin
-        .send_raw(letters, &dead.to_message())
-        .await
-        .unwrap();
+    world.send_text(letters, &dead.to_message()).await;
     world.drained().await;
 }
 
@@ -216,17 +212,33 @@ async fn a_command_ends_quietly_when_nobody_reads_any_further() {
     let machine = machine().await;
     let world = World::of(&machine);
     hostile_events(&world).await;
-    let event = format!("evt{HOSTILE}");
+    let (event, document, dead) = (
+        format!("evt{HOSTILE}"),
+        format!("doc{HOSTILE}"),
+        format!("dead{HOSTILE}"),
+    );
     let local = ["--local", &world.url];
     for command in [
         &["events", "list"][..],
         &["events", "list", "--json"],
         &["events", "show", &event],
+        &["events", "show", &event, "--json"],
         &["events", "stats"],
+        &["events", "stats", "--json"],
         &["events", "tail", "--since", "1h"],
+        &["events", "tail", "--since", "1h", "--json"],
         &["documents", "list"],
+        &["documents", "list", "--json"],
+        &["documents", "show", &document],
+        &["documents", "show", &document, "--json"],
+        &["documents", "history", &document],
+        &["documents", "history", &document, "--json"],
         &["dlq", "list"],
         &["dlq", "list", "--json"],
+        &["dlq", "show", &dead],
+        &["dlq", "show", &dead, "--json"],
+        &["console", "--port", "0"],
+        &["console", "--port", "0", "--json"],
     ] {
         ends_quietly(&[command, &local].concat());
     }
@@ -234,6 +246,15 @@ async fn a_command_ends_quietly_when_nobody_reads_any_further() {
         &["check"][..],
         &["check", "--json"],
         &["sign", "plain"],
+        &["send", "plain", "--to", &world.url],
+        &["send", "plain", "--to", &world.url, "--json"],
+        &["presets", "list"],
+        &["presets", "list", "--json"],
+        &["presets", "show", "stripe"],
+        &["presets", "show", "stripe", "--json"],
+        &["dev", "--port", "0"],
+        &["dev", "--port", "0", "--json"],
+        &["--help"],
         &["completions", "bash"],
     ] {
         ends_quietly(command);

@@ -37,7 +37,7 @@ pub enum StartError {
     /// `HOOKWELL_SOURCES_FILE` cannot be read.
     #[error("HOOKWELL_SOURCES_FILE: {0}")]
     File(std::io::Error),
-    /// The sources file has no sources.
+    /// The sources file has mistakes.
     #[error("the sources file has mistakes:\n{0}")]
     Sources(String),
 }

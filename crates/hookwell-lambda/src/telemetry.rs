@@ -33,8 +33,9 @@ pub fn init(env: Environment<'_>) {
     panic::set_hook(Box::new(panicked));
 }
 
-/// One line for a panic, of a handler or of ours. Its text may be of any length; the standard library would print all of it.
-fn panicked(panic: &PanicHookInfo<'_>) {
+/// Logs one line for a panic, of a handler or of ours. The text may be of any length and hold what a sender wrote; the
+/// standard library would print all of it as it is.
+pub fn panicked(panic: &PanicHookInfo<'_>) {
     let reason = cut::reason(panic.payload_as_str().unwrap_or("no text"));
     let location = panic.location().map(ToString::to_string);
     tracing::error!(reason, location, "panic");

@@ -1,6 +1,5 @@
 //! A door in front of a server, for tests: closed, every connection through it breaks and none is let in.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -23,9 +22,9 @@ impl Gate {
     ///
     /// # Errors
     /// When the URL has another form, or no port is free.
-    pub async fn start(server: &str) -> io::Result<Self> {
+    pub async fn start(server: &str) -> anyhow::Result<Self> {
         let server = server.strip_prefix("http://").unwrap_or(server);
-        let server: SocketAddr = server.parse().map_err(io::Error::other)?;
+        let server: SocketAddr = server.parse()?;
         let listener = bind(0).await?;
         let url = url(&listener)?;
         let open = Arc::new(watch::Sender::new(true));

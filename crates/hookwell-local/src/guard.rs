@@ -26,13 +26,19 @@ pub fn refusal(method: &Method, headers: &HeaderMap) -> Option<&'static str> {
     if local_host(headers).is_none() {
         return Some("this is for this machine only: use http://127.0.0.1 or http://localhost");
     }
-    if FORWARDING.iter().any(|name| headers.contains_key(*name)) {
+    if is_forwarded(headers) {
         return Some("this is for this machine only, and something forwarded the request");
     }
     if is_of_another_page(headers) && !is_followed_link(method, headers) {
         return Some("this is for this machine only, and another web page sent the request");
     }
     None
+}
+
+/// True for a request that a proxy or a tunnel passed on: its connection comes from this machine, its sender does not.
+#[must_use]
+pub fn is_forwarded(headers: &HeaderMap) -> bool {
+    FORWARDING.iter().any(|name| headers.contains_key(*name))
 }
 
 /// Says why a request cannot be a delivery. A tunnel may ask under any name, but no sender is a web page.

@@ -674,14 +674,26 @@ async fn an_expired_message_is_not_received() {
 // Deleting and hiding
 
 #[tokio::test]
-async fn a_message_is_deleted_by_any_handle_it_was_received_with() {
+async fn only_the_newest_handle_deletes_or_hides_a_message() {
     let (sqs, queue) = orders().await;
     send(&sqs, &queue, &["a"]).await;
     let old = peek(&sqs, &queue).await.remove(0).receipt_handle.unwrap();
-    receive(&sqs, &queue).await;
+    let new = receive(&sqs, &queue)
+        .await
+        .remove(0)
+        .receipt_handle
+        .unwrap();
+    let delete = |handle: &str| {
+        let delete = sqs.delete_message().queue_url(&queue);
+        delete.receipt_handle(handle).send()
+    };
+    delete(&old).await.unwrap();
+    assert_eq!(counts(&sqs, &queue).await, ["0", "0", "1"]);
+    let hide = sqs.change_message_visibility().queue_url(&queue);
+    let hide = hide.receipt_handle(&old).visibility_timeout(0);
+    assert_eq!(code(hide.send().await), "InvalidParameterValue");
     for _ in 0..2 {
-        let delete = sqs.delete_message().queue_url(&queue).receipt_handle(&old);
-        delete.send().await.unwrap();
+        delete(&new).await.unwrap();
         assert_eq!(counts(&sqs, &queue).await, ["0", "0", "0"]);
     }
 }

@@ -7,9 +7,11 @@
 //! * `binaries`: the functions as release binaries
 //! * `runtime`: the Lambda Runtime API and the environment of a function
 //! * `http`: messages of HTTP/1.1
+//! * `rank`: percentiles of what was measured
 
 pub mod binaries;
 pub mod http;
+pub mod rank;
 pub mod runtime;
 pub mod sender;
 pub mod test_keys;

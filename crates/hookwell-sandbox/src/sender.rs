@@ -1,5 +1,6 @@
 //! Requests of our own making: a draft, its signature, and every form it can be printed in.
 
+use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
@@ -78,11 +79,18 @@ impl Draft {
         self.body = body;
     }
 
-    /// Puts the bytes of a file in place of the sample's.
+    /// Puts the bytes of a file in place of the sample's, or those of standard input for `-`.
     ///
     /// # Errors
     /// When it cannot be read.
     pub fn set_body_from(&mut self, path: &Path) -> Result<()> {
+        if path == Path::new("-") {
+            let mut body = Vec::new();
+            let read = std::io::stdin().lock().read_to_end(&mut body);
+            read.context("cannot read standard input")?;
+            self.body = body;
+            return Ok(());
+        }
         let body = std::fs::read(path);
         self.body = body.with_context(|| format!("cannot read {}", path.display()))?;
         Ok(())
@@ -135,6 +143,12 @@ pub fn signed_with(source: &Source, keys: &Keys, draft: Draft, at: Millis) -> Re
         headers,
         body: delivery.body,
     })
+}
+
+/// A text as one word of a shell.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 fn header_map(headers: &[(String, String)]) -> Result<HeaderMap> {
@@ -198,16 +212,15 @@ impl Signed {
     /// The request as a `curl` command for a shell.
     #[must_use]
     pub fn to_curl(&self, base: &str) -> String {
-        let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
         let headers = self
             .headers
             .iter()
-            .map(|(name, value)| format!(" -H {}", quote(&format!("{name}: {value}"))));
+            .map(|(name, value)| format!(" -H {}", quoted(&format!("{name}: {value}"))));
         let headers: String = headers.collect();
-        let body = quote(&String::from_utf8_lossy(&self.body));
+        let body = quoted(&String::from_utf8_lossy(&self.body));
         format!(
             "curl -i {}{headers} --data-binary {body}",
-            quote(&format!("{base}{}", self.target()))
+            quoted(&format!("{base}{}", self.target()))
         )
     }
 }

@@ -140,7 +140,8 @@ pub struct Event {
     /// Place among the events of the delivery, from 0.
     #[serde(default, skip_serializing_if = "is_first")]
     pub place: u32,
-    /// Time at which a record that is written now may be forgotten, in seconds since 1970, as DynamoDB's TTL counts.
+    /// Time at which a record that ingest writes may be forgotten, in seconds since 1970; [`Event::record_end`] has the one
+    /// that counts.
     pub expires_at: i64,
     /// Time until which the event is kept whole for a replay, in seconds since 1970; `None` when it is not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -174,6 +175,9 @@ pub struct Event {
     /// Version in the event's record, once process has read it.
     #[serde(skip)]
     pub settled: Option<Version>,
+    /// End of the record's life counted anew by [`Event::renew`], in seconds since 1970; `None` before.
+    #[serde(skip)]
+    pub renewed: Option<i64>,
     /// The body as sent.
     #[serde(flatten)]
     pub body: Body,
@@ -222,6 +226,7 @@ impl Event {
             invalid: None,
             trace: None,
             settled: None,
+            renewed: None,
             body: Body(Vec::new()),
         }
     }
@@ -236,10 +241,17 @@ impl Event {
         self.settled.clone().unwrap_or_else(of_this_copy)
     }
 
-    /// Counts the life of its record from `now`: every write of a record does, since the message may have waited long.
+    /// Counts the life of its record from `now`: every write of a record does, since the message may have waited long. A
+    /// message or letter that is made of the event keeps the end that it came with, or each round would add to the life.
     pub fn renew(&mut self, now: Millis) {
         let life = self.expires_at.saturating_sub(self.received_at / 1000);
-        self.expires_at = (now / 1000).saturating_add(life);
+        self.renewed = Some((now / 1000).saturating_add(life));
+    }
+
+    /// Time at which a record that is written now may be forgotten, in seconds since 1970, as DynamoDB's TTL counts.
+    #[must_use]
+    pub fn record_end(&self) -> i64 {
+        self.renewed.unwrap_or(self.expires_at)
     }
 
     /// Takes over the version and the reception of the record that was written first, so that every copy of an event is
@@ -305,6 +317,7 @@ mod tests {
             invalid: None,
             trace: None,
             settled: None,
+            renewed: None,
             body: Body(body.to_vec()),
         }
     }
@@ -415,7 +428,11 @@ mod tests {
     fn the_life_of_a_record_counts_from_when_it_is_written() {
         let (mut late, life) = (event(b"{}"), 1_703_024_000 - 1_700_000_000);
         late.renew(late.received_at + 28 * crate::format::time::DAY);
-        assert_eq!(late.expires_at, 1_700_000_000 + 28 * 86_400 + life);
+        assert_eq!(late.record_end(), 1_700_000_000 + 28 * 86_400 + life);
+        assert!(
+            late.to_message().contains(r#""expires_at":1703024000"#),
+            "as it came"
+        );
     }
 
     #[test]

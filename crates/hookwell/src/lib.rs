@@ -22,7 +22,8 @@
 //! * `sender`: test senders: sample deliveries, and signatures by private keys. A feature of this name, off on Lambda.
 //!
 //! No module reaches back: `format` knows nothing; `event` and `keys` know `format`; `verify` knows these; `ports` knows
-//! `event`; `source` knows `verify`; `config`, `ingest` and `sender` know `source`. `process` knows `ports`, and no source.
+//! `event`; `source` knows `verify`; `config`, `ingest` and `sender` know `source`. `ingest` and `process` know `ports`, and
+//! `process` knows no source.
 
 pub mod config;
 pub mod event;

@@ -69,6 +69,14 @@ fn a_file_that_is_not_toml_names_the_line() {
 }
 
 #[test]
+fn steps_of_a_path_name_no_source() {
+    for name in [".", ".."] {
+        let text = format!("[sources.\"{name}\"]\npreset = \"resource\"\nsecrets = [\"env:A\"]\n");
+        assert!(problems(&text).join("\n").contains("is not . or .."));
+    }
+}
+
+#[test]
 fn a_pasted_secret_is_never_repeated() {
     let text = "[sources.a]\npreset = \"resource\"\nsecrets = [\"whsec_abcdefghijklmnop\"]\n";
     assert!(!problems(text).join("\n").contains("abcdefghijklmnop"));

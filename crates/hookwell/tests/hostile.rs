@@ -161,6 +161,21 @@ fn the_fields_of_a_twilio_form_cannot_be_shifted() {
     ] {
         assert!(!is_taken(&source, &keys, call, shifted), "{shifted}");
     }
+    let incoming =
+        "AccountSid=AC1&Body=Hello&From=%2B1555&MessageSid=SM1&SmsStatus=received&To=%2B1666";
+    assert!(is_taken(&source, &keys, incoming, incoming));
+    for (from, to) in [
+        ("&From=", "From"),
+        ("&Body=", "Body"),
+        ("AccountSid=", "AccountSid"),
+    ] {
+        let shifted = incoming.replacen(from, to, 1);
+        assert!(!is_taken(&source, &keys, incoming, &shifted), "{shifted}");
+    }
+    let by_sip = "CallSid=CA1&SipHeader_X-foo=bar&StatusCallbackEvent=answered&Timestamp=Thu%2C+x";
+    let shifted = "CallSid=CA1&SipHeader_X-foobarStatusCallbackEventansweredTimestampThu%2C+=x";
+    assert!(is_taken(&source, &keys, by_sip, by_sip));
+    assert!(!is_taken(&source, &keys, by_sip, shifted));
     for good in [
         "Body=What+is+a+CallSid%3F&MessageSid=SM1&SmsMessageSid=SM1",
         "CallSid=CA1&SipHeader_X-Twilio-CallSid=CA2",
@@ -272,6 +287,114 @@ fn a_captured_delivery_is_not_good_for_ever() {
         let ended = at(bad.clone()).unwrap_err();
         assert_eq!(ended.receipt, Receipt::Unverified, "{bad}");
     }
+}
+
+#[test]
+fn a_captured_delivery_of_paypal_is_not_good_for_ever() {
+    let text =
+        "[sources.x]\npreset = \"paypal\"\nsecrets = [\"env:A\"]\npinned = [\"env:PINNED\"]\n";
+    let (source, keys) = source(text);
+    let draft = Draft::of(&unsigned(&json!({ "id": "WH-1" })));
+    let headers = signed_with(&source, &keys, draft, NOW)
+        .unwrap()
+        .to_http()
+        .unwrap()
+        .headers;
+    let delivery = Delivery {
+        headers,
+        ..unsigned(&json!({ "id": "WH-1" }))
+    };
+    let day = 24 * 3600 * 1000;
+    let at = |now| source.verify(&keys, &delivery, now).map(|_| ());
+    assert_eq!(at(NOW + 3 * day), Ok(()), "retries come for three days");
+    assert!(matches!(at(NOW + 5 * day), Err(Refusal::TooOld { .. })));
+}
+
+#[test]
+fn a_copy_with_another_unsigned_type_is_another_event() {
+    let text = "[sources.x]\npreset = \"github\"\nsecrets = [\"env:A\"]\n";
+    let (source, keys) = source(text);
+    let body = json!({ "action": "opened", "issue": { "id": 7 } });
+    let key = |kind: &str| {
+        let delivery = with_header(unsigned(&body), "x-github-delivery", "d-1");
+        let delivery = with_header(delivery, "x-github-event", kind);
+        let signed = signed_with(&source, &keys, Draft::of(&delivery), NOW).unwrap();
+        let delivery = Delivery {
+            headers: signed.to_http().unwrap().headers,
+            ..delivery
+        };
+        let verified = source.verify(&keys, &delivery, NOW).unwrap();
+        verified.events(NOW).unwrap().remove(0).key
+    };
+    assert_eq!(key("issues"), key("issues"));
+    // Done first, it would have made a duplicate of the sender's own.
+    assert_ne!(key("issues"), key("ping"));
+}
+
+#[test]
+fn headers_that_stand_for_each_other_say_the_same() {
+    let text = "[sources.x]\npreset = \"svix\"\nsecrets = [\"env:A\"]\n";
+    let (source, keys) = source(text);
+    let signed = signed_with(&source, &keys, Draft::of(&unsigned(&json!({}))), NOW).unwrap();
+    let delivery = Delivery {
+        headers: signed.to_http().unwrap().headers,
+        ..unsigned(&json!({}))
+    };
+    let id = delivery.header("svix-id").unwrap().into_owned();
+    let with = |value: &str| {
+        let delivery = with_header(delivery.clone(), "webhook-id", value);
+        source.verify(&keys, &delivery, NOW).map(|_| ())
+    };
+    assert_eq!(with(&id), Ok(()));
+    assert!(matches!(with("other"), Err(Refusal::Contradiction(_))));
+}
+
+#[test]
+fn a_value_that_may_be_left_out_holds_no_other_one() {
+    let text = "[sources.x]\npreset = \"mercadopago\"\nsecrets = [\"env:A\"]\n";
+    let (source, keys) = source(text);
+    let of = |query: &str| Delivery {
+        query: query.to_owned(),
+        ..unsigned(&json!({ "type": "payment" }))
+    };
+    let draft = Draft::of(&with_header(of("data.id=1"), "x-request-id", "r-1"));
+    let headers = signed_with(&source, &keys, draft, NOW)
+        .unwrap()
+        .to_http()
+        .unwrap()
+        .headers;
+    let verify = |delivery: &Delivery| source.verify(&keys, delivery, NOW).map(|_| ());
+    let good = Delivery {
+        headers,
+        ..of("data.id=1")
+    };
+    assert_eq!(verify(&good), Ok(()));
+    let mut bad = Delivery {
+        query: "data.id=1%3Brequest-id%3Ar-1".to_owned(),
+        ..good
+    };
+    bad.headers.remove("x-request-id");
+    // The last of four ways to sign is the reason that is told.
+    assert!(verify(&bad).is_err());
+}
+
+#[test]
+fn signatures_by_private_keys_are_few() {
+    let text = "[sources.x]\npreset = \"standard-webhooks-v1a\"\nsecrets = [\"env:A\"]\n";
+    let (source, keys) = source(text);
+    let signed = signed_with(&source, &keys, Draft::of(&unsigned(&json!({}))), NOW).unwrap();
+    let delivery = Delivery {
+        headers: signed.to_http().unwrap().headers,
+        ..unsigned(&json!({}))
+    };
+    let one = delivery.header("webhook-signature").unwrap().into_owned();
+    let times = |count: usize| {
+        let list = vec![one.as_str(); count].join(" ");
+        let delivery = with_header(delivery.clone(), "webhook-signature", &list);
+        source.verify(&keys, &delivery, NOW).map(|_| ())
+    };
+    assert_eq!(times(3), Ok(()));
+    assert_eq!(times(4), Err(Refusal::TooManySignatures));
 }
 
 #[test]

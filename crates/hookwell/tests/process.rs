@@ -5,6 +5,7 @@ mod support;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::future::{Future, ready};
 use std::sync::Mutex;
 
 use futures_util::FutureExt as _;
@@ -172,10 +173,10 @@ fn a_stale_update_after_a_delete_stays_deleted_and_is_stale() {
 fn what_is_not_about_a_document_is_ignored() {
     let setup = Setup::<MemoryDocuments>::default();
     let payment = event("1", Operation::Other, 1, "d");
-    assert_eq!(
-        setup.run(std::slice::from_ref(&payment))[0].fate,
-        Fate::Finished(Outcome::Ignored)
-    );
+    let done = setup.run(std::slice::from_ref(&payment));
+    assert_eq!(done[0].fate, Fate::Finished(Outcome::Ignored));
+    let reason = "its type is no create, update or delete of a document";
+    assert_eq!(done[0].reason.as_deref(), Some(reason));
     assert_eq!(
         setup.ledger.stored(&payment.key).unwrap().record.status,
         Status::Done
@@ -439,6 +440,50 @@ impl Handler for Moody {
             "hang" => std::future::pending().await,
             _ => Ok(Outcome::Applied.into()),
         }
+    }
+}
+
+/// Panics wherever it is asked about one event: before its future is there, and when it is asked about a lease.
+struct Rash;
+
+impl Handler for Rash {
+    fn handle(&self, event: &Event) -> impl Future<Output = Result<Handled, HandleError>> + Send {
+        assert_ne!(event.id, "panic", "on purpose");
+        ready(Ok(Outcome::Applied.into()))
+    }
+
+    fn reaches_outside(&self, event: &Event) -> bool {
+        assert_ne!(event.id, "panic", "on purpose");
+        false
+    }
+}
+
+#[test]
+fn a_panic_before_the_future_of_a_handler_fails_that_event_only() {
+    let (ledger, queue) = (MemoryLedger::default(), MemoryQueue::default());
+    let events = ["panic", "fine"].map(|id| event(id, Operation::Create, 1, id));
+    let batch = events.each_ref().map(|event| message(&event.to_message()));
+    let done = invoke(&ledger, &queue, &Rash, batch.to_vec(), NOW);
+    let done = done.now_or_never().unwrap();
+    let fates: BTreeMap<_, _> = done
+        .into_iter()
+        .map(|done| (done.event.unwrap().id.clone(), done.fate))
+        .collect();
+    assert_eq!(fates["panic"], Fate::Retry("the handler panicked".into()));
+    assert_eq!(fates["fine"], Fate::Finished(Outcome::Applied));
+}
+
+#[test]
+fn a_letter_that_is_put_back_again_and_again_keeps_its_life() {
+    let (ledger, queue) = (MemoryLedger::default(), MemoryQueue::default());
+    let mut letter = event("1", Operation::Create, 1, "d").to_message();
+    for days in 1..100 {
+        let now = NOW + days * 86_400_000;
+        let handler = Talkative(1);
+        let done = invoke(&ledger, &queue, &handler, vec![message(&letter)], now);
+        let fate = done.now_or_never().unwrap().remove(0).fate;
+        assert_eq!(fate, Fate::Finished(Outcome::Rejected), "day {days}");
+        letter = queue.buried().pop().unwrap().0.to_message();
     }
 }
 
@@ -710,7 +755,8 @@ fn an_event_is_kept_before_its_handler_is_called() {
     };
     let setup = Setup::<MemoryDocuments>::default();
     setup.run(&[kept.clone(), event("2", Operation::Create, 1, "e")]);
-    assert_eq!(setup.ledger.kept(&kept.key), Some(kept.clone()));
+    let found = setup.ledger.kept(&kept.key).unwrap();
+    assert_eq!(found.to_message(), kept.to_message());
     let other = event("2", Operation::Create, 1, "e");
     assert_eq!(setup.ledger.kept(&other.key), None, "nobody asked for it");
 

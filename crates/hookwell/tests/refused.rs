@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use hookwell::config::parse;
+use hookwell::config::{parse, parse_locally};
 use hookwell::verify::algorithm::Algorithm;
 
 fn problems(text: &str) -> Vec<String> {
@@ -28,7 +28,17 @@ fn what_proves_nothing_is_refused_with_what_to_write_instead() {
         count += 1;
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(count >= 28, "{count}");
+    assert!(count >= 33, "{count}");
+}
+
+#[test]
+fn sources_that_share_a_secret_run_on_ones_own_machine_only() {
+    let text = include_str!("refused/secret-of-two.toml");
+    let (sources, told) = parse_locally(text).unwrap();
+    assert_eq!(sources.len(), 2);
+    let told: Vec<_> = told.iter().map(ToString::to_string).collect();
+    assert_eq!(problems(text), told);
+    assert!(!told.is_empty());
 }
 
 #[test]

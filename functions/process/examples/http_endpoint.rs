@@ -10,7 +10,7 @@ use hookwell::ports::handler::{HandleError, Handled, Handler, Outcome};
 use hookwell_aws::settings::{process_environment, required};
 use hookwell_lambda::process::Process;
 use hookwell_lambda::{Error, telemetry};
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, StatusCode, redirect};
 
 const SOURCES: &str = include_str!("../../ingest/sources.toml");
 
@@ -22,6 +22,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 struct HttpEndpoint {
     client: Client,
     url: String,
+}
+
+impl HttpEndpoint {
+    /// Posts to this URL, and follows no redirect: a redirected POST would become a GET, whose 200 says nothing of the event.
+    fn new(url: String) -> reqwest::Result<Self> {
+        let client = Client::builder().timeout(PATIENCE);
+        let client = client.redirect(redirect::Policy::none()).build()?;
+        Ok(Self { client, url })
+    }
 }
 
 impl Handler for HttpEndpoint {
@@ -70,10 +79,53 @@ impl Handler for HttpEndpoint {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init(&process_environment);
-    let endpoint = HttpEndpoint {
-        client: Client::builder().timeout(PATIENCE).build()?,
-        url: required(&process_environment, "ENDPOINT_URL")?,
-    };
+    let endpoint = HttpEndpoint::new(required(&process_environment, "ENDPOINT_URL")?)?;
     let process = Process::from_environment(&process_environment, SOURCES, |_| endpoint)?;
     process.run().await
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Answers every POST with the status and a way to itself, and everything else with 200.
+    async fn endpoint(status: &'static str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let to = url.clone();
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let mut request = vec![0; 64 * 1024];
+                let length = client.read(&mut request).await.unwrap();
+                let is_post = request.get(..length).unwrap().starts_with(b"POST ");
+                let status = if is_post { status } else { "200 OK" };
+                let answer = format!(
+                    "HTTP/1.1 {status}\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                );
+                client.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        url
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_not_followed_and_the_event_comes_again() {
+        let event = Event::bare("shop", "1");
+        for status in [
+            "301 Moved Permanently",
+            "302 Found",
+            "303 See Other",
+            "307 Temporary Redirect",
+        ] {
+            let handler = HttpEndpoint::new(endpoint(status).await).unwrap();
+            let said = format!("the endpoint answered {status}");
+            assert_eq!(handler.handle(&event).await, Err(HandleError::Retry(said)));
+        }
+        let handler = HttpEndpoint::new(endpoint("200 OK").await).unwrap();
+        assert_eq!(handler.handle(&event).await, Ok(Outcome::Applied.into()));
+    }
 }

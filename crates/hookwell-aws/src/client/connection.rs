@@ -1,7 +1,11 @@
 //! One way to AWS: credentials, region, endpoints and a single connector that every client shares.
 
+use std::error::Error;
 use std::time::Duration;
 
+#[cfg(feature = "default-chain")]
+use aws_credential_types::provider::ProvideCredentials as _;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::config::{
     BehaviorVersion, Credentials, Region, SharedCredentialsProvider, StalledStreamProtectionConfig,
 };
@@ -15,7 +19,11 @@ use aws_smithy_runtime_api::client::http::{
     http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::DispatchFailure;
 use aws_smithy_types::byte_stream::ByteStream;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use tokio::time::timeout;
 
 use super::endpoints::Endpoints;
@@ -66,18 +74,25 @@ pub enum ConnectionError {
     /// A variable is missing.
     #[error(transparent)]
     NotSet(#[from] NotSet),
-    /// `AWS_CA_BUNDLE` names a file that cannot be read.
-    #[error("AWS_CA_BUNDLE: {0}")]
-    CaBundle(std::io::Error),
+    /// `AWS_CA_BUNDLE` names a file that holds no usable certificates.
+    #[error("AWS_CA_BUNDLE: {path}: {why}")]
+    CaBundle {
+        /// The file.
+        path: String,
+        /// What is wrong with the file.
+        why: String,
+    },
     /// The certificates cannot be used.
     #[error("the TLS certificates cannot be used")]
     Tls,
     /// The default chain found no region.
     #[error("no region is set: export AWS_REGION or add one to the profile")]
     NoRegion,
-    /// The default chain found no credentials.
-    #[error("no credentials are set: run `aws configure` or export AWS_ACCESS_KEY_ID")]
-    NoCredentials,
+    /// The default chain gives no credentials, for this cause.
+    #[error(
+        "no AWS credentials: run `aws sso login` or `aws configure`, choose a profile with AWS_PROFILE, or export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: {0}"
+    )]
+    NoCredentials(String),
 }
 
 impl Connection {
@@ -126,7 +141,7 @@ impl Connection {
     /// The credentials and region that the AWS CLI would use.
     ///
     /// # Errors
-    /// When there are none.
+    /// When there are none, or they have expired and cannot be renewed.
     #[cfg(feature = "default-chain")]
     pub async fn from_default_chain(env: Environment<'_>) -> Result<Self, ConnectionError> {
         let connector = connector(env)?;
@@ -134,12 +149,16 @@ impl Connection {
             .http_client(http_client(&connector))
             .load()
             .await;
+        let region = config.region().cloned().ok_or(ConnectionError::NoRegion)?;
+        let none = || ConnectionError::NoCredentials("nothing provides any".to_owned());
+        let credentials = config.credentials_provider().ok_or_else(none)?;
+        // Asked for here, so that a command ends with the cause; a call would only say that it has none.
+        let found = credentials.provide_credentials().await;
+        found.map_err(|why| ConnectionError::NoCredentials(with_causes(&why)))?;
         Ok(Self {
             connector,
-            credentials: config
-                .credentials_provider()
-                .ok_or(ConnectionError::NoCredentials)?,
-            region: config.region().cloned().ok_or(ConnectionError::NoRegion)?,
+            credentials,
+            region,
             endpoints: Endpoints::from_environment(env),
         })
     }
@@ -233,8 +252,10 @@ fn http_client(connector: &SharedHttpConnector) -> SharedHttpClient {
 /// One connector for all clients: each would otherwise load the root certificates three times.
 fn connector(env: Environment<'_>) -> Result<SharedHttpConnector, ConnectionError> {
     let roots = match env("AWS_CA_BUNDLE") {
-        Some(path) => TrustStore::empty()
-            .with_pem_certificate(std::fs::read(path).map_err(ConnectionError::CaBundle)?),
+        Some(path) => match bundle(&path) {
+            Ok(pem) => TrustStore::empty().with_pem_certificate(pem),
+            Err(why) => return Err(ConnectionError::CaBundle { path, why }),
+        },
         None => TrustStore::default(),
     };
     let tls = TlsContext::builder().with_trust_store(roots).build();
@@ -251,16 +272,76 @@ fn connector(env: Environment<'_>) -> Result<SharedHttpConnector, ConnectionErro
     Ok(SharedHttpConnector::new(connector))
 }
 
+/// Reads a file of root certificates. The connector panics at one that it cannot use, and trusts nobody when there is none.
+fn bundle(path: &str) -> Result<Vec<u8>, String> {
+    let pem = std::fs::read(path).map_err(|why| why.to_string())?;
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|why| why.to_string())?;
+        roots.add(certificate).map_err(|why| why.to_string())?;
+    }
+    if roots.is_empty() {
+        return Err("it holds no certificate in PEM".to_owned());
+    }
+    Ok(pem)
+}
+
+/// An error and what caused it, each after a colon.
+#[cfg(feature = "default-chain")]
+fn with_causes(error: &dyn Error) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    let causes: Vec<_> = causes.map(ToString::to_string).collect();
+    causes.join(": ")
+}
+
 /// Reason of a failed call, in a word or two that are safe to log.
 pub(crate) fn reason<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
     match error {
         SdkError::TimeoutError(_) => "timed out".to_owned(),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => "timed out".to_owned(),
+        SdkError::DispatchFailure(failure) if lacks_credentials(failure) => {
+            "no credentials".to_owned()
+        }
         SdkError::DispatchFailure(_) => "no connection".to_owned(),
         SdkError::ResponseError(_) => "the answer cannot be read".to_owned(),
         SdkError::ServiceError(context) => {
             context.err().code().unwrap_or("service error").to_owned()
         }
         _ => "the request cannot be built".to_owned(),
+    }
+}
+
+/// True when a request could not be signed, and so was not sent.
+fn lacks_credentials(failure: &DispatchFailure) -> bool {
+    let error = failure.as_connector_error().and_then(Error::source);
+    let mut causes = std::iter::successors(error, |&error| error.source());
+    causes.any(<dyn Error>::is::<CredentialsError>)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use aws_credential_types::credential_fn::provide_credentials_fn;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_without_credentials_does_not_blame_the_connection() {
+        let local = |endpoint: &str| Connection::local(endpoint, endpoint, endpoint).unwrap();
+        let asked = async |connection: Connection| {
+            let request = connection.sqs(Limits::TOOL).list_queues().send();
+            reason(&request.await.unwrap_err())
+        };
+        let nobody = {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            format!("http://{}", listener.local_addr().unwrap())
+        };
+        assert_eq!(asked(local(&nobody)).await, "no connection");
+        let expired = || async { Err(CredentialsError::provider_error("the session is over")) };
+        let without = Connection {
+            credentials: SharedCredentialsProvider::new(provide_credentials_fn(expired)),
+            ..local(&nobody)
+        };
+        assert_eq!(asked(without).await, "no credentials");
     }
 }

@@ -292,17 +292,6 @@ impl Admin {
         Ok((waiting, self.queue_attribute(url, hidden).await.map(count)?))
     }
 
-    /// Puts any text into a queue.
-    ///
-    /// # Errors
-    /// When SQS refuses.
-    pub async fn send_raw(&self, url: &str, body: &str) -> Result<(), AdminError> {
-        let request = self.sqs.send_message().queue_url(url).message_body(body);
-        let sent = request.send().await;
-        sent.map(drop)
-            .map_err(|error| failed("sending a message", reason(&error)))
-    }
-
     /// Every item of a table whose `attribute` is `value`, or every item, but for whole events that are kept. Reads the
     /// whole table: for a person's eyes and tests, not for programs.
     ///

@@ -1,15 +1,16 @@
 //! The dead-letter queue as a person sees it: what is in it and why, and the way back.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, Message, MessageSystemAttributeName,
 };
 use hookwell::event::Event;
+use hookwell::event::message::{Damage, Unreadable};
 use hookwell::format::time::Millis;
 use hookwell::ports::ledger::Status;
-use hookwell::ports::queue::{Queue as _, QueueError};
+use hookwell::ports::queue::{OpenError, Queue as _, QueueError};
 
 use crate::client::connection::{Connection, reason};
 use crate::client::limits::Limits;
@@ -26,8 +27,8 @@ const HOLD: i32 = 120;
 pub struct DeadLetter {
     /// Id that the queue gave the message.
     pub message_id: String,
-    /// Event of the message; `None` when it is no message of ours.
-    pub event: Option<Event>,
+    /// Event of the message, or the reason why there is none to show.
+    pub event: Result<Event, NoEvent>,
     /// Text of the message.
     pub body: String,
     /// Reason for which process put it here; `None` when SQS moved it here itself.
@@ -35,6 +36,39 @@ pub struct DeadLetter {
     /// Time at which it came here.
     pub sent_at: Option<Millis>,
     receipt: String,
+}
+
+/// Reason why a dead letter shows no event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoEvent {
+    /// The message is no event, whoever reads it.
+    #[error(transparent)]
+    Damaged(#[from] Damage),
+    /// The message may be a good event: whoever reads it lacks something.
+    #[error("cannot be read: {0}")]
+    Unreadable(String),
+}
+
+impl From<OpenError> for NoEvent {
+    fn from(why: OpenError) -> Self {
+        match why {
+            OpenError::Damaged(damage) => Self::Damaged(damage),
+            OpenError::Unavailable(QueueError(why)) => Self::Unreadable(format!(
+                "{why}. The event is in the bucket: export HOOKWELL_BUCKET, and have the right to s3:GetObject there"
+            )),
+        }
+    }
+}
+
+impl From<Unreadable> for NoEvent {
+    fn from(why: Unreadable) -> Self {
+        match why {
+            Unreadable::Damaged(damage) => Self::Damaged(damage),
+            Unreadable::Newer(version) => Self::Unreadable(format!(
+                "a later release wrote it, as version {version}: update hookwell"
+            )),
+        }
+    }
 }
 
 impl DeadLetter {
@@ -45,14 +79,21 @@ impl DeadLetter {
         event.map_or(&self.message_id, |event| &event.id)
     }
 
-    /// Reason why the message is a dead letter, in a few words.
+    /// Reason why the message is a dead letter, and why its event cannot be read, in a few words.
     #[must_use]
-    pub fn why(&self) -> &str {
+    pub fn why(&self) -> String {
         match (&self.reason, &self.event) {
-            (Some(reason), _) => reason,
-            (None, Some(_)) => "out of tries",
-            (None, None) => "not an event",
+            (Some(reason), Err(why @ NoEvent::Unreadable(_))) => format!("{reason}; {why}"),
+            (Some(reason), _) => reason.clone(),
+            (None, Ok(_)) => "out of tries".to_owned(),
+            (None, Err(why)) => why.to_string(),
         }
+    }
+
+    /// True when the message may be a good event that cannot be read here.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self.event, Err(NoEvent::Unreadable(_)))
     }
 }
 
@@ -90,8 +131,7 @@ impl DeadLetters {
     /// # Errors
     /// When SQS refuses.
     pub async fn receive(&self) -> Result<Vec<DeadLetter>, AdminError> {
-        let mut found = Vec::new();
-        let mut seen = BTreeSet::new();
+        let mut found = BTreeMap::new();
         loop {
             // A long poll asks every server of SQS, so that an empty answer means empty.
             let request = self.client.receive_message().queue_url(&self.url);
@@ -108,14 +148,14 @@ impl DeadLetters {
             let count = found.len();
             for message in messages {
                 let letter = self.letter(message).await;
-                if seen.insert(letter.message_id.clone()) {
-                    found.push(letter);
-                }
+                // One that came before has a newer receipt now, and only by that one can it be deleted.
+                found.insert(letter.message_id.clone(), letter);
             }
             if found.len() == count {
                 break;
             }
         }
+        let mut found: Vec<_> = found.into_values().collect();
         found.sort_by_key(|letter| letter.sent_at);
         Ok(found)
     }
@@ -147,7 +187,8 @@ impl DeadLetters {
     /// [redrives](Self::redrive) it. True when there was a record to open.
     ///
     /// # Errors
-    /// When DynamoDB or SQS refuses. A record that is open already does no harm: the event is still here.
+    /// When the letter may be somebody else's by now, or DynamoDB or SQS refuses. A record that is open already does no
+    /// harm: the event is still here.
     pub async fn reopen(
         &self,
         admin: &Admin,
@@ -156,16 +197,17 @@ impl DeadLetters {
         by: &str,
         now: Millis,
     ) -> Result<bool, AdminError> {
+        self.hold(letter).await?;
         let reopened = match &letter.event {
-            Some(event) => {
+            Ok(event) => {
                 let from = [Status::Quarantined, Status::Pending];
                 admin
                     .reopen(events_table, &event.key, &from, by, now)
                     .await?
             }
-            None => false,
+            Err(_) => false,
         };
-        self.redrive(letter).await?;
+        self.put_back(letter).await?;
         Ok(reopened)
     }
 
@@ -173,10 +215,30 @@ impl DeadLetters {
     /// does no harm.
     ///
     /// # Errors
-    /// When SQS refuses.
+    /// When the letter may be somebody else's by now, or SQS refuses.
     pub async fn redrive(&self, letter: &DeadLetter) -> Result<(), AdminError> {
+        self.hold(letter).await?;
+        self.put_back(letter).await
+    }
+}
+
+impl DeadLetters {
+    /// Hides a letter from others for two minutes more: without that, somebody else could put it back as well.
+    async fn hold(&self, letter: &DeadLetter) -> Result<(), AdminError> {
+        let request = self.client.change_message_visibility();
+        let request = request.queue_url(&self.url).visibility_timeout(HOLD);
+        let held = request.receipt_handle(&letter.receipt).send().await;
+        held.map(drop).map_err(|error| {
+            let why = reason(&error);
+            let why = format!("{why}: somebody else may have it by now, so look again");
+            failed("holding the dead letter", why)
+        })
+    }
+
+    async fn put_back(&self, letter: &DeadLetter) -> Result<(), AdminError> {
         let request = self.client.send_message().queue_url(&self.queue_url);
-        let group = letter.event.as_ref().map(|event| event.source.clone());
+        let event = letter.event.as_ref().ok();
+        let group = event.map(|event| event.source.clone());
         let request = request
             .message_body(&letter.body)
             .set_message_group_id(group);
@@ -190,24 +252,25 @@ impl DeadLetters {
             .map(drop)
             .map_err(|error| failed("taking it from the dead-letter queue", reason(&error)))
     }
-}
 
-impl DeadLetters {
     async fn letter(&self, message: Message) -> DeadLetter {
         let attributes = message.attributes.unwrap_or_default();
         let sent_at = attributes.get(&MessageSystemAttributeName::SentTimestamp);
         let own = message.message_attributes.unwrap_or_default();
         let body = message.body.unwrap_or_default();
-        // A large one whose object cannot be read is listed all the same, and can be redriven.
-        let whole = self.queue.open(&body).await;
-        let event = whole.ok().and_then(|text| Event::from_message(&text).ok());
         DeadLetter {
             message_id: message.message_id.unwrap_or_default(),
-            event,
+            // A large one whose object cannot be read is listed all the same, and can be redriven.
+            event: self.read(&body).await,
             reason: own.get(REASON).and_then(|it| it.string_value.clone()),
             sent_at: sent_at.and_then(|text| text.parse().ok()),
             receipt: message.receipt_handle.unwrap_or_default(),
             body,
         }
+    }
+
+    async fn read(&self, body: &str) -> Result<Event, NoEvent> {
+        let whole = self.queue.open(body).await?;
+        Ok(Event::from_message(&whole)?)
     }
 }

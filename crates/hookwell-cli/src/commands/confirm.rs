@@ -14,8 +14,9 @@ pub(super) fn confirm(count: usize, is_meant: bool) -> Result<()> {
     if count < 2 || is_meant {
         return Ok(());
     }
+    // The question goes to standard error: where nobody sees it, nobody answers.
     ensure!(
-        std::io::stdin().is_terminal(),
+        std::io::stdin().is_terminal() && std::io::stderr().is_terminal(),
         "this would put {count} events into the queue: add --yes if that is meant"
     );
     print::ask(&format!("Put {count} events into the queue? [y/N] "));

@@ -1,13 +1,15 @@
 //! `hookwell console`: the page over an account's tables and queue.
 
+use std::pin::pin;
 use std::process::ExitCode;
 
 use crate::page::Account;
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
+use tokio::sync::oneshot;
 
-use super::dev::interrupted;
+use super::interrupts::Interrupts;
 use super::print;
 use super::target::Target;
 
@@ -26,8 +28,8 @@ use super::target::Target;
   hookwell console
   hookwell console --port 8001 --json")]
 pub(crate) struct Arguments {
-    /// Port to listen on, at 127.0.0.1. 0 for any free port.
-    #[arg(long, default_value_t = 9001)]
+    /// Port to listen on, at 127.0.0.1; none of those that `hookwell dev` takes. 0 for any free port.
+    #[arg(long, default_value_t = 9010)]
     port: u16,
     /// Print where the page is and what it looks at as one JSON object, first thing on standard output.
     #[arg(long)]
@@ -42,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         let stack = arguments.target.open().await?.stack()?;
         let account = Account::bind(arguments.port, stack.clone()).await?;
         // Before the first line: whoever reads it may end the page at once.
-        let interrupted = interrupted()?;
+        let mut interrupts = Interrupts::new()?;
         if arguments.json {
             let line = json!({
                 "url": account.address,
@@ -58,7 +60,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             print::line(&format!("documents  {}", stack.documents_table))?;
             print::line(&format!("queue      {}", stack.queue_url))?;
         }
-        account.serve(interrupted).await?;
-        Ok(ExitCode::SUCCESS)
+        let (stop, stopped) = oneshot::channel::<()>();
+        let mut serving = pin!(account.serve(async { drop(stopped.await) }));
+        let served = tokio::select! {
+            served = &mut serving => Some(served),
+            () = interrupts.next() => {
+                drop(stop);
+                interrupts.finish(serving).await
+            }
+        };
+        match served {
+            Some(served) => served.map(|()| ExitCode::SUCCESS),
+            None => Ok(ExitCode::FAILURE),
+        }
     })
 }

@@ -2,18 +2,21 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use super::interrupts::Interrupts;
 use super::print::{self, lines};
-use super::sources::sources;
+use super::sources::noted_sources;
 use crate::machine::{self, Machine, Options};
 use crate::sender::{Secrets, Senders, signed};
-use anyhow::{Context as _, Result};
+use anyhow::{Result, ensure};
 use clap::Args;
 use hookwell::event::Operation;
 use hookwell::ports::handler::Handler;
+use hookwell::source::Source;
 use hookwell_aws::DocumentsTable;
 use hookwell_lambda::now::now;
-use hookwell_sandbox::sender::Draft;
+use hookwell_sandbox::sender::{Draft, Signed, quoted};
 
 /// Run the whole system on this machine: front, ingest, queue, process and tables.
 ///
@@ -23,7 +26,8 @@ use hookwell_sandbox::sender::Draft;
   hookwell dev
   hookwell dev --port 8000 --sources sources.toml --data .hookwell")]
 pub(crate) struct Arguments {
-    /// Port to listen on, at 127.0.0.1; the tables and the queue take the next two ports. 0 for any.
+    /// Port to listen on, at 127.0.0.1. The tables, the queue and the bucket take the next three ports where those are free. 0
+    /// for any.
     #[arg(long, default_value_t = 9000)]
     port: u16,
     /// A sources file in place of the project's own.
@@ -54,41 +58,60 @@ pub(crate) fn run<H: Handler + 'static>(
     handler: impl FnOnce(DocumentsTable) -> H,
 ) -> Result<ExitCode> {
     print::start_log();
-    let sources = sources(arguments.sources.as_deref(), embedded)?;
+    let sources = noted_sources(arguments.sources.as_deref(), embedded)?;
     let secrets = Secrets::made_up_for(&sources);
+    let unusable = unusable(&sources, &secrets);
+    ensure!(
+        unusable.is_empty(),
+        "secrets that cannot be used:\n{}",
+        unusable.join("\n")
+    );
+    let sample = sample(&sources, &secrets);
     let senders = Senders { sources, secrets };
     let mut options = Options::new(arguments.port, senders.clone());
     options.data = arguments.data;
-    tokio::runtime::Runtime::new()?.block_on(async {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let ended = runtime.block_on(async {
         let running = machine::start(options, handler).await?;
         // Before the first line: whoever reads it may end the machine at once.
-        let interrupted = interrupted()?;
+        let mut interrupts = Interrupts::new()?;
         if arguments.json {
             print::json(&serde_json::to_string(&running.machine)?)?;
         } else {
-            introduce(&running.machine, &senders)?;
+            introduce(&running.machine, &senders, sample.as_ref())?;
         }
-        interrupted.await;
-        print::note("stopping");
-        running.stop().await;
-        Ok(ExitCode::SUCCESS)
-    })
+        interrupts.next().await;
+        Ok(match interrupts.finish(running.stop()).await {
+            Some(()) => ExitCode::SUCCESS,
+            None => ExitCode::FAILURE,
+        })
+    });
+    // A handler that keeps its thread busy does not keep the machine alive.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ended
 }
 
-/// Resolves at Ctrl-C or a request to end. Signals count from this call on, not only from the first poll.
-pub(super) fn interrupted() -> Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupted = signal(SignalKind::interrupt()).context("cannot wait for Ctrl-C")?;
-    let mut terminated = signal(SignalKind::terminate()).context("cannot wait for signals")?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupted.recv() => {}
-            _ = terminated.recv() => {}
-        }
-    })
+/// Secrets that no source could verify with, a line each.
+fn unusable(sources: &[Source], secrets: &Secrets) -> Vec<String> {
+    let problem = |source: &Source| {
+        let keys = source.keys(|reference| secrets.fetch(reference));
+        let why = keys.err()?;
+        Some(format!("  source {}: {why}", source.name))
+    };
+    sources.iter().filter_map(problem).collect()
 }
 
-fn introduce(machine: &Machine, senders: &Senders) -> Result<()> {
+/// A signed request of the first source that this machine can sign for.
+fn sample(sources: &[Source], secrets: &Secrets) -> Option<Signed> {
+    let (unsigned, signing): (Vec<_>, Vec<_>) = sources.iter().partition(|it| it.is_unsigned());
+    let sample = |source: &Source| {
+        let draft = Draft::sample(source, Operation::Create, now()).ok()?;
+        signed(source, secrets, draft, now()).ok()
+    };
+    signing.into_iter().chain(unsigned).find_map(sample)
+}
+
+fn introduce(machine: &Machine, senders: &Senders, sample: Option<&Signed>) -> Result<()> {
     let Senders { sources, secrets } = senders;
     lines(&format!("listening on {}", machine.url))?;
     lines("open it in a browser to see what arrives and what becomes of it")?;
@@ -102,23 +125,17 @@ fn introduce(machine: &Machine, senders: &Senders) -> Result<()> {
     for (reference, text) in secrets.made_up() {
         lines(&format!("  {reference:<32} {text}"))?;
     }
-    let signed_source = sources
-        .iter()
-        .find(|source| !source.is_unsigned())
-        .or(sources.first());
-    if let Some(source) = signed_source {
-        let draft = Draft::sample(source, Operation::Create, now())?;
+    if let Some(request) = sample {
         lines("\na signed request to paste")?;
-        let request = signed(source, secrets, draft, now())?;
         lines(&format!("  {}", request.to_curl(&machine.url)))?;
     }
     lines("\nfor the functions under `cargo lambda watch`")?;
     for (name, value) in machine.endpoints.environment() {
-        lines(&format!("  export {name}={value}"))?;
+        lines(&format!("  export {name}={}", quoted(value)))?;
     }
     for (reference, text) in secrets.made_up() {
         if let Some(name) = reference.strip_prefix("env:") {
-            lines(&format!("  export {name}={text}"))?;
+            lines(&format!("  export {name}={}", quoted(text)))?;
         }
     }
     lines("\none line per delivery (<-) and per event (->) follows; Ctrl-C ends it\n")?;

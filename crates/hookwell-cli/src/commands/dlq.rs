@@ -95,10 +95,12 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
 }
 
 async fn list(arguments: &List) -> Result<ExitCode> {
-    let letters = look(&arguments.target, |letter| {
-        is_of(letter, arguments.source.as_deref())
-    });
-    let letters = letters.await?;
+    let source = arguments.source.as_deref();
+    let letters = look(&arguments.target).await?;
+    let (letters, other): (Vec<_>, Vec<_>) = letters
+        .into_iter()
+        .partition(|letter| is_of(letter, source));
+    note_unreadable(&other);
     if arguments.json {
         for letter in &letters {
             print::json(&describe(letter).to_string())?;
@@ -106,7 +108,7 @@ async fn list(arguments: &List) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let row = |letter: &DeadLetter| {
-        let event = letter.event.as_ref();
+        let event = letter.event.as_ref().ok();
         let of = |text: Option<&str>| text.unwrap_or_default().to_owned();
         vec![
             letter.sent_at.map(to_rfc3339).unwrap_or_default(),
@@ -114,7 +116,7 @@ async fn list(arguments: &List) -> Result<ExitCode> {
             of(event.map(|event| event.kind.as_str())),
             letter.id().to_owned(),
             of(event.and_then(|event| event.document_id.as_deref())),
-            letter.why().to_owned(),
+            letter.why(),
         ]
     };
     let rows: Vec<_> = letters.iter().map(row).collect();
@@ -126,7 +128,8 @@ async fn list(arguments: &List) -> Result<ExitCode> {
 }
 
 async fn show(arguments: &Show) -> Result<ExitCode> {
-    let letters = look(&arguments.target, |letter| is_named(letter, &arguments.id)).await?;
+    let mut letters = look(&arguments.target).await?;
+    letters.retain(|letter| is_named(letter, &arguments.id));
     ensure!(
         !letters.is_empty(),
         "there is no dead letter {:?}",
@@ -135,8 +138,8 @@ async fn show(arguments: &Show) -> Result<ExitCode> {
     for letter in &letters {
         let mut described = describe(letter);
         let body = match &letter.event {
-            Some(event) => String::from_utf8_lossy(&event.body.0).into_owned(),
-            None => letter.body.clone(),
+            Ok(event) => String::from_utf8_lossy(&event.body.0).into_owned(),
+            Err(_) => letter.body.clone(),
         };
         if arguments.json {
             if let Value::Object(fields) = &mut described {
@@ -156,13 +159,22 @@ async fn show(arguments: &Show) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The dead letters that `keep` keeps, free for others to see again.
-async fn look(target: &Target, keep: impl Fn(&DeadLetter) -> bool) -> Result<Vec<DeadLetter>> {
+/// The dead letters, free for others to see again.
+async fn look(target: &Target) -> Result<Vec<DeadLetter>> {
     let queue = target.open().await?.dead_letters()?;
-    let mut letters = queue.receive().await?;
+    let letters = queue.receive().await?;
     queue.release(&letters).await;
-    letters.retain(keep);
     Ok(letters)
+}
+
+/// Says how many letters are left out because nobody can tell here which source they are of.
+fn note_unreadable(left_out: &[DeadLetter]) {
+    let count = left_out.iter().filter(|it| it.is_unreadable()).count();
+    if count > 0 {
+        print::note(&format!(
+            "{count} of the other dead letters cannot be read here, so their source is not known: `hookwell dlq list` says why"
+        ));
+    }
 }
 
 async fn redrive(arguments: &Redrive) -> Result<ExitCode> {
@@ -175,6 +187,9 @@ async fn redrive(arguments: &Redrive) -> Result<ExitCode> {
     };
     let (meant, other): (Vec<_>, Vec<_>) = letters.into_iter().partition(is_meant);
     queue.release(&other).await;
+    if arguments.source.is_some() {
+        note_unreadable(&other);
+    }
     if let Err(why) = is_wanted(arguments, &meant) {
         queue.release(&meant).await;
         return Err(why);
@@ -220,7 +235,7 @@ fn is_wanted(arguments: &Redrive, meant: &[DeadLetter]) -> Result<()> {
 }
 
 fn is_of(letter: &DeadLetter, source: Option<&str>) -> bool {
-    source.is_none_or(|source| letter.event.as_ref().is_some_and(|it| it.source == source))
+    source.is_none_or(|source| letter.event.as_ref().is_ok_and(|it| it.source == source))
 }
 
 fn is_named(letter: &DeadLetter, id: &str) -> bool {
@@ -228,11 +243,11 @@ fn is_named(letter: &DeadLetter, id: &str) -> bool {
         || letter
             .event
             .as_ref()
-            .is_some_and(|event| event.id == id || event.key.as_str() == id)
+            .is_ok_and(|event| event.id == id || event.key.as_str() == id)
 }
 
 fn describe(letter: &DeadLetter) -> Value {
-    let event = letter.event.as_ref();
+    let event = letter.event.as_ref().ok();
     json!({
         "message_id": letter.message_id,
         "sent_at": letter.sent_at.map(to_rfc3339),

@@ -42,13 +42,16 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hookwell documents history res_1 --local
-  hookwell documents history res_1 --source shop --json")]
+  hookwell documents history 42 --source shop --type order --json")]
 pub(crate) struct History {
     /// The document's id.
     id: String,
     /// Only of this source.
     #[arg(long)]
     source: Option<String>,
+    /// Only of this document type.
+    #[arg(long = "type", value_name = "TYPE")]
+    kind: Option<String>,
     /// Print one JSON object per event.
     #[arg(long)]
     json: bool,
@@ -60,8 +63,9 @@ const HISTORY: &[Column] = &[
     ("version", "VERSION"),
     ("received_at", "RECEIVED"),
     ("source", "SOURCE"),
+    ("document_type", "TYPE"),
     ("operation", "OPERATION"),
-    ("type", "TYPE"),
+    ("type", "EVENT TYPE"),
     ("status", "STATUS"),
     ("outcome", "OUTCOME"),
     ("event_id", "EVENT"),
@@ -99,21 +103,26 @@ async fn history(arguments: &History) -> Result<ExitCode> {
     let opened = arguments.target.open().await?;
     let about = Some(("document_id", arguments.id.as_str()));
     let mut events = opened.admin.scan(&opened.events_table, about).await?;
-    let source = arguments.source.iter();
-    events.retain(|item| source.clone().all(|one| *one == readable(item, "source")));
+    let is = |item: &Item, name: &str, wanted: &Option<String>| {
+        wanted
+            .as_ref()
+            .is_none_or(|one| *one == readable(item, name))
+    };
+    events.retain(|item| {
+        is(item, "source", &arguments.source) && is(item, "document_type", &arguments.kind)
+    });
     if events.is_empty() {
         bail!("there is no event about document {:?}", arguments.id);
     }
     let documents = opened.admin.scan(&opened.documents_table, about).await?;
-    let shown: Vec<_> = documents
-        .iter()
-        .map(|item| readable(item, "version"))
-        .collect();
+    let state = |item: &Item| ["source", "document_type", "version"].map(|it| readable(item, it));
+    let shown: Vec<_> = documents.iter().map(state).collect();
     for event in &mut events {
-        let is_shown = shown.contains(&readable(event, "version"));
+        let is_shown = shown.contains(&state(event));
         event.insert("shown".to_owned(), Value::Bool(is_shown));
     }
-    events.sort_by_key(|item| readable(item, "version"));
+    // Documents of several sources or types may have one id.
+    events.sort_by_key(state);
     items::print(&events, HISTORY, arguments.json)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use hookwell_aws::tools::admin::{Item, readable};
+use hookwell_sandbox::rank::percentile;
 use serde_json::{Value, json};
 
 use super::filter::{COLUMNS, Filter, became, received_at};
@@ -103,12 +104,6 @@ impl Counts {
     fn count(&self, outcome: &str) -> u64 {
         self.outcomes.get(outcome).copied().unwrap_or(0)
     }
-
-    /// The time within which so many percent had ended; the times are sorted.
-    fn within(&self, percent: usize) -> Option<i64> {
-        let last = self.took.len().checked_sub(1)?;
-        self.took.get(last.saturating_mul(percent) / 100).copied()
-    }
 }
 
 async fn stats(arguments: &Stats) -> Result<ExitCode> {
@@ -128,7 +123,7 @@ async fn stats(arguments: &Stats) -> Result<ExitCode> {
     let mut rows = Vec::new();
     for (source, counts) in &mut sources {
         counts.took.sort_unstable();
-        let (half, most) = (counts.within(50), counts.within(99));
+        let (half, most) = (percentile(&counts.took, 50), percentile(&counts.took, 99));
         if arguments.json {
             let outcomes = &counts.outcomes;
             let line =

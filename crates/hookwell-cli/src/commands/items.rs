@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use hookwell_aws::tools::admin::{Item, readable};
 
-use super::print::{self, table};
+use super::print::{self, grouped, table};
 use super::target::{Opened, Target};
 
 /// Which items to list.
@@ -50,7 +50,7 @@ pub(super) struct Table {
 /// An attribute and its heading.
 pub(super) type Column = (&'static str, &'static str);
 
-/// The longest cell of a list, in characters.
+/// The longest cell of a list, in characters; of a longer one the rest is left out, and `…` says so.
 const MAX_CELL: usize = 60;
 
 /// Lists the items that `keep` keeps, in the order that `sort` gives them.
@@ -65,8 +65,13 @@ pub(super) async fn list(
     let mut items = opened.admin.scan((of.name)(&opened), filter).await?;
     items.retain(keep);
     sort(&mut items);
+    let all = items.len();
     items.truncate(list.limit);
     print(&items, of.columns, list.json)?;
+    if items.len() < all {
+        let (shown, all) = (grouped(items.len()), grouped(all));
+        print::note(&format!("{shown} of {all}: --limit shows more"));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -85,7 +90,13 @@ pub(super) fn print(items: &[Item], columns: &[Column], json: bool) -> Result<()
 
 /// The cells of an item.
 pub(super) fn row(item: &Item, columns: &[Column]) -> Vec<String> {
-    let cell = |(name, _): &Column| readable(item, name).chars().take(MAX_CELL).collect();
+    let cell = |(name, _): &Column| {
+        let text = readable(item, name);
+        match text.char_indices().nth(MAX_CELL) {
+            Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+            None => text,
+        }
+    };
     columns.iter().map(cell).collect()
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod dlq;
 pub(crate) mod documents;
 pub(crate) mod events;
 mod filter;
+mod interrupts;
 mod items;
 pub(crate) mod presets;
 pub(crate) mod print;

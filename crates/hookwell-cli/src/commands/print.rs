@@ -8,6 +8,7 @@ use std::io::{self, IsTerminal as _};
 
 use hookwell::format::time::to_rfc3339;
 use hookwell_lambda::now::now;
+use hookwell_lambda::telemetry;
 use indicatif::ProgressBar;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -18,7 +19,9 @@ use tracing_subscriber::registry::LookupSpan;
 use super::clean::{clean, clean_json, clean_lines};
 
 fn paint(code: &str, text: &str, to_terminal: bool) -> String {
-    if to_terminal && std::env::var_os("NO_COLOR").is_none() {
+    // Set and not empty (https://no-color.org).
+    let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if to_terminal && !is_plain {
         format!("\x1b[{code}m{text}\x1b[0m")
     } else {
         text.to_owned()
@@ -112,6 +115,20 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> Printed {
     Ok(())
 }
 
+/// A number with its digits in groups: 2,877.
+pub(crate) fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        let left = digits.len().saturating_sub(index);
+        if index > 0 && left.is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// Rows under their headings, cleaned, columns aligned.
 pub(crate) fn aligned(headings: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     let rows: Vec<Vec<_>> = rows
@@ -160,7 +177,7 @@ const OURS: [&str; 6] = [
     "handler",
 ];
 
-/// Log lines for people: one per delivery (`<-`) and one per event (`->`), to standard error.
+/// Log lines for people: one per delivery (`<-`), one per event (`->`) and one per panic, to standard error.
 pub(crate) fn start_log() {
     use tracing_subscriber::filter::{LevelFilter, Targets};
     use tracing_subscriber::layer::SubscriberExt as _;
@@ -178,6 +195,7 @@ pub(crate) fn start_log() {
         .with(targets)
         .with(lines)
         .init();
+    std::panic::set_hook(Box::new(telemetry::panicked));
 }
 
 struct Lines {
@@ -244,6 +262,7 @@ where
             "event.operation",
             "document.id",
             "reason",
+            "location",
         ] {
             let value = fields.get(name);
             if !value.is_empty() {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::print;
 use super::sources::{find, sources};
+use super::target::with_scheme;
 use crate::sender::{Secrets, signed};
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
@@ -27,17 +28,18 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 #[command(after_help = "Examples:
   hookwell send resource
   hookwell send shop --operation delete --to https://example.lambda-url.eu-west-1.on.aws
-  hookwell send resource --data event.json --retry --speed 100")]
+  hookwell send resource --data event.json --retry --speed 100
+  hookwell send resource --data - --to 127.0.0.1:9100 < event.json")]
 pub(crate) struct Arguments {
     /// The source to send as.
     source: String,
     /// Operation on the sample document.
     #[arg(long, value_enum, default_value_t = Word::Create)]
     operation: Word,
-    /// Send this file's bytes instead of a sample.
+    /// Send this file's bytes instead of a sample; `-` for standard input.
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
-    /// Base URL of the receiver.
+    /// Base URL of the receiver, or HOST:PORT.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9000")]
     to: String,
     /// A sources file in place of the project's own.
@@ -83,14 +85,11 @@ pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitC
     if let Some(path) = &arguments.data {
         draft.set_body_from(path)?;
     }
-    let url = if arguments.to.contains("/webhooks/") {
-        arguments.to.clone()
+    let to = with_scheme(&arguments.to);
+    let url = if to.contains("/webhooks/") {
+        to.into_owned()
     } else {
-        format!(
-            "{}/webhooks/{}",
-            arguments.to.trim_end_matches('/'),
-            source.name
-        )
+        format!("{}/webhooks/{}", to.trim_end_matches('/'), source.name)
     };
     let is_near = ["http://127.0.0.1", "http://localhost"]
         .iter()
@@ -140,6 +139,8 @@ fn post(url: &str, request: &Signed) -> Result<Answer> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(TIMEOUT))
         .http_status_as_error(false)
+        // No sender follows a redirect, and a redirected POST would become a GET.
+        .max_redirects(0)
         .build()
         .into();
     let mut post = agent.post(url);

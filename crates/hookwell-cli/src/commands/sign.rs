@@ -25,7 +25,7 @@ use super::send::Word;
 pub(crate) struct Arguments {
     /// The source to sign as.
     source: String,
-    /// The body to sign, byte for byte; a sample when absent.
+    /// The body to sign, byte for byte, `-` for standard input; a sample when absent.
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
     /// Operation on the sample document.

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, anyhow, bail};
-use hookwell::config;
+use anyhow::{Context as _, Error, Result, anyhow, bail};
+use hookwell::config::{self, Problem};
 use hookwell::source::Source;
+
+use super::print;
 
 /// Paths of a project's sources file, from the current folder.
 const PLACES: [&str; 2] = ["functions/ingest/sources.toml", "sources.toml"];
@@ -29,18 +31,33 @@ pub(super) fn text(file: Option<&Path>, embedded: Option<&str>) -> Result<String
     std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
 }
 
-/// The sources of a file, or of [`text`] without one.
+/// The sources of a file, or of [`text`] without one, for work on this machine.
 ///
 /// # Errors
 /// When there is no file, or it has mistakes; all of them, a line each.
 pub(super) fn sources(file: Option<&Path>, embedded: Option<&str>) -> Result<Vec<Source>> {
-    config::parse(&text(file, embedded)?).map_err(|problems| {
-        let lines: Vec<_> = problems
-            .iter()
-            .map(|problem| format!("  {problem}"))
-            .collect();
-        anyhow!("the sources file has mistakes:\n{}", lines.join("\n"))
-    })
+    let text = text(file, embedded)?;
+    let (sources, _) = config::parse_locally(&text).map_err(|problems| mistakes(&problems))?;
+    Ok(sources)
+}
+
+/// The sources as [`sources`] has them; what AWS would refuse of them is a note.
+///
+/// # Errors
+/// As [`sources`].
+pub(super) fn noted_sources(file: Option<&Path>, embedded: Option<&str>) -> Result<Vec<Source>> {
+    let text = text(file, embedded)?;
+    let (sources, shared) = config::parse_locally(&text).map_err(|problems| mistakes(&problems))?;
+    for problem in &shared {
+        print::note(&format!("note, an error for `check` and on AWS: {problem}"));
+    }
+    Ok(sources)
+}
+
+fn mistakes(problems: &[Problem]) -> Error {
+    let lines = problems.iter().map(|problem| format!("  {problem}"));
+    let lines: Vec<_> = lines.collect();
+    anyhow!("the sources file has mistakes:\n{}", lines.join("\n"))
 }
 
 /// The source of that name.

@@ -1,6 +1,9 @@
 //! Opens the tables and queues of a command: in the account of the AWS credentials, or on the machine of `hookwell
 //! dev`.
 
+use std::borrow::Cow;
+use std::time::Duration;
+
 use crate::front::DESCRIPTION_PATH;
 use crate::machine::Machine;
 use crate::page::Stack;
@@ -12,10 +15,13 @@ use hookwell_aws::tools::dead_letters::DeadLetters;
 use hookwell_aws::{Bucket, Connection, Limits, SqsQueue};
 use hookwell_local::storage::Endpoints;
 
+/// Time within which a running `hookwell dev` describes itself.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// The account or machine that a command looks into.
 #[derive(Debug, Args)]
 pub(crate) struct Target {
-    /// Look into a running `hookwell dev` instead of the AWS account; give its URL when it is not on port 9000.
+    /// Look into a running `hookwell dev` instead of the AWS account; give its URL or HOST:PORT when it is not on port 9000.
     #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "http://127.0.0.1:9000")]
     local: Option<String>,
 }
@@ -112,7 +118,7 @@ impl Target {
     /// When `hookwell dev` is not running, or there are no credentials or table names.
     pub(crate) async fn open(&self) -> Result<Opened> {
         if let Some(url) = &self.local {
-            let Machine { endpoints, .. } = describe(url)?;
+            let Machine { endpoints, .. } = describe(&with_scheme(url))?;
             let connection = endpoints.connection()?;
             let Endpoints {
                 events_table,
@@ -148,10 +154,21 @@ impl Target {
     }
 }
 
+/// The URL that a person means: `http://` before what has no scheme, as in `127.0.0.1:9100`.
+pub(super) fn with_scheme(url: &str) -> Cow<'_, str> {
+    if url.contains("://") {
+        Cow::Borrowed(url)
+    } else {
+        Cow::Owned(format!("http://{url}"))
+    }
+}
+
 fn describe(url: &str) -> Result<Machine> {
     let address = format!("{}{DESCRIPTION_PATH}", url.trim_end_matches('/'));
     let hint =
         || format!("no `hookwell dev` answers at {url}: start it, or pass its URL to --local");
-    let mut answer = ureq::get(&address).call().with_context(hint)?;
+    let agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE));
+    let agent: ureq::Agent = agent.build().into();
+    let mut answer = agent.get(&address).call().with_context(hint)?;
     answer.body_mut().read_json().with_context(hint)
 }

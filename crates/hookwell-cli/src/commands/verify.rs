@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::print;
 use super::sources::sources;
 use crate::decide::{decide, delivery};
-use crate::explain::explain;
+use crate::explain::{Known, explain};
 use crate::sender::Secrets;
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -29,10 +29,16 @@ pub(crate) struct Arguments {
     /// Decide as at this time instead of now.
     #[arg(long, value_name = "UNIX_SECONDS")]
     at: Option<i64>,
-    /// Add an `explanation` to what is refused: the secret of another source, a body that was written again after
-    /// signing, a clock, a header.
+    /// Add to what is refused an `explanation`, and the `difference` that it names.
+    ///
+    /// One thing at a time is changed: the algorithm, the encoding, the tag, the header, the signed content, the reading of
+    /// the secret, the secret of another source, the body, the address, the clock. The change with which the signature fits
+    /// is the difference; where none fits it is null, and the explanation says what was tried.
     #[arg(long)]
     explain: bool,
+    /// Print one JSON object per request. This command prints nothing else, with or without the flag.
+    #[arg(long = "json")]
+    _json: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitCode> {
@@ -43,6 +49,11 @@ pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitC
     }
     let all = sources.clone();
     let sources = Sources::new(sources, |reference| secrets.fetch(reference));
+    let known = Known {
+        sources: &all,
+        fetch: &|reference| secrets.fetch(reference),
+        is_made_up: &|reference| secrets.is_made_up(reference),
+    };
     let mut input = std::io::stdin().lock();
     let mut line = Vec::new();
     loop {
@@ -63,16 +74,11 @@ pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitC
             && let Some(source) = all
                 .iter()
                 .find(|it| Some(&it.name) == delivery.source.as_ref())
-            && let Some(why) = explain(
-                source,
-                &all,
-                &|reference| secrets.fetch(reference),
-                &delivery,
-                now,
-            )
+            && let Some(why) = explain(source, known, &delivery, now)
             && let Some(fields) = decided.as_object_mut()
         {
-            fields.insert("explanation".to_owned(), why.into());
+            fields.insert("difference".to_owned(), why.difference.into());
+            fields.insert("explanation".to_owned(), why.text.into());
         }
         print::json(&decided.to_string())?;
     }

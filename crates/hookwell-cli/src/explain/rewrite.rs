@@ -14,8 +14,8 @@ enum Layout {
     Compact,
     /// `{"a": 1, "b": 2}`, as Python writes it.
     Spaced,
-    /// With line ends and so many spaces per level.
-    Indented(usize),
+    /// With line ends, and this for each level.
+    Indented(&'static str),
 }
 
 /// Escapes in strings of JSON.
@@ -30,19 +30,26 @@ enum Text {
     Unicode,
 }
 
-const LAYOUTS: [(Layout, &str); 5] = [
-    (Layout::AsIs, "its white space is as it was"),
+const LAYOUTS: [(Layout, &str); 6] = [
+    (Layout::AsIs, ""),
     (Layout::Compact, "it was signed without white space"),
     (
         Layout::Spaced,
         "it was signed with a space after each comma and colon",
     ),
-    (Layout::Indented(2), "it was signed indented by two spaces"),
-    (Layout::Indented(4), "it was signed indented by four spaces"),
+    (
+        Layout::Indented("  "),
+        "it was signed indented by two spaces",
+    ),
+    (
+        Layout::Indented("    "),
+        "it was signed indented by four spaces",
+    ),
+    (Layout::Indented("\t"), "it was signed indented by tabs"),
 ];
 
 const TEXTS: [(Text, &str); 5] = [
-    (Text::AsIs, "its text is as it was"),
+    (Text::AsIs, ""),
     (Text::SlashesEscaped, "slashes were signed as \\/"),
     (Text::SlashesPlain, "slashes were signed without \\"),
     (
@@ -52,13 +59,15 @@ const TEXTS: [(Text, &str); 5] = [
     (Text::Unicode, "\\u escapes were signed as characters"),
 ];
 
+/// As editors write files, and as `curl -d @FILE` does not send them.
+const ENDS: [(&str, &str); 2] = [("", ""), ("\n", "a line end was signed behind it")];
+
 /// Other bodies that may have been signed, each with what would then have happened to it.
 pub(super) fn bodies(body: &[u8]) -> impl Iterator<Item = (String, Vec<u8>)> {
-    let same = body.to_vec();
     plain(body)
         .into_iter()
         .chain(json(body))
-        .filter(move |(_, other)| *other != same)
+        .filter(move |(_, other)| other != body)
 }
 
 fn plain(body: &[u8]) -> Vec<(String, Vec<u8>)> {
@@ -69,6 +78,7 @@ fn plain(body: &[u8]) -> Vec<(String, Vec<u8>)> {
         body.trim_ascii_end().to_vec(),
     );
     add("a line end was cut off", [body, b"\n"].concat());
+    add("a line end (CR LF) was cut off", [body, b"\r\n"].concat());
     let text = String::from_utf8_lossy(body);
     add(
         "line ends became CR LF",
@@ -86,34 +96,36 @@ fn plain(body: &[u8]) -> Vec<(String, Vec<u8>)> {
     if let Ok(decoded) = STANDARD.decode(body.trim_ascii()) {
         add("it was encoded in base64", decoded);
     }
+    add(
+        "it was empty when it was signed, or the sender signs before it has a body",
+        Vec::new(),
+    );
     found
 }
 
-fn json(body: &[u8]) -> Vec<(String, Vec<u8>)> {
-    let Ok(value) = serde_json::from_slice::<Value>(body) else {
-        return Vec::new();
-    };
-    let mut found = Vec::new();
-    let text = String::from_utf8_lossy(body);
-    for (layout, what) in LAYOUTS {
-        for (style, how) in TEXTS {
-            let says = [
-                (layout != Layout::AsIs).then_some(what),
-                (style != Text::AsIs).then_some(how),
-            ];
-            let says: Vec<_> = says.into_iter().flatten().collect();
-            found.push((
-                says.join(", and "),
-                rewrite(&text, layout, style).into_bytes(),
-            ));
-        }
-    }
+fn json(body: &[u8]) -> impl Iterator<Item = (String, Vec<u8>)> {
+    let value = serde_json::from_slice::<Value>(body).ok();
     // Keys in the order of the alphabet, as many libraries keep them.
-    found.push((
-        "it was signed with its keys sorted".to_owned(),
-        value.to_string().into_bytes(),
-    ));
-    found
+    let sorted = value.map(|value| {
+        let what = "it was signed with its keys sorted".to_owned();
+        (what, value.to_string().into_bytes())
+    });
+    let text = sorted.as_ref().map(|_| String::from_utf8_lossy(body));
+    let rewritten = text.into_iter().flat_map(|text| {
+        let styles = TEXTS
+            .into_iter()
+            .flat_map(|text| ENDS.map(|end| (text, end)));
+        let ways = styles.flat_map(|style| LAYOUTS.map(|layout| (layout, style)));
+        ways.map(move |((layout, what), ((style, how), (end, and)))| {
+            let says: Vec<_> = [what, how, and]
+                .into_iter()
+                .filter(|words| !words.is_empty())
+                .collect();
+            let written = rewrite(text.trim_end(), layout, style);
+            (says.join(", and "), (written + end).into_bytes())
+        })
+    });
+    rewritten.chain(sorted)
 }
 
 /// Writes JSON in another way: the same values in the same order, numbers untouched.
@@ -132,7 +144,7 @@ fn rewrite(json: &str, layout: Layout, style: Text) -> String {
         let indent = |out: &mut String, depth: usize| {
             if let Layout::Indented(by) = layout {
                 out.push('\n');
-                out.push_str(&" ".repeat(by.saturating_mul(depth)));
+                out.push_str(&by.repeat(depth));
             }
         };
         match next {
@@ -225,7 +237,7 @@ mod tests {
             r#"{"b": [1.0, {}], "a": "\u00e9/\""}"#
         );
         assert_eq!(
-            written(Layout::Indented(2), Text::SlashesEscaped),
+            written(Layout::Indented("  "), Text::SlashesEscaped),
             "{\n  \"b\": [\n    1.0,\n    {}\n  ],\n  \"a\": \"\u{e9}\\/\\\"\"\n}"
         );
         assert_eq!(written(Layout::AsIs, Text::AsIs), body);

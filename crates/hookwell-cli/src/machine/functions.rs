@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use aws_lambda_events::event::sqs::SqsEvent;
 use hookwell::ingest::key_cache::Sources;
 use hookwell::ports::handler::Handler;
@@ -63,9 +63,7 @@ impl Functions {
         endpoints: &Endpoints,
         handler: impl FnOnce(DocumentsTable) -> H,
     ) -> Result<Self> {
-        let listener = bind(port).await.with_context(|| {
-            format!("port {port} is taken: choose another with --port, or stop what uses it")
-        })?;
+        let listener = bind(port).await?;
         let machine = Machine {
             url: url(&listener)?,
             endpoints: endpoints.clone(),

@@ -14,7 +14,7 @@ use crate::sender::Senders;
 /// Settings of a machine.
 #[derive(Debug)]
 pub struct Options {
-    /// The port of the front; tables and queues take the next two where they are free. 0 for any.
+    /// The port of the front; tables, queues and bucket take the next three where they are free. 0 for any.
     pub port: u16,
     /// Senders whose deliveries the machine takes.
     pub senders: Senders,

@@ -3,7 +3,7 @@
 use std::future::IntoFuture as _;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use hookwell_local::port::{bind, url};
 use tokio::net::TcpListener;
 
@@ -29,9 +29,7 @@ impl Account {
     /// # Errors
     /// When the port is taken, or the system has no random numbers.
     pub(crate) async fn bind(port: u16, stack: Stack) -> Result<Self> {
-        let listener = bind(port)
-            .await
-            .with_context(|| format!("port {port} is taken: choose another with --port"))?;
+        let listener = bind(port).await?;
         let entry = Entry::new(listener.local_addr()?.port())?;
         Ok(Self {
             address: entry.address(&url(&listener)?),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hookwell::format::time::Millis;
+use hookwell_sandbox::rank::percentile;
 use maud::{Markup, html};
 
 use super::index::Index;
@@ -126,11 +127,6 @@ fn bars(index: &Index, now: Millis) -> Vec<Bar> {
         bar.acks.extend(row.ack);
     }
     bars
-}
-
-fn percentile(sorted: &[Duration], percent: usize) -> Option<Duration> {
-    let last = sorted.len().checked_sub(1)?;
-    sorted.get(last.saturating_mul(percent) / 100).copied()
 }
 
 fn height(value: f64, of: f64) -> f64 {

@@ -18,7 +18,7 @@ use super::pretty;
 use super::row::Row;
 use super::shared::Page;
 use super::veil::headers;
-use crate::explain::explain;
+use crate::explain::{Known, explain};
 use crate::news::Arrived;
 
 /// Bytes of a body that are shown; the rest is only counted.
@@ -260,11 +260,13 @@ fn why_refused(page: &Page, kept: &Arrived, delivery: &Delivery) -> Option<Strin
         | Receipt::NoKeyYet
         | Receipt::NoCertificate => {
             let secrets = &page.senders.secrets;
-            let fetch = |reference: &_| secrets.fetch(reference);
-            let found = source.and_then(|source| {
-                explain(source, &page.senders.sources, &fetch, delivery, kept.at)
-            });
-            found.unwrap_or_else(reason)
+            let known = Known {
+                sources: &page.senders.sources,
+                fetch: &|reference| secrets.fetch(reference),
+                is_made_up: &|reference| secrets.is_made_up(reference),
+            };
+            let found = source.and_then(|source| explain(source, known, delivery, kept.at));
+            found.map_or_else(reason, |found| found.text)
         }
         Receipt::Invalid => format!(
             "It was signed, but it holds no event that can be read: {}",

@@ -94,21 +94,73 @@ impl Effect {
         });
     }
 
-    /// Notes that a person put the event back into the queue.
+    /// Notes that a person put the event back into the queue at that time. The report comes when the queue has it, and a
+    /// try that began since may have been reported before.
     pub(super) fn put_back(&mut self, at: Millis) {
-        self.outcome = "queued";
-        self.ended_at = None;
-        self.waits_until = None;
-        self.tries.push(Try {
+        let later = self.tries.iter().position(|one| one.at >= at);
+        if self.ended_at.is_none_or(|end| end < at) {
+            self.outcome = if later.is_some() {
+                "retrying"
+            } else {
+                "queued"
+            };
+            self.ended_at = None;
+            self.waits_until = None;
+        }
+        let put_back = Try {
             at,
             number: None,
             what: "put back",
             reason: None,
-        });
+        };
+        let place = later.unwrap_or(self.tries.len());
+        self.tries.insert(place, put_back);
     }
 
     /// True when the event changed its document.
     pub(super) fn is_applied(&self) -> bool {
         self.outcome == Outcome::Applied.name()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tried(at: Millis, what: &'static str) -> Try {
+        Try {
+            at,
+            number: Some(1),
+            what,
+            reason: None,
+        }
+    }
+
+    /// Process may be quicker than the report that the queue has the event.
+    #[test]
+    fn what_became_of_an_event_since_it_was_put_back_counts() {
+        let rejected = Effect {
+            outcome: "rejected",
+            ended_at: Some(10),
+            waits_until: None,
+            reason: None,
+            tries: vec![tried(10, "rejected")],
+        };
+        let mut queued = rejected.clone();
+        queued.put_back(20);
+        assert_eq!((queued.outcome, queued.ended_at), ("queued", None));
+
+        let mut applied = rejected.clone();
+        applied.tries.push(tried(21, "applied"));
+        (applied.outcome, applied.ended_at) = ("applied", Some(21));
+        applied.put_back(20);
+        assert_eq!((applied.outcome, applied.ended_at), ("applied", Some(21)));
+        let steps: Vec<_> = applied.tries.iter().map(|one| one.what).collect();
+        assert_eq!(steps, ["rejected", "put back", "applied"]);
+
+        let mut failed = rejected;
+        failed.tries.push(tried(21, "retry"));
+        failed.put_back(20);
+        assert_eq!((failed.outcome, failed.ended_at), ("retrying", None));
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Form, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Redirect, Response};
+use hookwell::event::identity::DocumentKey;
 use hookwell_aws::tools::admin::{AdminError, Item, readable};
 use hookwell_lambda::now::now;
 use http::StatusCode;
@@ -158,14 +159,10 @@ impl Page {
         let Some(event) = kept else {
             return Ok(false);
         };
-        // Before the queue has it: process may be quick.
-        let put_back = Seen::PutBack {
-            key: key.to_owned(),
-            at,
-        };
-        self.recorder.tell(put_back);
         let (queue, by) = (self.queue(), user());
         self.admin.replay(table, &queue, &event, &by, at).await?;
+        let key = key.to_owned();
+        self.recorder.tell(Seen::PutBack { key, at });
         self.recorder.caught_up().await;
         Ok(true)
     }
@@ -217,7 +214,7 @@ pub(super) fn about(record: Option<&Item>) -> Markup {
         value.unwrap_or_default()
     };
     let [source, kind, id] = ["source", "document_type", "document_id"].map(text);
-    let document = encoded(&format!("{source}#{kind}#{id}"));
+    let document = encoded(DocumentKey::new(source, kind, id).as_str());
     html! {
         h2 { "Record" }
         (pairs(record, |_| true))

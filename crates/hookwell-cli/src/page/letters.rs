@@ -79,7 +79,7 @@ fn table(page: &Page, letters: &[DeadLetter]) -> Markup {
                 @for letter in letters {
                     tr {
                         td.time { @if let Some(at) = letter.sent_at { (time(at)) } }
-                        @if let Some(one) = &letter.event {
+                        @if let Ok(one) = &letter.event {
                             td.source { (one.source) }
                             td.type { (one.kind) }
                             td.id { a href=(event::address(one.key.as_str())) { (one.id) } }
@@ -149,16 +149,15 @@ impl Page {
         let mut done = 0;
         while let Some(letter) = meant.pop() {
             let at = now();
-            // Before the queue has it again: process may be quick.
-            if let Some(event) = &letter.event {
-                let key = event.key.as_str().to_owned();
-                self.recorder.tell(Seen::PutBack { key, at });
-            }
             let reopened = queue.reopen(&self.admin, table, &letter, &by, at).await;
             if let Err(why) = reopened {
                 meant.push(letter);
                 queue.release(&meant).await;
                 return Err(why);
+            }
+            if let Ok(event) = &letter.event {
+                let key = event.key.as_str().to_owned();
+                self.recorder.tell(Seen::PutBack { key, at });
             }
             done += 1;
         }

@@ -50,8 +50,13 @@ impl Secrets {
     /// True when every secret of a source was made up here.
     #[must_use]
     pub fn are_made_up_for(&self, source: &Source) -> bool {
-        let made_up = |reference: &SecretRef| self.made_up.contains_key(&reference.to_string());
-        source.references().all(made_up)
+        source.references().all(|one| self.is_made_up(one))
+    }
+
+    /// True when this secret was made up here.
+    #[must_use]
+    pub fn is_made_up(&self, reference: &SecretRef) -> bool {
+        self.made_up.contains_key(&reference.to_string())
     }
 
     /// References and texts of the secrets that were made up.

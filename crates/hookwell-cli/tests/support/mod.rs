@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use hmac::{Hmac, KeyInit, Mac};
 use hookwell::config;
+use hookwell_aws::Limits;
 use hookwell_aws::tools::admin::{Admin, Item};
 use hookwell_cli::machine::{Options, Running, start};
 use hookwell_cli::sender::{Secrets, Senders};
@@ -197,6 +198,13 @@ impl World {
             .queue_depth(&self.endpoints.queue_url)
             .await
             .unwrap()
+    }
+
+    /// Puts any text into a queue.
+    pub(crate) async fn send_text(&self, queue: &str, text: &str) {
+        let sqs = self.endpoints.connection().unwrap().sqs(Limits::TOOL);
+        let send = sqs.send_message().queue_url(queue).message_body(text);
+        send.send().await.unwrap();
     }
 
     pub(crate) async fn drained(&self) {

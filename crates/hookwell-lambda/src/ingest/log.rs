@@ -38,7 +38,7 @@ pub(crate) fn delivery(delivery: Option<&Delivery>, received: &Received, took: D
             tracing::$level!(
                 source,
                 outcome = received.receipt.name(),
-                stranger = received.receipt.may_be_anybodys().then_some(true),
+                stranger = received.may_be_anybodys().then_some(true),
                 http.status = received.reply.status.as_u16(),
                 events = received.events.len(),
                 event.id = id,

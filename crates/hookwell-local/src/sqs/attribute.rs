@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
 use serde_json::{Map, Value};
 
@@ -72,7 +74,7 @@ fn value(data_type: &str, attribute: &Value) -> Option<(u8, Vec<u8>)> {
         "Number" => text
             .filter(|text| text.parse().is_ok_and(f64::is_finite))
             .map(|text| (1, text.into())),
-        "Binary" => Some((2, decode_base64(attribute["BinaryValue"].as_str()?)?)),
+        "Binary" => Some((2, STANDARD.decode(attribute["BinaryValue"].as_str()?).ok()?)),
         _ => None,
     }
 }
@@ -84,25 +86,4 @@ fn is_attribute_name(name: &str) -> bool {
         .any(|prefix| name.to_lowercase().starts_with(prefix));
     let parts_filled = name.split('.').all(|part| !part.is_empty());
     name.len() <= 256 && name.chars().all(allowed) && !reserved && parts_filled
-}
-
-fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let (mut bytes, mut held, mut bits) = (Vec::new(), 0_u32, 0);
-    for digit in text.trim_end_matches('=').bytes() {
-        let value = match digit {
-            b'A'..=b'Z' => digit - b'A',
-            b'a'..=b'z' => digit - b'a' + 26,
-            b'0'..=b'9' => digit - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        held = held << 6 | u32::from(value);
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push(u8::try_from(held >> bits & 0xff).ok()?);
-        }
-    }
-    text.len().is_multiple_of(4).then_some(bytes)
 }

@@ -179,21 +179,24 @@ impl Call<'_> {
         Ok(message.into())
     }
 
+    /// Of a handle that is not the newest one SQS says that "the message might not be deleted"
+    /// (page `DeleteMessage`); here it never is.
     pub(super) fn delete_message(&self, queue: &Queue, entry: &Value) -> Outcome<Value> {
-        let id = message_id(queue, entry)?;
+        let (id, receive) = receipt(queue, entry)?;
         self.run(
-            "DELETE FROM message WHERE queue = ?1 AND id = ?2",
-            (&queue.name, id),
+            "DELETE FROM message WHERE queue = ?1 AND id = ?2 AND received = ?3",
+            (&queue.name, id, receive),
         )
     }
 
     pub(super) fn change_visibility(&self, queue: &Queue, entry: &Value) -> Outcome<Value> {
-        let id = message_id(queue, entry)?;
+        let (id, receive) = receipt(queue, entry)?;
         let timeout = number(entry, "VisibilityTimeout", 0..=43_200)?;
         let timeout = timeout.ok_or_else(|| missing("VisibilityTimeout"))?;
         let found: Option<[i64; 1]> = self.json(
-            "SELECT json_array(visible_at > ?3) FROM message WHERE queue = ?1 AND id = ?2",
-            (&queue.name, id, self.now),
+            "SELECT json_array(visible_at > ?4) FROM message
+             WHERE queue = ?1 AND id = ?2 AND received = ?3",
+            (&queue.name, id, receive, self.now),
         )?;
         match found {
             None => Err(invalid(format!(
@@ -281,16 +284,20 @@ fn is_group(text: &str) -> bool {
     (1..=MAX_GROUP).contains(&text.len()) && text.chars().all(allowed)
 }
 
-/// The id of the message that a receipt handle was issued for; the message may be gone.
-fn message_id<'a>(queue: &Queue, request: &'a Value) -> Outcome<&'a str> {
+/// The id of the message that a receipt handle was issued for, and the number of the receive. The
+/// message may be gone.
+fn receipt<'a>(queue: &Queue, request: &'a Value) -> Outcome<(&'a str, i64)> {
     let handle = text(request, "ReceiptHandle")?;
-    let problem = format!("The input receipt handle \"{handle}\" is not a valid receipt handle.");
-    let parts = handle
-        .split_once('.')
-        .filter(|(_, end)| end.ends_with(&queue.secret));
-    parts
-        .map(|(id, _)| id)
-        .ok_or_else(|| fault("ReceiptHandleIsInvalid", problem))
+    let mut parts = handle.splitn(3, '.');
+    let receipt = (parts.next(), parts.next().map(str::parse), parts.next());
+    match receipt {
+        (Some(id), Some(Ok(receive)), Some(secret)) if secret == queue.secret => Ok((id, receive)),
+        _ => {
+            let problem = "is not a valid receipt handle.";
+            let problem = format!("The input receipt handle \"{handle}\" {problem}");
+            Err(fault("ReceiptHandleIsInvalid", problem))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,14 +5,15 @@ use crate::place::Place;
 use crate::report::Report;
 use crate::resolve::Resource;
 
-/// The calls of ingest, by the variable that names the table or queue.
-const INGEST_CALLS: [(&str, &[&str]); 2] = [
+/// The calls of ingest, by the variable that names the table, queue or bucket.
+const INGEST_CALLS: [(&str, &[&str]); 3] = [
     ("HOOKWELL_EVENTS_TABLE", &["dynamodb:PutItem"]),
     ("HOOKWELL_QUEUE_URL", &["sqs:SendMessage"]),
+    ("HOOKWELL_BUCKET", &["s3:PutObject"]),
 ];
 
 /// The calls of process. No event source mapping can be made without the others that it needs on its queue.
-const PROCESS_CALLS: [(&str, &[&str]); 4] = [
+const PROCESS_CALLS: [(&str, &[&str]); 5] = [
     (
         "HOOKWELL_EVENTS_TABLE",
         &[
@@ -24,6 +25,7 @@ const PROCESS_CALLS: [(&str, &[&str]); 4] = [
     ("HOOKWELL_DOCUMENTS_TABLE", &["dynamodb:PutItem"]),
     ("HOOKWELL_QUEUE_URL", &["sqs:ChangeMessageVisibility"]),
     ("HOOKWELL_DEAD_LETTER_QUEUE_URL", &["sqs:SendMessage"]),
+    ("HOOKWELL_BUCKET", &["s3:GetObject", "s3:PutObject"]),
 ];
 
 /// The calls that a service makes with a key of one's own in the name of whoever calls the service.
@@ -71,7 +73,7 @@ pub(super) fn url_permissions(deployment: &Deployment<'_>, report: &mut Report) 
     }
 }
 
-/// Demands the calls that the functions make on the tables and queues of their environment.
+/// Demands the calls that the functions make on the tables, queues and buckets of their environment.
 pub(super) fn missing_action(deployment: &Deployment<'_>, report: &mut Report) {
     for ingest in deployment.ingests() {
         if let Some(granted) = Granted::to(ingest, deployment) {

@@ -18,8 +18,7 @@ const DEFAULT_RETENTION: u64 = 4 * DAY;
 /// The longest that SQS keeps a message, in seconds: "Amazon SQS message quotas".
 const MAX_RETENTION: u64 = 14 * DAY;
 
-/// The largest message of ingest needs the most that SQS takes, in bytes: 700 KiB of body become a little less than this
-/// in base64, as `event.rs` of `hookwell` tests.
+/// The largest message of ingest, a million bytes, needs the most that SQS takes, in bytes. What is larger goes to the bucket.
 const MESSAGE_SIZE: u64 = 1_048_576;
 
 /// "Creating and configuring an Amazon SQS event source mapping": six times the function's timeout.

@@ -33,6 +33,28 @@ fn our_template_is_clean() {
     assert_eq!(found(TEMPLATE), []);
 }
 
+/// DynamoDB counts by table and operation: what is not named there fails unseen.
+#[test]
+fn the_alarm_about_the_tables_watches_every_operation_of_the_functions() {
+    let (_, alarm) = TEMPLATE.split_once("\n  TablesFailing:\n").unwrap();
+    let (alarm, _) = alarm.split_once("\n  # ---").unwrap();
+    let actions: BTreeSet<_> = TEMPLATE
+        .split("dynamodb:")
+        .skip(1)
+        .filter_map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric()).next())
+        .collect();
+    assert_eq!(actions, ["BatchGetItem", "PutItem", "UpdateItem"].into());
+    for operation in actions {
+        for metric in ["ThrottledRequests", "SystemErrors"] {
+            let watched = alarm.split("- Id: ").any(|one| {
+                one.contains(&format!("MetricName: {metric}\n"))
+                    && one.contains(&format!("Value: {operation}}}"))
+            });
+            assert!(watched, "{metric} of {operation}");
+        }
+    }
+}
+
 #[test]
 fn every_mistake_is_found_by_its_rule_at_its_place_and_by_no_other() {
     for (rule, path, text) in mistakes() {

@@ -338,6 +338,21 @@ pub(crate) fn mistakes() -> Vec<(&'static str, &'static str, String)> {
         (
             "missing-action",
             "Resources.IngestRole.Properties.Policies",
+            edited("Action: s3:PutObject", "Action: s3:GetObject"),
+        ),
+        (
+            "missing-action",
+            "Resources.ProcessRole.Properties.Policies",
+            edited("[s3:GetObject, s3:PutObject]", "s3:GetObject"),
+        ),
+        (
+            "missing-action",
+            "Resources.ProcessRole.Properties.Policies",
+            edited("[s3:GetObject, s3:PutObject]", "s3:PutObject"),
+        ),
+        (
+            "missing-action",
+            "Resources.IngestRole.Properties.Policies",
             edited("[kms:Decrypt, kms:GenerateDataKey]", "kms:Decrypt"),
         ),
         (

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::config::fields::Problems;
 use crate::event::Operation;
+use crate::source::handshake::Handshake;
 use crate::source::mapping::{Locator, Mapping, Parts, Piece};
 use crate::source::{Source, Weakness};
 use crate::verify::algorithm::Algorithm;
@@ -131,16 +132,40 @@ pub(super) fn places(source: &Source, is_own: bool, path: &str, problems: &Probl
             "is the same for every event, so that all but the first would be dropped: name a place that tells them apart",
         );
     }
+    let mut times = mapping.all_parts().filter_map(|parts| parts.time.as_ref());
+    if source.max_age.is_some() && times.any(|time| is_open(source, time)) {
+        problems.add(
+            &format!("{path}.max_age"),
+            "is of a time that is not signed, so that anybody can renew it: leave it out, or read event.time from what \
+             is signed",
+        );
+    }
+    let signs = |handshake: &Handshake| handshake.kind.signs();
+    let mut schemes = source.schemes.iter();
+    let leaves_body = schemes.any(|scheme| !scheme.is_bearer() && !scheme.signs_body());
+    if source.handshake.as_ref().is_some_and(signs) && leaves_body {
+        problems.add(
+            &format!("{path}.handshake"),
+            "signs a text that whoever asks may choose, which here is as good as a delivery: sign the body as well, or \
+             leave the handshake out",
+        );
+    }
     if is_own {
         documents(source, mapping, path, problems);
     }
 }
 
+/// True when anybody may choose what is read from one of the places.
+fn is_open(source: &Source, locator: &Locator) -> bool {
+    let mut alternatives = locator.0.iter();
+    alternatives.any(|pieces| !source.proves(pieces))
+}
+
 /// Says where the file names documents that anybody could change.
 fn documents(source: &Source, mapping: &Mapping, path: &str, problems: &Problems) {
     let is_open = |locator: &Option<Locator>| {
-        let mut alternatives = locator.iter().flat_map(|locator| &locator.0);
-        alternatives.any(|pieces| !source.proves(pieces))
+        let mut locator = locator.iter();
+        locator.any(|locator| is_open(source, locator))
     };
     if is_open(&mapping.parts.document_id) {
         problems.add(

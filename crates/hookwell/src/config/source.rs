@@ -11,7 +11,7 @@ use crate::format::body::BodyFormat;
 use crate::format::time::DAY;
 use crate::keys::reference::SecretRef;
 use crate::keys::secret::MIN_BYTES;
-use crate::source::mapping::Mapping;
+use crate::source::mapping::{Mapping, Piece};
 use crate::source::{Dedupe, OnInvalid, Source, Weakness};
 use crate::verify::algorithm::Algorithm;
 use crate::verify::scheme::Scheme;
@@ -36,7 +36,10 @@ const MAX_RETRY_DAYS: i64 = 10;
 pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> Option<Source> {
     let path = fields.path().to_owned();
     if !is_source_name(name) {
-        problems.add(&path, "a name has 1 to 64 of a-z, 0-9, - _ and .");
+        problems.add(
+            &path,
+            "a name has 1 to 64 of a-z, 0-9, - _ and ., and is not . or ..",
+        );
     }
     let preset = fields.text("preset");
     // What stands in the file is no guess.
@@ -253,18 +256,24 @@ fn dedupe(fields: &mut Fields<'_>, source: &Source, problems: &Problems) -> Dedu
         ],
     );
     // One unsigned place among those of all kinds of documents is enough for a forgery.
-    let mut ids = source
+    let ids = source
         .mapping
         .all_parts()
         .filter_map(|parts| parts.id.as_ref());
-    let is_signed = ids.all(|id| id.0.iter().all(|pieces| source.signs(pieces)));
+    let ids: Vec<_> = ids.flat_map(|id| &id.0).collect();
+    let mut schemes = source.schemes.iter();
+    let proves_body = schemes.all(|scheme| scheme.is_bearer() || scheme.signs_body());
+    let is_in_body = |piece: &Piece| !matches!(piece, Piece::Header(_) | Piece::Query(_));
+    let is_signed = ids
+        .iter()
+        .all(|pieces| source.signs(pieces) && (proves_body || !pieces.iter().any(is_in_body)));
     if window.is_some() && named != Some("body") {
         problems.add(
             &format!("{path}.dedupe_window"),
             "goes with dedupe = \"body\"",
         );
     }
-    match (named, &source.mapping.parts.id, window) {
+    match (named, ids.first(), window) {
         (Some("none"), ..) | (None, None, _) => Dedupe::None,
         (Some("body"), _, Some(window)) => Dedupe::Body {
             seconds: i64::try_from(window).unwrap_or(i64::MAX),

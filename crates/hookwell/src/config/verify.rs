@@ -47,6 +47,12 @@ pub(super) fn schemes(
             "goes with a verifier; in a recipe it is timestamp.past and timestamp.future",
         );
     }
+    if tolerance.is_some() && verifier.is_some_and(|kind| !kind.has_time()) {
+        problems.add(
+            &format!("{path}.tolerance"),
+            "does nothing here: this sender signs no time that is checked. Leave it out; max_age may do what you want",
+        );
+    }
     let tolerance = tolerance.map(|mut table| {
         let tolerance = self::tolerance(&mut table);
         table.finish();

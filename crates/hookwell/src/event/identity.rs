@@ -70,7 +70,7 @@ pub fn bounded(name: String, max: usize) -> String {
     format!("{}{end}", beginning(&name, room))
 }
 
-/// The place of an event among the events of one instant that its sender gives it.
+/// Order between events of a document with the same time, as their sender gives it.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -133,7 +133,7 @@ impl Version {
         ))
     }
 
-    /// A text that is larger than every version of this time or an earlier one, and no larger than any of a later one.
+    /// Upper bound, as a text, of all versions up to this time: larger than each of them, and no larger than any later one.
     #[must_use]
     pub fn after(time: Millis) -> String {
         digits(time.saturating_add(1))

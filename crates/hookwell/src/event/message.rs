@@ -27,7 +27,9 @@ pub fn is_source_name(name: &str) -> bool {
     let plain = |byte: u8| {
         byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.')
     };
-    (1..=MAX_SOURCE_BYTES).contains(&name.len()) && name.bytes().all(plain)
+    // `.` and `..` are steps of a path, not names in one.
+    let is_step = matches!(name, "." | "..");
+    (1..=MAX_SOURCE_BYTES).contains(&name.len()) && name.bytes().all(plain) && !is_step
 }
 
 /// Reason why a message is no event that can be processed.

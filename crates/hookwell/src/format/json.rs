@@ -47,7 +47,7 @@ pub enum JsonError {
 pub struct Json<'a> {
     root: &'a RawValue,
     members: Option<Vec<(Cow<'a, str>, &'a RawValue)>>,
-    /// What is at some pointers, so that it is looked for once.
+    /// Values already found, by pointer.
     found: BTreeMap<String, Found<'a>>,
 }
 
@@ -87,7 +87,7 @@ impl<'a> Json<'a> {
         })
     }
 
-    /// The same, which has looked at these pointers: for a body that is asked the same for every item of a list.
+    /// Looks these pointers up once and keeps their values, for a body that is asked the same for every item of a list.
     #[must_use]
     pub fn looked_at<'p>(self, pointers: impl Iterator<Item = &'p Pointer>) -> Self {
         // What is kept at the top is found without reading it again.
@@ -131,7 +131,12 @@ impl<'a> Json<'a> {
         Ok(value)
     }
 
-    /// The names of the members at its top; none where the value is no object.
+    /// True when the value is an object with more members than are looked at.
+    pub(crate) fn is_too_wide(&self) -> bool {
+        self.members.is_none() && self.root.get().starts_with('{')
+    }
+
+    /// The names of the members at its top; none where the value is no object, or too wide.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         let members = self.members.iter().flatten();
         members.map(|(name, _)| name.as_ref())

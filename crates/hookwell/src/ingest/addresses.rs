@@ -2,8 +2,8 @@
 
 use crate::format::time::Millis;
 
-/// The pause between two fetches that deliveries of one source cause, and before a fetch that failed is repeated in
-/// the background.
+/// The pause between two fetches of one address, or of the secrets of one source, that deliveries cause, and before a fetch
+/// that failed is repeated in the background.
 pub const PAUSE: Millis = 30_000;
 
 /// The most addresses that deliveries of one source have asked within a pause. A provider signs with one or two
@@ -18,13 +18,13 @@ pub(super) struct Addresses(Vec<Asked>);
 struct Asked {
     url: String,
     at: Millis,
-    /// Whether its host said that nothing is there.
+    /// True when its host said that nothing is there.
     is_absent: bool,
 }
 
 impl Addresses {
-    /// Whether this address may be asked; then its pause begins. Each has its own: a made-up one must not keep a sender with
-    /// a good one waiting.
+    /// Returns true if this address may be fetched now, and starts its pause. Each address has its own, so that a made-up
+    /// one does not keep a sender with a good one waiting.
     pub(super) fn may_ask(&mut self, url: &str, now: Millis) -> bool {
         self.0.retain(|it| now < it.at.saturating_add(PAUSE));
         let is_new = self.0.iter().all(|it| it.url != url);
@@ -39,7 +39,7 @@ impl Addresses {
         may_ask
     }
 
-    /// Whether the host of an address said, when it was asked, that nothing is there.
+    /// True when the host of an address said, when it was asked, that nothing is there.
     pub(super) fn is_absent(&self, url: &str) -> bool {
         self.0.iter().any(|it| it.url == url && it.is_absent)
     }

@@ -94,7 +94,7 @@ pub(super) async fn enqueue<L: Ledger, Q: Queue>(
 /// State of an event's record, as far as the table has answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Known {
-    /// Nothing: the put was not answered, or not yet.
+    /// Unknown: there is no answer to the put yet.
     Nothing,
     /// The event is not done, so it must be queued. Where there was a record before, nobody knows whether the call that
     /// wrote it sent the message.

@@ -1,14 +1,14 @@
-//! Why a signed body is no event.
+//! Reasons a signed body is no event.
 
 use crate::format::json::{JsonError, MAX_ITEMS};
 
-/// Why a signed body is no event.
+/// Reason a signed body is no event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
-    /// It cannot be read.
+    /// The body cannot be read.
     #[error(transparent)]
     Json(#[from] JsonError),
-    /// It is a form where the source says JSON.
+    /// The content type says form, but `body` of the source is `json`.
     #[error(
         "the body is not JSON; if the sender posts forms, say body = \"form\" in the sources file"
     )]

@@ -1,7 +1,7 @@
 //! The sources of a receiver and their keys: fetched at start, kept, and fetched again.
 //!
-//! Keys are fetched again in the background when they have an age, and once while a delivery waits that they refuse:
-//! its sender may have changed them. Both have a pause, so that nobody can have a store asked by sending rubbish. A
+//! Keys that are 5 minutes old are fetched again in the background. A delivery whose signature does not match waits for one
+//! fetch and is verified again: its sender may have changed the secret. Both have a pause, so that nobody can have a store asked by sending rubbish. A
 //! store that does not answer leaves the last keys in force for a day.
 
 use std::collections::BTreeMap;
@@ -90,11 +90,11 @@ pub enum Wanted {
 /// Result of asking for a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Obtained {
-    /// It was asked for, so the delivery is to be looked at again.
+    /// The fetch was made: verify the delivery again.
     Something,
-    /// Its provider says that there is no such certificate.
+    /// The provider says that there is no such certificate.
     NoSuchThing,
-    /// It was not asked for: it stays as it is, or was asked for a moment ago.
+    /// No fetch was made: the key never changes, or its pause is not over.
     Nothing,
 }
 
@@ -116,7 +116,7 @@ pub enum Trouble {
     },
 }
 
-/// Hears of trouble with the keys of the source of this name.
+/// Function that is told the name of a source and the problem with its keys.
 pub type Tell = fn(&str, &Trouble);
 
 /// The sources of a receiver and their keys.
@@ -145,7 +145,7 @@ struct Held {
     secrets_pause: Millis,
     /// The addresses that deliveries had asked within the last pause.
     addresses: Addresses,
-    /// Whether there were usable keys at any time.
+    /// True when there were usable keys at any time.
     was_ready: bool,
 }
 
@@ -356,7 +356,7 @@ impl Entry {
         }
     }
 
-    /// Whether the pause is over; then the next one begins.
+    /// Returns true if the pause is over, and then starts the next one.
     fn may_renew(&self, now: Millis) -> bool {
         let mut held = self.held();
         let is_over = now >= held.secrets_pause;

@@ -5,16 +5,26 @@ use serde_json::value::RawValue;
 use crate::format::json::{Json, MAX_ITEMS, Pointer};
 use crate::ingest::invalid::Invalid;
 
-/// The items of a list, with the value that the list is in.
+/// A value that holds a list, and the items of the list.
 pub(super) type List<'a> = (&'a RawValue, Vec<&'a RawValue>);
 
-/// The lists at a place in a body: every such list, where one is inside another; `None` when the outermost is absent. An
-/// inner one that is absent is left out. `takes_one`: an object in place of a list is a list of one.
+/// The lists that were found at a place.
+#[derive(Default)]
+pub(super) struct Lists<'a> {
+    /// Every list there, where one is inside another.
+    pub(super) found: Vec<List<'a>>,
+    /// The items of outer lists that hold no inner one.
+    pub(super) without: Vec<&'a RawValue>,
+}
+
+/// The lists at a place in a body; `None` when the outermost is absent. `takes_one`: an object in place of a list is a
+/// list of one.
 pub(super) fn lists_at<'a>(
     body: &Json<'a>,
     each: &Pointer,
     takes_one: bool,
-) -> Result<Option<Vec<List<'a>>>, Invalid> {
+) -> Result<Option<Lists<'a>>, Invalid> {
+    let mut without = Vec::new();
     let mut lists: Vec<List<'a>> = vec![(body.root(), vec![body.root()])];
     for (depth, steps) in each.steps().split(|step| step == "*").enumerate() {
         let mut inner = Vec::new();
@@ -31,7 +41,7 @@ pub(super) fn lists_at<'a>(
                     inner.push((value, items));
                 }
                 None if depth == 0 => return Ok(None),
-                None => {}
+                None => without.push(value),
             }
             if count > MAX_ITEMS {
                 return Err(Invalid::TooMany);
@@ -39,5 +49,8 @@ pub(super) fn lists_at<'a>(
         }
         lists = inner;
     }
-    Ok(Some(lists))
+    Ok(Some(Lists {
+        found: lists,
+        without,
+    }))
 }

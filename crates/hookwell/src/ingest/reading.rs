@@ -1,6 +1,7 @@
 //! Signed bytes into events, in the way that the source says and nothing unsigned can change.
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 
 use serde_json::value::RawValue;
 
@@ -11,7 +12,7 @@ use crate::format::cut;
 use crate::format::json::{Json, JsonError, MAX_ITEMS, Pointer};
 use crate::format::time::{DAY, Millis, event_time};
 use crate::ingest::invalid::Invalid;
-use crate::ingest::lists::lists_at;
+use crate::ingest::lists::{Lists, lists_at};
 use crate::ingest::told::{Kind, Told, proves, short};
 use crate::ingest::verified::Verified;
 use crate::source::mapping::{Found, Parts, Piece, Place};
@@ -92,24 +93,23 @@ impl Reading<'_> {
     /// The events of all lists in the body.
     fn items(&self, body: &Json<'_>) -> Result<Vec<Event>, Invalid> {
         let each = &self.source().mapping.each;
-        let mut lists = Vec::new();
-        let mut is_there = false;
+        let mut places = Vec::new();
         // An object in place of a list is a list of one, unless there is a list elsewhere.
         for takes_one in [false, true] {
             for pointer in each {
-                if let Some(found) = lists_at(body, pointer, takes_one)? {
-                    is_there = true;
-                    lists.extend(found);
-                }
+                places.extend(lists_at(body, pointer, takes_one)?);
             }
-            if is_there {
+            if !places.is_empty() {
                 break;
             }
         }
-        if !is_there {
+        if places.is_empty() {
             let names: Vec<_> = each.iter().map(Pointer::as_str).collect();
             return Err(Invalid::Missing(names.join(" or ")));
         }
+        let without = without_lists(&places);
+        let mut lists: Vec<_> = places.into_iter().flat_map(|lists| lists.found).collect();
+        lists.extend(without.into_iter().map(|item| (item, vec![item])));
         let count = lists.iter().map(|(_, items)| items.len());
         if count.sum::<usize>() > MAX_ITEMS {
             return Err(Invalid::TooMany);
@@ -174,7 +174,8 @@ impl Reading<'_> {
             said => self.without_state(parts, said, document_id.as_deref(), holds.is_some()),
         };
         let operation = told.operation();
-        let (key, seconds) = self.key(id.as_deref(), text, index);
+        let unproven = Some(kind.as_str()).filter(|_| !kind_proven);
+        let (key, seconds) = self.key(id.as_deref(), unproven, text, index);
         Ok(Event {
             key,
             source: self.source().name.clone(),
@@ -197,6 +198,7 @@ impl Reading<'_> {
             invalid: None,
             trace: self.verified.delivery.trace.clone(),
             settled: None,
+            renewed: None,
             body: Body(text.to_vec()),
         })
     }
@@ -300,9 +302,16 @@ impl Reading<'_> {
 
     /// The key of the event's record and the record's life in seconds.
     ///
-    /// Where a source has ids and this item has none, the whole body and the item's place tell it from others. Where a
+    /// A type that nobody signs is part of the key: a copy with another one must not stand for the event. Where a source
+    /// has ids and this item has none, the whole body and the item's place tell it from others. Where a
     /// source has none, only the request does: equal bodies may be two changes, and dropping one would lose it.
-    fn key(&self, id: Option<&str>, text: &[u8], index: Option<usize>) -> (Key, i64) {
+    fn key(
+        &self,
+        id: Option<&str>,
+        unproven: Option<&str>,
+        text: &[u8],
+        index: Option<usize>,
+    ) -> (Key, i64) {
         let text = || hash(&[text]);
         let index = index.map(|index| index.to_string());
         let place = index.as_deref().unwrap_or_default().as_bytes();
@@ -312,7 +321,12 @@ impl Reading<'_> {
         let in_body = || new(&[b"item", self.body_hash().as_bytes(), place]);
         match (self.source().dedupe, id, &index) {
             (Dedupe::Id, Some(id), _) => (new(&[id.as_bytes()]), life),
-            (Dedupe::IdAndBody, Some(id), _) => (new(&[id.as_bytes(), text().as_bytes()]), life),
+            (Dedupe::IdAndBody, Some(id), _) => {
+                let text = text();
+                let parts = [Some(id), Some(&text), unproven];
+                let parts: Vec<_> = parts.into_iter().flatten().map(str::as_bytes).collect();
+                (new(&parts), life)
+            }
             (Dedupe::Body { seconds }, _, None) => (new(&[b"body", text().as_bytes()]), seconds),
             (Dedupe::Body { seconds }, _, Some(_)) => (in_body(), seconds),
             (Dedupe::Id | Dedupe::IdAndBody, None, Some(_)) => (in_body(), life),
@@ -320,6 +334,22 @@ impl Reading<'_> {
             (Dedupe::None, _, None) | (_, None, None) => (new(&[b"request", request]), life),
         }
     }
+}
+
+/// The items of outer lists without an inner list at any of the places. Each is an event of its own: Meta names the
+/// fields that changed in place of their list where an app asked for no values.
+fn without_lists<'a>(places: &[Lists<'a>]) -> Vec<&'a RawValue> {
+    // A value by its place in the body.
+    let place = |item: &RawValue| item.get().as_ptr().addr();
+    let Some((first, others)) = places.split_first() else {
+        return Vec::new();
+    };
+    let mut items = first.without.clone();
+    for lists in others {
+        let without: BTreeSet<_> = lists.without.iter().map(|item| place(item)).collect();
+        items.retain(|item| without.contains(&place(item)));
+    }
+    items
 }
 
 /// The rank of an event among those of its instant.

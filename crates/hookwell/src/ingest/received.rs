@@ -66,6 +66,13 @@ impl Received {
         }
     }
 
+    /// True when the request has no valid signature, so that anybody may have sent it: most handshakes have none.
+    #[must_use]
+    pub fn may_be_anybodys(&self) -> bool {
+        let is_unsigned_handshake = self.receipt == Receipt::Handshake && !self.verified;
+        self.receipt.may_be_anybodys() || is_unsigned_handshake
+    }
+
     /// An end without an event, answered as the source's sender expects.
     pub(super) fn at(source: &Source, receipt: Receipt, reason: Option<String>) -> Self {
         Self {

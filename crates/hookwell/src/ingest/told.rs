@@ -1,4 +1,4 @@
-//! What a sender says that happened, and whether the signed bytes bear it out.
+//! Claims of a sender: what happened to which document, and whether the signed bytes bear it out.
 
 use crate::event::Operation;
 use crate::event::identity::{MAX_TYPE_BYTES, bounded};
@@ -13,16 +13,16 @@ pub(super) struct Kind<'a> {
     pub(super) text: &'a str,
     /// The places of the parts of such events.
     pub(super) parts: &'a Parts,
-    /// Whether the sender proves the type.
+    /// True when the type is signed.
     pub(super) is_proven: bool,
 }
 
-/// What a sender says that happened to which sort of document.
+/// Operation and document type that an event claims.
 pub(super) struct Told {
     pub(super) said: Operation,
     /// The sort of document, where that is believed.
     pub(super) document_type: String,
-    /// Whether the sender proves all of it, or the body looks so.
+    /// True when the claim is signed, or the body has the configured shape.
     pub(super) is_believed: bool,
 }
 
@@ -73,7 +73,7 @@ impl Told {
     }
 }
 
-/// Whether the sender proves what was found; nothing needs no proof.
+/// True when the text that was found is signed. An absent text counts as signed.
 pub(super) fn proves(source: &Source, found: Option<&Found<'_>>) -> bool {
     found.is_none_or(|found| source.proves(found.by))
 }

@@ -11,23 +11,23 @@ pub struct NotReady {
     pub reference: SecretRef,
     /// Problem of the secret.
     pub problem: SecretProblem,
-    /// Whether the source had usable keys before, as long as this function has run.
+    /// True when the source had usable keys before, as long as this function has run.
     pub was_ready: bool,
 }
 
-/// What a source without usable keys means for whoever runs it.
+/// Cause of missing keys, which decides the status and the alarm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lack {
     /// Nobody has ever given the source its secret: whoever posts to it is nobody's sender yet.
     NeverGiven,
     /// The store is asked too often, which anybody can cause.
     Crowded,
-    /// It was there, or its store does not answer: the source's senders are refused.
+    /// The secret was there before, or its store does not answer: the source's senders are refused.
     Lost,
 }
 
 impl NotReady {
-    /// What it means.
+    /// Cause of the missing keys.
     #[must_use]
     pub fn lack(&self) -> Lack {
         match &self.problem {
@@ -51,10 +51,10 @@ pub enum SecretProblem {
     /// The store did not answer; the text is the store's, without the value.
     #[error("cannot be fetched: {0}")]
     Unavailable(String),
-    /// Its store refuses because it is asked too often.
+    /// The store refuses because it is asked too often.
     #[error("cannot be fetched: its store is asked too often")]
     Crowded,
-    /// It is there and unusable.
+    /// The text is there and cannot be a key.
     #[error(transparent)]
     Unusable(#[from] SecretError),
 }

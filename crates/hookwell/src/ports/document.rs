@@ -103,7 +103,7 @@ pub fn change(event: &Event) -> Result<Option<Document>, HandleError> {
         let longer = (TOMBSTONE_DAYS - LIFE_DAYS).saturating_mul(DAY / 1000);
         (
             None,
-            Some(life.max(event.expires_at.saturating_add(longer))),
+            Some(life.max(event.record_end().saturating_add(longer))),
         )
     } else {
         let state = event.document().map(str::to_owned);

@@ -82,7 +82,7 @@ impl Stored {
             },
             outcome: None,
             tie: false,
-            expires_at: event.expires_at,
+            expires_at: event.record_end(),
             tries: 0,
             waits_until: None,
             lease: None,
@@ -175,7 +175,7 @@ impl Ledger for MemoryLedger {
         stored.record.status = Status::Pending;
         stored.tries = stored.tries.saturating_add(1);
         stored.record.tries.unended = stored.record.tries.unended.saturating_add(1);
-        stored.expires_at = event.expires_at;
+        stored.expires_at = event.record_end();
         stored.lease = Some((lease.owner.to_owned(), lease.until));
         Ok(Claim::Held)
     }
@@ -239,7 +239,7 @@ impl Ledger for MemoryLedger {
         stored.record.tries.reason.clone_from(&end.reason);
         stored.waits_until = None;
         stored.tie = end.tie;
-        stored.expires_at = event.expires_at;
+        stored.expires_at = event.record_end();
         if let Some((_, until)) = &mut stored.lease {
             *until = end.at;
         }

@@ -74,7 +74,7 @@ pub trait Queue: Send + Sync {
 #[error("the queue is unavailable: {0}")]
 pub struct QueueError(pub String);
 
-/// Why a message cannot be opened.
+/// Reason a message cannot be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// Not now.

@@ -1,13 +1,13 @@
 //! One event whose record is known: leased if it reaches outside, kept if its source says so, handled, and recorded.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use futures_util::FutureExt as _;
 
 use super::batch::{Call, TIME_TO_START};
 use super::known::Known;
 use super::message::{Fate, OfEvent, Processed, Tried};
-use crate::event::Event;
+use crate::event::{Event, Operation};
 use crate::format::cut;
 use crate::ports::handler::{HandleError, Handled, Handler, Outcome};
 use crate::ports::ledger::{Claim, End, Finish, Lease, Ledger};
@@ -40,7 +40,7 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
         if self.invocation.deadline.saturating_sub(now) < TIME_TO_START {
             return Err(Fate::NotStarted);
         }
-        let reaches_outside = self.handler.reaches_outside(event);
+        let reaches_outside = self.reaches_outside(event);
         let is_leased = event.invalid.is_none() && (reaches_outside || known.is_watched());
         let owner = if is_leased {
             Some(self.lease(known).await?)
@@ -103,6 +103,12 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
         }
     }
 
+    /// True when the handler reaches outside for this event. Where it panics, it may, and its call panics again and fails.
+    fn reaches_outside(&self, event: &Event) -> bool {
+        let asked = catch_unwind(AssertUnwindSafe(|| self.handler.reaches_outside(event)));
+        asked.unwrap_or(true)
+    }
+
     /// Keeps the event if its source says so, and calls the handler.
     async fn handle(
         &self,
@@ -128,15 +134,24 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
 
     /// Calls the handler; its panic fails this event only.
     async fn call(&self, event: &Event) -> Result<Handled, HandleError> {
-        let handled = AssertUnwindSafe(self.handler.handle(event))
-            .catch_unwind()
-            .await;
+        // In a future of its own, so that a panic before the handler's future is there is caught as well.
+        let handling = AssertUnwindSafe(async { self.handler.handle(event).await });
+        let handled = handling.catch_unwind().await;
         handled.unwrap_or_else(|_| Err(HandleError::Retry("the handler panicked".to_owned())))
     }
 }
 
 /// Reason why an event changed nothing, where the event itself has one.
 fn reason_of(outcome: Outcome, event: &Event) -> Option<String> {
-    let without_state = event.without_state.filter(|_| outcome == Outcome::Ignored);
-    without_state.map(|why| why.reason().to_owned())
+    if outcome != Outcome::Ignored {
+        return None;
+    }
+    let reason = match event.without_state {
+        Some(why) => why.reason(),
+        None if event.operation == Operation::Other => {
+            "its type is no create, update or delete of a document"
+        }
+        None => return None,
+    };
+    Some(reason.to_owned())
 }

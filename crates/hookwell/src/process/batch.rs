@@ -82,11 +82,11 @@ pub async fn process<L: Ledger, Q: Queue, H: Handler>(
     processed
 }
 
-/// Reason for which a message was not read.
+/// Reason a message could not be read.
 enum Unread {
     /// Not now, so it comes back: its text is elsewhere and cannot be had, or a later release wrote it.
     Now(String),
-    /// It is no event, and no try changes that.
+    /// The message is no event, and no try changes that.
     Ever(Damage),
 }
 

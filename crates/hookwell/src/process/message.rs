@@ -158,7 +158,7 @@ pub struct Processed {
     pub event: Option<Arc<Event>>,
     /// Result of the message.
     pub fate: Fate,
-    /// Reason, for rejected events, those that changed nothing, and messages that are none.
+    /// Reason for a rejected event, for one that changed nothing, and for a message that is no event.
     pub reason: Option<String>,
     /// True when another event of its document has the same time, so that arrival decided which is newer.
     pub tie: bool,

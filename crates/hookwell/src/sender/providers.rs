@@ -179,7 +179,8 @@ fn msgraph(delivery: &mut Delivery, signer: Signer<'_>) -> Result<Headers, Refus
 fn paypal(delivery: &mut Delivery, signer: Signer<'_>) -> Result<Headers, Refusal> {
     let time = to_rfc3339(signer.now);
     let id = hash(&[&delivery.body, time.as_bytes()]);
-    let bytes = paypal::signed_bytes(&id, &time, key(signer)?, &delivery.body);
+    let checksum = paypal::crc32(&delivery.body);
+    let bytes = paypal::signed_bytes(&id, &time, key(signer)?, checksum);
     let signature = signer.pair.and_then(|pair| pair.sign(&bytes));
     let signature = Encoding::Base64.encode(&signature.ok_or(Refusal::NotReady)?);
     let mut added = Added::to(delivery);

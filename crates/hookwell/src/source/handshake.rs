@@ -109,6 +109,12 @@ impl HandshakeKind {
         ("woocommerce", Self::Woocommerce),
     ];
 
+    /// True when the answer is a digest by the secret, of a text that whoever asks may choose.
+    #[must_use]
+    pub fn signs(self) -> bool {
+        matches!(self, Self::Crc | Self::Zoom)
+    }
+
     /// The methods it uses beside POST.
     #[must_use]
     pub fn methods(self) -> &'static [Method] {

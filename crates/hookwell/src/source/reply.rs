@@ -37,8 +37,8 @@ pub enum Receipt {
     NotConfigured,
     /// The source had a usable secret, or its store cannot be asked.
     NotReady,
-    /// What decides is not here, for a reason that anybody can cause: an address that the delivery names does not answer, or
-    /// a store is asked too often.
+    /// A certificate or secret that decides cannot be had now. Anybody can cause this, by an address that does not answer or
+    /// by a flood that has a store asked too often, so it wakes nobody.
     NoKeyYet,
     /// The delivery names a certificate that its provider does not have.
     NoCertificate,
@@ -143,7 +143,7 @@ impl Receipt {
         }
     }
 
-    /// Whether the request proved nothing, so that anybody may have sent it.
+    /// True when the request has no valid signature, so that anybody may have sent it.
     #[must_use]
     pub fn may_be_anybodys(self) -> bool {
         match self {
@@ -168,8 +168,8 @@ impl Receipt {
         }
     }
 
-    /// What a sender is told unless its source says otherwise. A source that is not ready answers 503, not 401: senders disable a webhook after a
-    /// few 401s and retry after a 503.
+    /// Answer to a sender, unless its source says otherwise. A source that is not ready answers 503, not 401: senders
+    /// disable a webhook after a few 401s and retry after a 503.
     #[must_use]
     pub fn reply(self) -> Reply {
         let (status, body) = match self {

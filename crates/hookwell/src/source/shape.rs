@@ -13,11 +13,11 @@ const DOCUMENT_TYPE: &str = "{document_type}";
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shape {
     clues: Vec<Vec<Clue>>,
-    /// Whether the body has no member at its top but those that the clues name.
+    /// True when the body has no member at its top but those that the clues name.
     is_whole: bool,
 }
 
-/// One thing that is seen in a body.
+/// One condition on a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Clue {
     /// Something is there, perhaps `null`.
@@ -53,7 +53,7 @@ impl Shape {
         Ok(shape)
     }
 
-    /// Whether a body of a document of this type looks so.
+    /// True when a body of a document of this type looks so.
     ///
     /// # Errors
     /// When a key on the way to a clue appears twice.
@@ -67,10 +67,11 @@ impl Shape {
                 return Ok(false);
             }
         }
-        Ok(body.names().all(|name| self.allows(name)))
+        let is_seen = !(self.is_whole && body.is_too_wide());
+        Ok(is_seen && body.names().all(|name| self.allows(name)))
     }
 
-    /// Whether a body may have this member at its top.
+    /// True when a body may have this member at its top.
     pub(crate) fn allows(&self, name: &str) -> bool {
         let mut clues = self.clues.iter().flatten();
         let is_named = |clue: &Clue| {
@@ -80,7 +81,7 @@ impl Shape {
         !self.is_whole || clues.any(is_named)
     }
 
-    /// What makes a body look so: places, each with a text to put there.
+    /// Places and texts that give a sample body this shape.
     #[cfg(feature = "sender")]
     pub(crate) fn sample(&self, document_type: &str) -> Vec<(&Pointer, String)> {
         let first = self.clues.iter().filter_map(|clues| clues.first());

@@ -53,19 +53,44 @@ impl Algorithm {
         !matches!(self, Self::Token | Self::Basic | Self::Unsigned)
     }
 
-    /// True when `candidate` is the signature of `content` by a secret, compared in constant time.
-    pub(crate) fn matches(self, secret: &Secret, content: &[u8], candidate: &[u8]) -> bool {
-        let key = secret.bytes();
-        match self {
+    /// True when the signature is made with a private key, so that each candidate costs a pass over the content.
+    pub(crate) fn is_public_key(self) -> bool {
+        matches!(self, Self::Ed25519 | Self::EcdsaP256Sha256)
+    }
+
+    /// True when one of the candidates is the signature of `content` by a secret, compared in constant time. A digest is
+    /// computed once for all of them.
+    pub(crate) fn matches_any(
+        self,
+        secret: &Secret,
+        content: &[u8],
+        candidates: &[Vec<u8>],
+    ) -> bool {
+        let digest = match self {
             Self::HmacSha256 => {
                 let mac = secret.hmac_sha256().chain_update(content);
-                mac.verify_slice(candidate).is_ok()
+                mac.finalize().into_bytes().to_vec()
             }
-            Self::HmacSha1 => hmac::<Hmac<sha1::Sha1>>(key, content)
-                .is_some_and(|mac| mac.verify_slice(candidate).is_ok()),
-            Self::HmacSha512 => hmac::<Hmac<Sha512>>(key, content)
-                .is_some_and(|mac| mac.verify_slice(candidate).is_ok()),
-            Self::Sha256 | Self::Sha1 => self.digest(key, content).ct_eq(candidate).into(),
+            Self::HmacSha1 | Self::HmacSha512 | Self::Sha256 | Self::Sha1 => {
+                self.digest(secret.bytes(), content)
+            }
+            _ => {
+                let mut candidates = candidates.iter();
+                return candidates.any(|one| self.shows(secret.bytes(), content, one));
+            }
+        };
+        let mut candidates = candidates.iter();
+        candidates.any(|one| digest.as_slice().ct_eq(one).into())
+    }
+
+    /// True when `candidate` is the signature of `content` by a secret, compared in constant time.
+    pub(crate) fn matches(self, secret: &Secret, content: &[u8], candidate: &[u8]) -> bool {
+        self.matches_any(secret, content, &[candidate.to_vec()])
+    }
+
+    /// True when `candidate` was signed with the private key of `key`, or is the key itself.
+    fn shows(self, key: &[u8], content: &[u8], candidate: &[u8]) -> bool {
+        match self {
             Self::Ed25519 => UnparsedPublicKey::new(&ED25519, key)
                 .verify(content, candidate)
                 .is_ok(),
@@ -74,7 +99,13 @@ impl Algorithm {
                 .is_ok(),
             // The length of a token is no secret; its characters are.
             Self::Token | Self::Basic => key.ct_eq(candidate).into(),
-            Self::Unsigned => false,
+            // A digest is compared above.
+            Self::Unsigned
+            | Self::HmacSha256
+            | Self::HmacSha1
+            | Self::HmacSha512
+            | Self::Sha256
+            | Self::Sha1 => false,
         }
     }
 

@@ -107,6 +107,21 @@ impl SpecialKind {
         matches!(self, Self::AwsSns | Self::PayPal | Self::Plaid)
     }
 
+    /// True when the sender signs a time that the scheme checks.
+    #[must_use]
+    pub fn has_time(self) -> bool {
+        matches!(
+            self,
+            Self::Contentful | Self::PayPal | Self::Plaid | Self::Mailgun
+        )
+    }
+
+    /// True when the signature covers the body, or the parts of it that say what happened to which document.
+    #[must_use]
+    pub fn signs_body(self) -> bool {
+        !matches!(self, Self::Mailgun | Self::MsGraph)
+    }
+
     /// The content type of its requests.
     #[must_use]
     pub fn content_type(self) -> &'static str {
@@ -138,7 +153,7 @@ impl Verifier for Special {
             SpecialKind::TwilioSharedKey => twilio::shared_key(claim),
             SpecialKind::Contentful => contentful::verify(claim, self.tolerance),
             SpecialKind::AwsSns => aws_sns::verify(claim, &self.topics),
-            SpecialKind::PayPal => paypal::verify(claim),
+            SpecialKind::PayPal => paypal::verify(claim, self.tolerance),
             SpecialKind::Plaid => plaid::verify(claim, self.tolerance),
             SpecialKind::Adyen => adyen::verify(claim),
             SpecialKind::Mailgun => mailgun::verify(claim, self.tolerance),

@@ -2,6 +2,7 @@
 //! is signed; everything else, and so every mistake, is written here once.
 
 use std::borrow::Cow;
+use std::fmt::{self, Write as _};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,6 +18,9 @@ use crate::verify::verifier::{Claim, Refusal, Tolerance, Verifier};
 
 /// The most signatures one request may carry: a rotating sender has two or three, an attacker thousands.
 pub const MAX_SIGNATURES: usize = 16;
+
+/// The most signatures by private keys: each is checked with a pass over the whole body.
+pub const MAX_PUBLIC_KEY_SIGNATURES: usize = 3;
 
 /// Signature scheme of a sender, as data.
 #[derive(Debug, Clone)]
@@ -152,6 +156,29 @@ impl Part {
     }
 }
 
+impl fmt::Display for Part {
+    /// Writes the part as a content template does.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Body => f.write_str("{body}"),
+            Self::Timestamp => f.write_str("{ts}"),
+            Self::Url => f.write_str("{url}"),
+            Self::DecodedUrl => f.write_str("{url|decoded}"),
+            Self::Method => f.write_str("{method}"),
+            Self::Secret => f.write_str("{secret}"),
+            Self::Header(names) => write!(f, "{{header:{}}}", names.join("|")),
+            Self::Query(name) => write!(f, "{{query:{name}}}"),
+            Self::LowerQuery(name) => write!(f, "{{query:{name}|lower}}"),
+            Self::Literal(text) => f.write_str(text),
+            Self::Optional(parts) => {
+                f.write_char('[')?;
+                parts.iter().try_for_each(|part| part.fmt(f))?;
+                f.write_char(']')
+            }
+        }
+    }
+}
+
 /// The items of the signature headers, split and sorted out.
 struct Signatures<'d> {
     candidates: Vec<&'d str>,
@@ -211,13 +238,13 @@ impl Recipe {
         Part::any_in(&self.content, &signs)
     }
 
-    /// Whether the signed bytes cover this query parameter.
+    /// True when the signed bytes cover this query parameter.
     pub(crate) fn signs_query(&self, name: &str) -> bool {
         let signs = |part: &Part| matches!(part, Part::Query(signed) | Part::LowerQuery(signed) if signed == name);
         Part::any_in(&self.content, &signs)
     }
 
-    /// Whether the signed bytes cover the source's address.
+    /// True when the signed bytes cover the source's address.
     pub(crate) fn signs_url(&self) -> bool {
         Part::any_in(&self.content, &|part| {
             matches!(part, Part::Url | Part::DecodedUrl)
@@ -292,7 +319,7 @@ impl Written<'_> {
             Part::Method => bytes.extend_from_slice(delivery.method.as_str().as_bytes()),
             Part::Secret => bytes.extend_from_slice(self.secret.bytes()),
             Part::Header(names) => {
-                let value = names.iter().find_map(|name| delivery.header(name));
+                let value = one_of(delivery, names)?;
                 bytes.extend_from_slice(value.ok_or_else(|| missing(names))?.as_bytes());
             }
             Part::Query(name) => {
@@ -304,20 +331,48 @@ impl Written<'_> {
                 bytes.extend_from_slice(value.to_lowercase().as_bytes());
             }
             Part::Literal(text) => bytes.extend_from_slice(text.as_bytes()),
-            Part::Optional(parts) => {
-                let mut optional = Vec::new();
-                let whole = parts
-                    .iter()
-                    .try_for_each(|part| self.write(part, &mut optional));
-                match whole {
-                    Ok(()) => bytes.extend(optional),
-                    Err(Refusal::MissingHeader(_) | Refusal::MissingQuery) => {}
-                    Err(why) => return Err(why),
-                }
-            }
+            Part::Optional(parts) => match self.optional(parts) {
+                Ok(optional) => bytes.extend(optional),
+                Err(Refusal::MissingHeader(_) | Refusal::MissingQuery) => {}
+                Err(why) => return Err(why),
+            },
         }
         Ok(())
     }
+
+    /// Bytes of parts that may be left out. No value may hold the text that ends them, or one value could be two.
+    fn optional(self, parts: &[Part]) -> Result<Vec<u8>, Refusal> {
+        let end = match parts.last() {
+            Some(Part::Literal(end)) => end.as_str(),
+            _ => "",
+        };
+        let mut all = Vec::new();
+        for part in parts {
+            let mut bytes = Vec::new();
+            self.write(part, &mut bytes)?;
+            let is_literal = matches!(part, Part::Literal(_));
+            if !is_literal && !end.is_empty() && holds(&bytes, end.as_bytes()) {
+                return Err(Refusal::MovedBorder(end.to_owned()));
+            }
+            all.extend(bytes);
+        }
+        Ok(all)
+    }
+}
+
+fn holds(bytes: &[u8], text: &[u8]) -> bool {
+    bytes.windows(text.len()).any(|window| window == text)
+}
+
+/// The value of the headers that stand for one another, the first that is present. The others may not differ: whoever
+/// reads one of them later reads what is signed.
+fn one_of<'d>(delivery: &'d Delivery, names: &[String]) -> Result<Option<Cow<'d, str>>, Refusal> {
+    let mut values = names.iter().filter_map(|name| delivery.header(name));
+    let first = values.next();
+    if values.any(|other| Some(&other) != first.as_ref()) {
+        return Err(Refusal::Contradiction(names.join(" and ")));
+    }
+    Ok(first)
 }
 
 impl Verifier for Recipe {
@@ -361,7 +416,7 @@ impl Verifier for Recipe {
                 signatures.timestamp.ok_or(Refusal::MissingTimestamp)?,
             )),
             Some(TimestampPlace::Header(names)) => {
-                let value = names.iter().find_map(|name| delivery.header(name));
+                let value = one_of(delivery, names)?;
                 Some(value.ok_or(Refusal::MissingTimestamp)?)
             }
             Some(TimestampPlace::Body(_)) => {
@@ -395,6 +450,9 @@ impl Verifier for Recipe {
         if candidates.is_empty() {
             return Err(Refusal::MalformedSignature);
         }
+        if self.algorithm.is_public_key() && candidates.len() > MAX_PUBLIC_KEY_SIGNATURES {
+            return Err(Refusal::TooManySignatures);
+        }
         let mut refusal = Refusal::NotReady;
         for (index, secret) in secrets.iter().enumerate() {
             if self.secret.is_some_and(|only| only != index) {
@@ -402,10 +460,7 @@ impl Verifier for Recipe {
             }
             refusal = Refusal::WrongSignature;
             let bytes = self.signed_bytes(delivery, url, secret, time.as_deref())?;
-            if candidates
-                .iter()
-                .any(|candidate| self.algorithm.matches(secret, &bytes, candidate))
-            {
+            if self.algorithm.matches_any(secret, &bytes, &candidates) {
                 return Ok(index);
             }
         }
@@ -447,4 +502,17 @@ fn basic(header: &str) -> Option<Vec<u8>> {
 
 fn missing(names: &[String]) -> Refusal {
     Refusal::MissingHeader(names.join(" or "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_content_is_written_as_it_was_read() {
+        let template = "v0:{ts}.{body}{url}{url|decoded}{method}{secret}{header:a|b}[{query:c};]{query:d|lower}";
+        let parts = Part::parse(template).unwrap();
+        let written: String = parts.iter().map(ToString::to_string).collect();
+        assert_eq!(written, template);
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::keys::secret::KeyDecoding;
 use crate::verify::providers::{Special, SpecialKind};
-use crate::verify::recipe::Recipe;
+use crate::verify::recipe::{Part, Recipe};
 use crate::verify::verifier::{Claim, Refusal, Verifier};
 
 /// One way in which a sender signs.
@@ -39,13 +39,13 @@ impl Scheme {
         }
     }
 
-    /// Whether what is signed covers this query parameter by its name.
+    /// True when the signed bytes cover this query parameter by its name.
     #[must_use]
     pub fn signs_query(&self, name: &str) -> bool {
         matches!(self, Self::Recipe(recipe) if recipe.signs_query(name))
     }
 
-    /// Whether it signs the address it posts to.
+    /// True when the sender signs the address that it posts to.
     #[must_use]
     pub fn signs_url(&self) -> bool {
         match self {
@@ -54,10 +54,22 @@ impl Scheme {
         }
     }
 
-    /// Whether a request shows the secret itself, or none.
+    /// True when the signed bytes cover the body.
+    #[must_use]
+    pub fn signs_body(&self) -> bool {
+        match self {
+            Self::Recipe(recipe) => recipe.content.contains(&Part::Body),
+            Self::Special(special) => special.kind.signs_body(),
+        }
+    }
+
+    /// True when a request shows the secret itself, or none.
     #[must_use]
     pub fn is_bearer(&self) -> bool {
-        matches!(self, Self::Recipe(recipe) if !recipe.algorithm.signs())
+        match self {
+            Self::Recipe(recipe) => !recipe.algorithm.signs(),
+            Self::Special(special) => special.kind == SpecialKind::MsGraph,
+        }
     }
 }
 

@@ -73,6 +73,12 @@ pub enum Refusal {
     /// A header that the scheme needs is absent, or is not text.
     #[error("header {0} is missing")]
     MissingHeader(String),
+    /// Two headers that stand for each other say different things, and only one of them is signed.
+    #[error("headers {0} differ, and only one of them is signed")]
+    Contradiction(String),
+    /// A signed value holds the text that ends such values, so that it could be two.
+    #[error("a signed value holds {0:?}, which ends such values")]
+    MovedBorder(String),
     /// A query parameter that is signed is absent.
     #[error("a signed query parameter is missing")]
     MissingQuery,

@@ -73,6 +73,20 @@ postmark | authorization | - - | basic | - |
 /// The most signatures that one request may carry.
 const MAX_SIGNATURES: usize = 16;
 
+/// The most by private keys.
+const MAX_PUBLIC_KEY_SIGNATURES: usize = 3;
+
+/// The value of headers that stand for each other; `None` where there is none, or where two say different things.
+fn one_of<'n>(request: &Request, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
+    let names = names.into_iter();
+    let values: Vec<_> = names.filter_map(|name| request.header(name)).collect();
+    let first = values.first()?;
+    values
+        .iter()
+        .all(|value| value == first)
+        .then(|| first.clone())
+}
+
 /// How one sender signs.
 #[derive(Debug)]
 pub(crate) enum Scheme {
@@ -181,6 +195,7 @@ impl Scheme {
             Self::Recipe(recipe) => recipe.time.as_ref().map(|(_, tolerance)| *tolerance),
             Self::Special("contentful") => Some(tolerance(1, 30, 30)),
             Self::Special("plaid") => Some(tolerance(1000, 300, 300)),
+            Self::Special("paypal") => Some(tolerance(1000, 345_600, 300)),
             Self::Special("mailgun") => Some(tolerance(1000, 28_800, 300)),
             Self::Special("mercadopago") => Some(tolerance(1, 604_800, 300)),
             Self::Special(_) | Self::Nothing => None,
@@ -275,7 +290,12 @@ impl Recipe {
                 },
             }
         }
-        if signatures.is_empty() || signatures.len() > MAX_SIGNATURES {
+        let most = if source.ends_with("-v1a") {
+            MAX_PUBLIC_KEY_SIGNATURES
+        } else {
+            MAX_SIGNATURES
+        };
+        if signatures.is_empty() || signatures.len() > most {
             return None;
         }
         let time = match (&self.time, time_tag) {
@@ -284,8 +304,7 @@ impl Recipe {
                 _ => return None,
             },
             (Some((names, _)), None) if names[0] != "body" => {
-                let mut names = names.iter();
-                Some(names.find_map(|name| request.header(name))?)
+                Some(one_of(request, names.iter().copied())?)
             }
             _ => None,
         };
@@ -306,11 +325,7 @@ impl Recipe {
                 "u" => address(source, request).into_bytes(),
                 "U" => some_escapes_decoded(&address(source, request)).into_bytes(),
                 "m" => request.method.clone().into_bytes(),
-                names => {
-                    let mut names = names.split(',');
-                    let value = names.find_map(|name| request.header(name));
-                    value?.into_bytes()
-                }
+                names => one_of(request, names.split(','))?.into_bytes(),
             };
             view.content.extend(literal.bytes());
             view.content.extend(&bytes);

@@ -42,7 +42,7 @@ pub(super) fn shared_key(claim: &Claim<'_>) -> Result<usize, Refusal> {
     check(claim, Algorithm::HmacSha256, fields)
 }
 
-/// `fields` is what of the body is signed behind the address.
+/// Checks the signature of the address and of what `fields` makes of the body.
 fn check(
     claim: &Claim<'_>,
     algorithm: Algorithm,
@@ -75,12 +75,27 @@ pub(crate) fn fields(body: &[u8]) -> Option<String> {
     }
     sorted.sort();
     sorted.dedup();
+    if is_incomplete(&sorted) {
+        return None;
+    }
     let mut text = String::new();
     for (name, value) in sorted {
         text.push_str(&name);
         text.push_str(&value);
     }
     Some(text)
+}
+
+/// The fields that every incoming message has, one of which could have been hidden in its neighbour.
+const OF_INCOMING: [&str; 4] = ["AccountSid", "Body", "From", "To"];
+
+/// True for an incoming message, which becomes a document, without one of its fields
+/// (<https://www.twilio.com/docs/messaging/guides/webhook-request>).
+fn is_incomplete(fields: &[(Cow<'_, str>, Cow<'_, str>)]) -> bool {
+    let has = |name: &str| fields.iter().any(|(other, _)| other == name);
+    let is_status = |name: &str| matches!(name, "MessageStatus" | "SmsStatus");
+    let mut statuses = fields.iter().filter(|(name, _)| is_status(name));
+    statuses.any(|(_, value)| value == "received") && !OF_INCOMING.into_iter().all(has)
 }
 
 /// The names of the fields that say what an event is and what it is about.
@@ -106,8 +121,11 @@ fn has_own_borders(name: &str, value: &str) -> bool {
         let mut behind = name.split(telling).skip(1);
         behind.any(|rest| rest.starts_with(|first: char| first.is_ascii_lowercase()))
     };
-    let may_hold =
-        |telling: &str| (is_word && !holds_value(telling)) || name.starts_with(SIP_HEADER);
+    let ends_name = |telling: &str| {
+        let mut behind = name.split(telling).skip(1);
+        name.starts_with(SIP_HEADER) && behind.all(str::is_empty)
+    };
+    let may_hold = |telling: &str| (is_word && !holds_value(telling)) || ends_name(telling);
     let is_glued = |telling: &str| {
         let mut behind = value.split(telling).skip(1);
         behind.any(|rest| rest.starts_with(|first: char| first.is_ascii_alphanumeric()))
@@ -116,7 +134,7 @@ fn has_own_borders(name: &str, value: &str) -> bool {
     telling.all(|telling| (may_hold(telling) || !name.contains(telling)) && !is_glued(telling))
 }
 
-/// What the name of a field with a header of a call by SIP begins with; one of these is `X-Twilio-CallSid`.
+/// Beginning of the name of a field with a header of a call by SIP, such as `SipHeader_X-Twilio-CallSid`.
 const SIP_HEADER: &str = "SipHeader_";
 
 /// The same address without its port, or with the usual one: Twilio signs either.
