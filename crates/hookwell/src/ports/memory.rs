@@ -198,7 +198,7 @@ impl Ledger for MemoryLedger {
         if failure.waits_until.is_some() {
             stored.waits_until = failure.waits_until;
         }
-        stored.expires_at = event.expires_at;
+        stored.expires_at = event.record_end();
     }
 
     async fn keep(&self, event: &Event) -> Result<(), LedgerError> {
