@@ -39,7 +39,7 @@ impl Handler {
     }
 }
 
-/// Runs the real functions under faults and kills, and checks that what was acknowledged was applied, once.
+/// Runs the real functions under faults, kills and freezes, and checks that what was acknowledged was applied, once.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "hookwell-chaos", version, max_term_width = 100)]
 pub(crate) struct Arguments {
@@ -52,7 +52,10 @@ pub(crate) struct Arguments {
     /// Number of kills of a function, at random and at named points.
     #[arg(long, default_value_t = 20)]
     pub(crate) kills: u64,
-    /// The share of calls to DynamoDB and SQS that go wrong.
+    /// Number of freezes of a function in whatever it does, for a tenth of a second to seven.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) freezes: u64,
+    /// The share of calls to DynamoDB, SQS and S3 that go wrong.
     #[arg(long, default_value_t = 0.2)]
     pub(crate) fault_rate: f64,
     /// Which handler process has.

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::endpoint::Calls;
 use crate::journal::{DocumentWrite, FirstRecord, Message};
-use crate::plan::{Nature, Planned};
+use crate::plan::{Nature, Plan, Planned, Source};
 use crate::senders::Try;
 
 /// A table item.
@@ -20,8 +20,8 @@ pub(crate) type Item = BTreeMap<String, Value>;
 /// Everything there is to know about a run.
 #[derive(Debug)]
 pub(crate) struct Evidence<'a> {
-    /// The events of the plan.
-    pub(crate) events: &'a [Planned],
+    /// What the senders meant to do.
+    pub(crate) plan: &'a Plan,
     /// The tries, as the senders saw them.
     pub(crate) tries: &'a [Try],
     /// The messages that the queue took.
@@ -32,6 +32,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) expired: &'a BTreeMap<String, u64>,
     /// Time at which the letter of each of these events was taken away, while nothing else happened.
     pub(crate) taken: &'a BTreeMap<String, u64>,
+    /// The events that were kept whole, by record key.
+    pub(crate) kept: &'a BTreeMap<String, String>,
     /// The calls of the example handler by record key, when it was the handler.
     pub(crate) calls: Option<&'a BTreeMap<String, Calls>>,
     /// The document writes that the table accepted or refused.
@@ -105,19 +107,31 @@ const LATE: u64 = 10_000;
 const COUNTED_ON: u64 = 20;
 
 /// One event, read from the bytes that were sent.
-struct Sent {
-    id: String,
-    key: String,
+pub(crate) struct Sent {
+    /// Id of the event: the sender's, or the one that stands for it where a list has no ids.
+    pub(crate) id: String,
+    /// Key of the event's record.
+    pub(crate) key: String,
+    place: usize,
     document: Option<String>,
     time: Option<u64>,
     state: Option<Value>,
 }
 
 impl Sent {
-    fn read(body: &str) -> Option<Self> {
-        let body: Value = serde_json::from_str(body).ok()?;
+    /// Reads an event of a plan.
+    pub(crate) fn read(plan: &Plan, planned: &Planned) -> Option<Self> {
+        let delivery = plan.delivery_of(planned)?;
+        let body: Value = serde_json::from_str(&planned.text).ok()?;
         let text = |pointer: &str| body.pointer(pointer)?.as_str();
-        let id = text("/id")?.to_owned();
+        let place = planned.place;
+        let (id, name) = if delivery.source == Source::Nameless {
+            let list = hash(&delivery.body);
+            (format!("{list}.{place}"), format!("item\0{list}\0{place}"))
+        } else {
+            let id = text("/id")?.to_owned();
+            (id.clone(), id)
+        };
         let state = body.pointer("/data/object")?.clone();
         let is_delete = text("/type")?.ends_with(".deleted");
         let time = match text("/created_at") {
@@ -125,7 +139,8 @@ impl Sent {
             None => None,
         };
         Some(Self {
-            key: record_key(&id),
+            key: format!("{}#{}", delivery.source.name(), hash(&name)),
+            place,
             document: state.get("id").and_then(Value::as_str).map(str::to_owned),
             time,
             state: (!is_delete).then_some(state),
@@ -133,11 +148,12 @@ impl Sent {
         })
     }
 
-    /// The version of an event that was first received at that time, alone in its delivery.
+    /// The version of an event whose delivery was first received at that time.
     fn version(&self, received_at: u64) -> String {
         let time = self.time.unwrap_or(received_at);
         let hash: String = hash(&self.key).chars().take(16).collect();
-        format!("{time:015}~3~~{received_at:015}.000000~{hash}")
+        let place = self.place;
+        format!("{time:015}~3~~{received_at:015}.{place:06}~{hash}")
     }
 }
 
@@ -151,11 +167,6 @@ struct Due {
 
 fn hash(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(text))
-}
-
-/// `pk` of the events table.
-pub(crate) fn record_key(id: &str) -> String {
-    format!("resource#{}", hash(id))
 }
 
 /// Milliseconds since 1970 of `2026-11-21T09:00:00.000Z`; all events are of that month.
@@ -181,8 +192,8 @@ impl<'a> Trail<'a> {
     fn of(evidence: &Evidence<'a>) -> Self {
         let records = evidence.records.iter();
         Self {
-            tries: by(evidence.tries, |one| one.event),
-            sent: by(evidence.sent, |message| message.event.as_str()),
+            tries: by(evidence.tries, |one| one.delivery),
+            sent: by(evidence.sent, |message| message.key.as_str()),
             firsts: by(evidence.firsts, |first| first.pk.as_str()),
             writes: by(evidence.writes, |write| write.event.as_str()),
             records: records
@@ -191,8 +202,9 @@ impl<'a> Trail<'a> {
         }
     }
 
-    fn tries(&self, index: usize) -> &[&'a Try] {
-        self.tries.get(&index).map_or(&[], Vec::as_slice)
+    /// The tries of a delivery.
+    fn tries(&self, delivery: usize) -> &[&'a Try] {
+        self.tries.get(&delivery).map_or(&[], Vec::as_slice)
     }
 
     fn firsts(&self, key: &str) -> Vec<&'a FirstRecord> {
@@ -203,10 +215,10 @@ impl<'a> Trail<'a> {
         self.writes.get(id).cloned().unwrap_or_default()
     }
 
-    fn due(&self, index: usize, sent: &Sent, since: u64) -> Due {
-        let mut tries = self.tries(index).iter();
+    fn due(&self, delivery: usize, sent: &Sent, since: u64) -> Due {
+        let mut tries = self.tries(delivery).iter();
         let acknowledged = tries.any(|one| one.status == 200 && one.started >= since);
-        let mut messages = self.sent.get(sent.id.as_str()).into_iter().flatten();
+        let mut messages = self.sent.get(sent.key.as_str()).into_iter().flatten();
         Due {
             acknowledged,
             must_end: acknowledged || messages.any(|message| message.at >= since),
@@ -242,8 +254,8 @@ impl Verdict {
         let mut newest: HashMap<String, (String, Sent)> = HashMap::new();
         // What the senders did to each document, in the order in which they did it, as far as it reached the queue.
         let mut logs: HashMap<String, Vec<Said>> = HashMap::new();
-        for (index, planned) in evidence.events.iter().enumerate() {
-            let Some(sent) = Sent::read(&planned.body) else {
+        for (index, planned) in evidence.plan.events.iter().enumerate() {
+            let Some(sent) = Sent::read(evidence.plan, planned) else {
                 verdict.wrong(format!("event {index} cannot be read"));
                 continue;
             };
@@ -256,8 +268,13 @@ impl Verdict {
             };
             let is_stale = commits == 0 && !writes.is_empty();
             let is_buried = buried.contains(&sent.id);
-            let due = trail.due(index, &sent, 0);
-            let again = trail.due(index, &sent, evidence.forgotten(&sent).unwrap_or(u64::MAX));
+            let delivery = planned.delivery;
+            let due = trail.due(delivery, &sent, 0);
+            let again = trail.due(
+                delivery,
+                &sent,
+                evidence.forgotten(&sent).unwrap_or(u64::MAX),
+            );
             if planned.nature == Nature::Forged {
                 let left_something = commits > 0 || is_stale || is_buried || record.is_some();
                 if due.must_end || left_something || !firsts.is_empty() {
@@ -292,9 +309,10 @@ impl Verdict {
             if due.must_end && is_poison != (is_buried || was_buried) {
                 verdict.wrong(format!("{} is in the wrong place", sent.id));
             }
-            verdict.lives(&sent, &firsts, evidence, trail.tries(index));
+            verdict.lives(&sent, &firsts, evidence, trail.tries(delivery));
             if due.must_end && has_end {
                 verdict.record(&sent, record, &firsts, is_poison, evidence, again);
+                verdict.kept(&sent, planned, evidence);
             }
             if evidence.calls.is_none() {
                 let versions = verdict.effects(&sent, &firsts, &writes, planned.nature, due, again);
@@ -399,6 +417,15 @@ impl Verdict {
         let expires_at = number("expires_at").unwrap_or(0);
         if !is_gone && !ends.contains(&expires_at) {
             self.wrong(format!("the record of {} ends at {expires_at}", sent.id));
+        }
+    }
+
+    /// An event of a source that keeps them is kept as it was sent.
+    fn kept(&mut self, sent: &Sent, planned: &Planned, evidence: &Evidence<'_>) {
+        let delivery = evidence.plan.delivery_of(planned);
+        let is_meant = delivery.is_some_and(|delivery| delivery.source == Source::Kept);
+        if is_meant && evidence.kept.get(&sent.key) != Some(&planned.text) {
+            self.wrong(format!("{} was not kept as it was sent", sent.id));
         }
     }
 

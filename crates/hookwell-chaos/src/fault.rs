@@ -16,10 +16,18 @@ pub(crate) enum Site {
     Remember,
     /// Ingest sends to the queue.
     Send,
+    /// Ingest sends up to ten events of a list at once.
+    SendMany,
+    /// Ingest puts what is too large for a message into the bucket.
+    Store,
+    /// Process reads it there.
+    Fetch,
     /// Process reads the records of a batch.
     Recall,
     /// Process writes a record that is missing.
     Settle,
+    /// Process keeps an event whole.
+    Keep,
     /// Process takes a lease.
     Claim,
     /// Process writes the document.
@@ -36,6 +44,8 @@ pub(crate) enum Site {
     Lookup,
     /// The function answers.
     Answer,
+    /// Ingest opens a connection at its start.
+    Ping,
     /// Anything else; there should be nothing.
     Other,
 }
@@ -46,8 +56,12 @@ impl Site {
         match self {
             Self::Remember => "remember",
             Self::Send => "send",
+            Self::SendMany => "send many",
+            Self::Store => "store",
+            Self::Fetch => "fetch",
             Self::Recall => "recall",
             Self::Settle => "settle",
+            Self::Keep => "keep",
             Self::Claim => "claim",
             Self::Document => "document",
             Self::Endpoint => "endpoint",
@@ -56,6 +70,7 @@ impl Site {
             Self::Delay => "delay",
             Self::Lookup => "lookup",
             Self::Answer => "answer",
+            Self::Ping => "ping",
             Self::Other => "other",
         }
     }
@@ -70,6 +85,8 @@ pub(crate) enum Service {
     DynamoDb,
     /// The queues.
     Sqs,
+    /// The bucket.
+    S3,
     /// The endpoint of the example handler.
     Endpoint,
 }
@@ -110,6 +127,12 @@ pub(crate) enum Kind {
     ErrorIn200,
     /// 200, and some of what was asked for is left out.
     Unprocessed,
+    /// The credentials are taken for old ones.
+    Expired,
+    /// The answer comes, and once more behind it on the same connection.
+    Twice,
+    /// The answer says that it is longer than it is.
+    Short,
 }
 
 impl Kind {
@@ -127,6 +150,9 @@ impl Kind {
             Self::Page => "page",
             Self::ErrorIn200 => "error in 200",
             Self::Unprocessed => "unprocessed",
+            Self::Expired => "expired credentials",
+            Self::Twice => "twice",
+            Self::Short => "short",
         }
     }
 
@@ -134,9 +160,15 @@ impl Kind {
     /// write, only a send can be answered with 200 without effect: its client checks the body.
     fn fits(self, when: When, site: Site) -> bool {
         match self {
-            Self::Unprocessed => site == Site::Recall,
+            Self::Unprocessed => matches!(site, Site::Recall | Site::SendMany),
+            // The bucket's true answer to a put is empty, so any 200 says that it is there.
+            Self::Garbage | Self::Page | Self::ErrorIn200 if site == Site::Store => false,
+            // What is wrong with the bytes of an object shows only when they are expanded.
             Self::Garbage | Self::Page | Self::ErrorIn200 if when == When::Before => {
-                matches!(site, Site::Send | Site::Bury | Site::Recall)
+                matches!(
+                    site,
+                    Site::Send | Site::SendMany | Site::Bury | Site::Recall | Site::Fetch
+                )
             }
             _ => true,
         }
@@ -144,7 +176,7 @@ impl Kind {
 }
 
 /// Every fault, as often as it should be drawn: those that cost time are rarer.
-const URN: [(When, Kind, u64); 19] = [
+const URN: [(When, Kind, u64); 22] = [
     (When::Before, Kind::Throttle, 4),
     (When::Before, Kind::Internal, 2),
     (When::Before, Kind::Unavailable, 2),
@@ -155,11 +187,14 @@ const URN: [(When, Kind, u64); 19] = [
     (When::Before, Kind::Page, 2),
     (When::Before, Kind::ErrorIn200, 3),
     (When::Before, Kind::Unprocessed, 4),
+    (When::Before, Kind::Expired, 1),
     (When::After, Kind::Internal, 2),
     (When::After, Kind::Unavailable, 2),
     (When::After, Kind::Reset, 3),
     (When::After, Kind::Close, 3),
     (When::After, Kind::Truncate, 3),
+    (When::After, Kind::Short, 1),
+    (When::After, Kind::Twice, 1),
     (When::After, Kind::Garbage, 2),
     (When::After, Kind::Unprocessed, 4),
     (When::After, Kind::Slow, 2),
@@ -231,6 +266,15 @@ impl Faults {
         base.saturating_add(rng.below(base))
     }
 
+    /// State of a connection after its function was frozen for long, but for one in three that still works: nobody answers
+    /// any more, or it is reset.
+    pub(crate) fn dead_connection(&self) -> Option<Kind> {
+        [None, Some(Kind::Silence), Some(Kind::Reset)]
+            .get(lock(&self.rng).index(3))
+            .copied()
+            .flatten()
+    }
+
     /// Time that the endpoint takes for a call, in milliseconds.
     pub(crate) fn slowness(&self) -> u64 {
         lock(&self.rng).below(200)
@@ -289,6 +333,10 @@ pub(crate) fn answer(kind: Kind, service: Service, dice: u64) -> Option<Message>
             "400 Bad Request",
             "ProvisionedThroughputExceededException",
         )),
+        Kind::Expired if service == Service::Endpoint => {
+            Some(Message::answer("503 Service Unavailable", "chaos"))
+        }
+        Kind::Expired => Some(error("400 Bad Request", "ExpiredTokenException")),
         Kind::Internal => Some(error("500 Internal Server Error", "InternalServerError")),
         Kind::Unavailable => Some(Message::answer("503 Service Unavailable", "chaos")),
         Kind::Garbage => Some(Message::answer("200 OK", "\u{0}<garbage}")),
@@ -297,8 +345,10 @@ pub(crate) fn answer(kind: Kind, service: Service, dice: u64) -> Option<Message>
             "<!doctype html><title>Please sign in</title>",
         )),
         Kind::ErrorIn200 => Some(error("200 OK", "ServiceUnavailable")),
-        // Unprocessed keys are made from the request and the true answer.
+        // Made from the request and the true answer.
         Kind::Unprocessed
+        | Kind::Twice
+        | Kind::Short
         | Kind::Reset
         | Kind::Close
         | Kind::Silence
@@ -334,6 +384,30 @@ pub(crate) fn unprocessed(request: &Value, true_answer: Option<&Message>) -> Mes
     if let Some(answer) = answer.as_object_mut() {
         answer.insert("UnprocessedKeys".to_owned(), Value::Object(open));
     }
+    Message::answer("200 OK", answer.to_string())
+}
+
+/// The answer of a `SendMessageBatch` that took half of its entries: the other half failed, as when SQS throttles them. Without
+/// a true answer it took none. With one the queue has all of them, and half of the entries are said to have failed.
+pub(crate) fn half_sent(request: &Value, true_answer: Option<&Message>) -> Message {
+    let read = true_answer.and_then(|answer| serde_json::from_slice(&answer.body).ok());
+    let read: Value = read.unwrap_or_default();
+    let list = |of: &Value, name: &str| {
+        let list = of.get(name).and_then(Value::as_array);
+        list.cloned().unwrap_or_default()
+    };
+    let entries = list(request, "Entries");
+    let taken: Vec<_> = list(&read, "Successful")
+        .into_iter()
+        .take(entries.len() / 2)
+        .collect();
+    let is_taken = |entry: &&Value| taken.iter().any(|one| one.get("Id") == entry.get("Id"));
+    let failed = entries.iter().filter(|entry| !is_taken(entry));
+    let failed = failed.map(|entry| {
+        json!({ "Id": entry.get("Id"), "Code": "RequestThrottled", "Message": "chaos", "SenderFault": false })
+    });
+    let failed: Vec<_> = failed.collect();
+    let answer = json!({ "Successful": taken, "Failed": failed });
     Message::answer("200 OK", answer.to_string())
 }
 

@@ -31,8 +31,8 @@ pub(crate) struct FirstRecord {
 /// A message that the queue took.
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
-    /// The id of its event.
-    pub(crate) event: String,
+    /// Key of its event's record.
+    pub(crate) key: String,
     /// Time at which the proxy had the queue's answer.
     pub(crate) at: u64,
 }
@@ -87,17 +87,40 @@ impl Journal {
                     at: now(),
                 });
             }
-            Site::Send if status == 200 => {
-                let message: Value =
-                    serde_json::from_str(&text("/MessageBody")).unwrap_or_default();
-                let id = message.get("id").and_then(Value::as_str);
-                lock(&self.sent).push(Message {
-                    event: id.unwrap_or_default().to_owned(),
-                    at: now(),
-                });
+            Site::Send if status == 200 => self.sent_one(request),
+            Site::SendMany if status == 200 => {
+                let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
+                let list = |of: &Value, name: &str| {
+                    let list = of.get(name).and_then(Value::as_array);
+                    list.cloned().unwrap_or_default()
+                };
+                let successful = list(&answer, "Successful");
+                let is_taken = |entry: &&Value| {
+                    let mut ids = successful.iter().map(|one| one.get("Id"));
+                    ids.any(|id| id == entry.get("Id"))
+                };
+                let entries = list(request, "Entries");
+                entries
+                    .iter()
+                    .filter(is_taken)
+                    .for_each(|entry| self.sent_one(entry));
             }
             _ => {}
         }
+    }
+
+    fn sent_one(&self, entry: &Value) {
+        let body = entry.get("MessageBody").and_then(Value::as_str);
+        let message: Value = serde_json::from_str(body.unwrap_or_default()).unwrap_or_default();
+        let text = |name: &str| message.get(name).and_then(Value::as_str);
+        // Of a large event the message only says where it is: `SOURCE/HASH OF THE KEY/HASH OF THE BODY`.
+        let stored =
+            text("stored").and_then(|name| Some(name.rsplit_once('/')?.0.replace('/', "#")));
+        let key = text("key").map(str::to_owned).or(stored);
+        lock(&self.sent).push(Message {
+            key: key.unwrap_or_default(),
+            at: now(),
+        });
     }
 
     /// The first records, one for each life of a record.

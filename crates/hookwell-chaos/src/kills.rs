@@ -1,4 +1,4 @@
-//! Kills of functions: at random, or at a named point of the protocol.
+//! Kills of functions, at random or at a named point of the protocol, and freezes.
 
 use std::sync::Mutex;
 
@@ -17,15 +17,22 @@ pub(crate) enum Kill {
 }
 
 /// The named points.
-const POINTS: [(Site, When); 16] = [
+const POINTS: [(Site, When); 24] = [
     (Site::Remember, When::Before),
     (Site::Remember, When::After),
     (Site::Send, When::Before),
     (Site::Send, When::After),
+    (Site::SendMany, When::Before),
+    (Site::SendMany, When::After),
+    (Site::Store, When::Before), // of an event that is too large for a message
+    (Site::Store, When::After),
+    (Site::Fetch, When::After),
     (Site::Recall, When::Before),
     (Site::Recall, When::After),
     (Site::Settle, When::Before),
     (Site::Settle, When::After),
+    (Site::Keep, When::Before),
+    (Site::Keep, When::After),
     (Site::Claim, When::Before), // of a handler that reaches outside
     (Site::Claim, When::After),
     (Site::Document, When::Before), // or what else the handler calls
@@ -34,6 +41,7 @@ const POINTS: [(Site, When); 16] = [
     (Site::Finish, When::After),
     (Site::Answer, When::Before),
     (Site::Answer, When::After),
+    (Site::Bury, When::After),
 ];
 
 /// The kills of a run, each at its place in the run. Places are uniform, so the gaps between them are exponential.
@@ -107,5 +115,34 @@ impl Kills {
         lock(&self.planned)
             .len()
             .saturating_add(lock(&self.armed).len())
+    }
+}
+
+/// The freezes of a run, each at its place in the run.
+#[derive(Debug)]
+pub(crate) struct Freezes(Mutex<Vec<(u64, Function)>>);
+
+impl Freezes {
+    /// Plans `count` freezes over a run of `events`, of both functions in turn.
+    pub(crate) fn plan(count: u64, events: u64, seed: u64) -> Self {
+        let mut rng = Rng::new(seed, 6);
+        let functions = [Function::Ingest, Function::Process].into_iter().cycle();
+        let mut planned: Vec<_> = (0..count)
+            .zip(functions)
+            .map(|(_, function)| (rng.below(events), function))
+            .collect();
+        planned.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
+        Self(Mutex::new(planned))
+    }
+
+    /// The next function to freeze right now, if any.
+    pub(crate) fn due(&self, place: u64) -> Option<Function> {
+        let next = lock(&self.0).pop_if(|(due, _)| *due <= place);
+        next.map(|(_, function)| function)
+    }
+
+    /// Number of freezes still to come.
+    pub(crate) fn left(&self) -> usize {
+        lock(&self.0).len()
     }
 }

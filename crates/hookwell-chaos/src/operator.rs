@@ -11,11 +11,11 @@ use hookwell_local::storage::Endpoints;
 use hookwell_sandbox::http::Message;
 use serde_json::{Value, json};
 
-use crate::checker::record_key;
+use crate::checker::Sent;
 use crate::http::Stream;
 use crate::journal::now;
-use crate::plan::{Nature, Plan};
-use crate::proxy::{World, forward};
+use crate::plan::{Nature, Plan, Source};
+use crate::proxy::{POST, World, forward};
 
 /// Time since the end of a record that expires here, in seconds.
 const AGO: u64 = 60;
@@ -54,10 +54,9 @@ impl<'a> Operator<'a> {
     /// Throws away the letters of the poison that will be sent again.
     pub(crate) async fn take_letters(&mut self, plan: &Plan) -> Result<()> {
         let returns = plan
-            .returns
-            .iter()
-            .filter_map(|index| plan.events.get(*index));
-        let returns: BTreeSet<_> = returns.map(|planned| planned.id.as_str()).collect();
+            .returning()
+            .filter_map(|planned| Sent::read(plan, planned));
+        let returns: BTreeSet<_> = returns.map(|sent| sent.id).collect();
         for letter in self.receive().await? {
             let message: Value = serde_json::from_str(&letter).unwrap_or_default();
             match message.get("id").and_then(Value::as_str) {
@@ -71,12 +70,10 @@ impl<'a> Operator<'a> {
     /// Lets the records of the good events expire that will be sent again, where they are done.
     pub(crate) async fn expire_records(&mut self, plan: &Plan, world: &World) -> Result<()> {
         let mut upstream = None;
-        let returns = plan
-            .returns
-            .iter()
-            .filter_map(|index| plan.events.get(*index));
-        for planned in returns.filter(|planned| planned.nature == Nature::Good) {
-            let key = record_key(&planned.id);
+        let good = plan
+            .returning()
+            .filter(|planned| planned.nature == Nature::Good);
+        for Sent { key, .. } in good.filter_map(|planned| Sent::read(plan, planned)) {
             if self.expire(&key, world, &mut upstream).await? {
                 world.endpoint.forgotten(&key);
                 self.expired.insert(key, now());
@@ -105,13 +102,32 @@ impl<'a> Operator<'a> {
             .with("x-amz-target", "DynamoDB_20120810.UpdateItem")
             .with("x-amz-date", "20261126T000000Z")
             .with("authorization", UNSIGNED);
-        let answer = forward(&world.dynamodb, upstream, request).await?;
+        let answer = forward(&world.dynamodb, upstream, POST, request).await?;
         let said = String::from_utf8_lossy(&answer.body);
         match answer.status() {
             200 => Ok(true),
             400 if said.contains("ConditionalCheckFailed") => Ok(false),
             status => bail!("the events table answered {status}: {said}"),
         }
+    }
+
+    /// The events of a plan that were kept whole, by record key.
+    pub(crate) async fn kept(&self, plan: &Plan) -> Result<BTreeMap<String, String>> {
+        let mut kept = BTreeMap::new();
+        for planned in &plan.events {
+            let delivery = plan.delivery_of(planned);
+            let is_meant = delivery.is_some_and(|delivery| delivery.source == Source::Kept);
+            let Some(sent) = Sent::read(plan, planned).filter(|_| is_meant) else {
+                continue;
+            };
+            let now = i64::try_from(now()).unwrap_or(i64::MAX);
+            let table = &self.endpoints.events_table;
+            if let Some(event) = self.admin.kept(table, &sent.key, None, now).await? {
+                let text = String::from_utf8_lossy(&event.body.0).into_owned();
+                kept.insert(sent.key, text);
+            }
+        }
+        Ok(kept)
     }
 
     /// The letters that are there, with those that were read before and not thrown away.

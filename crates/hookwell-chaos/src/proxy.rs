@@ -13,10 +13,10 @@ use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::endpoint::Endpoint;
-use crate::fault::{Faults, Kind, Service, Site, When, answer, unprocessed};
+use crate::fault::{Faults, Kind, Service, Site, When, answer, half_sent, unprocessed};
 use crate::http::Stream;
 use crate::journal::Journal;
-use crate::kills::Kills;
+use crate::kills::{Freezes, Kills};
 use crate::sandbox::{Function, Pool};
 
 /// The longest that a failed message is hidden, in seconds. The function asks for up to 15 minutes.
@@ -33,6 +33,8 @@ pub(crate) struct World {
     pub(crate) faults: Faults,
     /// The kills of functions.
     pub(crate) kills: Kills,
+    /// The freezes of functions.
+    pub(crate) freezes: Freezes,
     /// The effects in the storage.
     pub(crate) journal: Journal,
     /// The endpoint of the example handler.
@@ -41,6 +43,8 @@ pub(crate) struct World {
     pub(crate) dynamodb: String,
     /// `127.0.0.1:PORT` of the embedded SQS.
     pub(crate) sqs: String,
+    /// `127.0.0.1:PORT` of the embedded S3.
+    pub(crate) s3: String,
     /// The table of documents.
     pub(crate) documents_table: String,
     /// The dead-letter queue.
@@ -74,6 +78,7 @@ impl Caller {
             "runtime" => Service::Runtime,
             "dynamodb" => Service::DynamoDb,
             "sqs" => Service::Sqs,
+            "s3" => Service::S3,
             "endpoint" => Service::Endpoint,
             _ => return None,
         };
@@ -111,18 +116,31 @@ enum Then {
 }
 
 async fn converse(mut stream: Stream, world: Arc<World>) {
-    // The functions speak to both services over the same connection, as they are at the same address here.
-    let (mut dynamodb, mut sqs) = (None, None);
+    // The functions speak to all services over the same connection, as they are at the same address here.
+    let mut upstreams = Upstreams::default();
+    // Number of freezes of the caller that this connection has lived through.
+    let mut seen = None;
     while let Ok(Some(request)) = stream.read().await {
         let path = request.path().to_owned();
         let Some((caller, rest)) = Caller::of(&path) else {
             return;
         };
-        let then = match caller.service {
-            Service::Runtime => invocation(&world, caller, rest, request, &mut stream).await,
-            Service::DynamoDb => called(&world, caller, request, &mut stream, &mut dynamodb).await,
-            Service::Sqs => called(&world, caller, request, &mut stream, &mut sqs).await,
-            Service::Endpoint => called(&world, caller, request, &mut stream, &mut None).await,
+        let freezes = world.pool(caller.function).freezes(caller.sandbox);
+        let has_frozen = seen.replace(freezes).is_some_and(|seen| seen != freezes);
+        let then = if caller.service == Service::Runtime {
+            invocation(&world, caller, rest, request, &mut stream).await
+        } else if has_frozen && let Some(dead) = world.faults.dead_connection() {
+            if dead == Kind::Silence {
+                stream.outlast().await;
+            }
+            Ok(Then::Reset)
+        } else {
+            let call = Request {
+                caller,
+                rest,
+                request,
+            };
+            called(&world, call, &mut stream, &mut upstreams).await
         };
         match then {
             Ok(Then::Keep) => {}
@@ -130,6 +148,22 @@ async fn converse(mut stream: Stream, world: Arc<World>) {
             Ok(Then::Close) | Err(_) => return,
         }
     }
+}
+
+/// Connections to the storage, each used again by the requests of one connection of a function.
+#[derive(Default)]
+struct Upstreams {
+    dynamodb: Option<Stream>,
+    sqs: Option<Stream>,
+    s3: Option<Stream>,
+}
+
+/// A request to a service.
+struct Request<'a> {
+    caller: Caller,
+    /// The path without the part that says who asks.
+    rest: &'a str,
+    request: Message,
 }
 
 /// One call of the Lambda Runtime API.
@@ -167,14 +201,18 @@ async fn invocation(
     Ok(Then::Keep)
 }
 
-/// One call to DynamoDB, to SQS, or to the endpoint of the example handler.
+/// One call to the tables, the queues, the bucket, or the endpoint of the example handler.
 async fn called(
     world: &World,
-    caller: Caller,
-    mut request: Message,
+    call: Request<'_>,
     stream: &mut Stream,
-    upstream: &mut Option<Stream>,
+    upstreams: &mut Upstreams,
 ) -> io::Result<Then> {
+    let Request {
+        caller,
+        rest,
+        mut request,
+    } = call;
     let mut body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
     let site = site(world, caller, &request, &body);
     if site == Site::Delay
@@ -197,8 +235,13 @@ async fn called(
                 let pause = Duration::from_millis(world.faults.slowness());
                 world.endpoint.take(&request, pause).await
             }
-            Service::Sqs => forward(&world.sqs, upstream, request).await?,
-            _ => forward(&world.dynamodb, upstream, request).await?,
+            Service::Sqs => forward(&world.sqs, &mut upstreams.sqs, POST, request).await?,
+            Service::S3 => {
+                let method = request.start.split(' ').next().unwrap_or_default();
+                let start = format!("{method} /{rest} HTTP/1.1");
+                forward(&world.s3, &mut upstreams.s3, &start, request).await?
+            }
+            _ => forward(&world.dynamodb, &mut upstreams.dynamodb, POST, request).await?,
         };
         world.journal.note(site, &body, done.status(), &done.body);
         if site == Site::Finish && done.status() == 200 {
@@ -212,7 +255,11 @@ async fn called(
     };
     let kind = fault.map(|(_, kind)| kind);
     if kind == Some(Kind::Unprocessed) {
-        let part = unprocessed(&body, true_answer.as_ref());
+        let part = if site == Site::SendMany {
+            half_sent(&body, true_answer.as_ref())
+        } else {
+            unprocessed(&body, true_answer.as_ref())
+        };
         stream.write(&part.bytes()).await?;
         return Ok(Then::Keep);
     }
@@ -239,6 +286,14 @@ async fn harm(
             stream.write(half).await?;
             return Ok(Then::Close);
         }
+        Some(Kind::Short) => {
+            stream.write(&longer(&bytes)).await?;
+            return Ok(Then::Close);
+        }
+        Some(Kind::Twice) => {
+            let twice = bytes.repeat(2);
+            stream.write(&twice).await?;
+        }
         Some(Kind::Reset) => return Ok(Then::Reset),
         Some(Kind::Close) => return Ok(Then::Close),
         Some(Kind::Silence) => {
@@ -254,9 +309,29 @@ async fn harm(
     Ok(Then::Keep)
 }
 
+/// An answer whose head promises ten bytes more than there are.
+fn longer(bytes: &[u8]) -> Vec<u8> {
+    let mut answer = bytes.to_vec();
+    let Ok(Some(message)) = Message::take(&mut answer) else {
+        return bytes.to_vec();
+    };
+    let mut longer = Message {
+        body: [message.body, vec![b' '; 10]].concat(),
+        ..message
+    }
+    .bytes();
+    let end = longer.len().saturating_sub(10);
+    longer.truncate(end);
+    longer
+}
+
 fn site(world: &World, caller: Caller, request: &Message, body: &Value) -> Site {
-    if caller.service == Service::Endpoint {
-        return Site::Endpoint;
+    match caller.service {
+        Service::Endpoint => return Site::Endpoint,
+        Service::S3 if request.start.starts_with("PUT ") => return Site::Store,
+        Service::S3 => return Site::Fetch,
+        Service::Sqs if request.start.starts_with("GET ") => return Site::Ping,
+        _ => {}
     }
     let target = request.header("x-amz-target").unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default();
@@ -268,12 +343,14 @@ fn site(world: &World, caller: Caller, request: &Message, body: &Value) -> Site 
     match (operation, caller.function) {
         ("PutItem", _) if is("TableName", &world.documents_table) => Site::Document,
         ("PutItem", Function::Ingest) => Site::Remember,
+        ("PutItem", Function::Process) if body.pointer("/Item/kept").is_some() => Site::Keep,
         ("PutItem", Function::Process) => Site::Settle,
         ("BatchGetItem", Function::Process) => Site::Recall,
         ("UpdateItem", Function::Process) if is_end() => Site::Finish,
         ("UpdateItem", Function::Process) => Site::Claim,
         ("SendMessage", _) if is("QueueUrl", &world.dead_letter_queue_url) => Site::Bury,
         ("SendMessage", Function::Ingest) => Site::Send,
+        ("SendMessageBatch", Function::Ingest) => Site::SendMany,
         ("SendMessage", Function::Process) => Site::Bury,
         ("ChangeMessageVisibility", _) => Site::Delay,
         ("GetQueueAttributes" | "GetQueueUrl", _) => Site::Lookup,
@@ -281,13 +358,17 @@ fn site(world: &World, caller: Caller, request: &Message, body: &Value) -> Site 
     }
 }
 
+/// First line of a request to a table or a queue.
+pub(crate) const POST: &str = "POST / HTTP/1.1";
+
 /// Sends a request to the storage, over the connection of the one before.
 pub(crate) async fn forward(
     address: &str,
     upstream: &mut Option<Stream>,
+    start: &str,
     mut request: Message,
 ) -> io::Result<Message> {
-    "POST / HTTP/1.1".clone_into(&mut request.start);
+    start.clone_into(&mut request.start);
     let mut connection = if let Some(connection) = upstream.take() {
         connection
     } else {

@@ -57,7 +57,7 @@ pub(crate) struct Run<'a> {
 /// The object of `--json`.
 pub(crate) fn object(run: &Run<'_>, verdict: &Verdict) -> Value {
     let (kinds, sites) = run.world.faults.report();
-    let answers = run.world.ingest.answers();
+    let [answers, large] = run.world.ingest.answers();
     let (p50, p99, max) = percentiles(&answers);
     let (_, p99_late, max_late) = percentiles(run.late);
     let (ingest, ingest_crashes, ingest_timeouts) = run.world.ingest.ends();
@@ -87,6 +87,7 @@ pub(crate) fn object(run: &Run<'_>, verdict: &Verdict) -> Value {
         "faults_by_kind": kinds,
         "faults_by_call": sites,
         "kills": ingest.saturating_add(process),
+        "freezes": run.world.ingest.frozen().saturating_add(run.world.process.frozen()),
         "kills_not_reached": run.world.kills.left(),
         "ended_by_themselves": ingest_crashes.saturating_add(process_crashes),
         "timed_out": ingest_timeouts.saturating_add(process_timeouts),
@@ -94,6 +95,8 @@ pub(crate) fn object(run: &Run<'_>, verdict: &Verdict) -> Value {
         "p50_answer_ms": p50,
         "p99_answer_ms": p99,
         "max_answer_ms": max,
+        "large_answers": large.len(),
+        "max_large_answer_ms": large.last(),
         "answers_over_1200_ms": answers.iter().filter(|took| **took > 1_200).count(),
         "p99_machine_late_ms": p99_late,
         "max_machine_late_ms": max_late,

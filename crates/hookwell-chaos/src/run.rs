@@ -17,10 +17,10 @@ use crate::checker::{Evidence, Verdict};
 use crate::endpoint::Endpoint;
 use crate::fault::{Faults, lock};
 use crate::journal::Journal;
-use crate::kills::Kills;
+use crate::kills::{Freezes, Kills};
 use crate::mapping::Mapping;
 use crate::operator::Operator;
-use crate::plan::{Plan, SECRET};
+use crate::plan::{Plan, SOURCES, Source};
 use crate::proxy::{self, World};
 use crate::report::{self, Run};
 use crate::rng::Rng;
@@ -73,7 +73,16 @@ async fn under_chaos(
     let address = listener.local_addr()?.to_string();
     let sendings = plan.sendings.len().saturating_add(plan.returns.len());
     let sendings = u64::try_from(sendings)?;
-    let world = Arc::new(world(arguments, binaries, endpoints, &address, sendings)?);
+    let folder = tempfile::tempdir()?;
+    let world = world(
+        arguments,
+        binaries,
+        endpoints,
+        &address,
+        sendings,
+        folder.path(),
+    )?;
+    let world = Arc::new(world);
     let server = tokio::spawn(proxy::serve(listener, world.clone()));
     let connection = endpoints.connection()?;
     let admin = Admin::new(&connection);
@@ -123,14 +132,16 @@ async fn under_chaos(
     let (sent, firsts) = (world.journal.sent(), world.journal.records());
     let dead_letters = operator.all_letters().await?.to_vec();
     let calls = world.endpoint.calls();
+    let kept = operator.kept(&plan).await?;
     let verdict = Verdict::of(&Evidence {
         calls: (arguments.handler == Handler::Http).then_some(&calls),
-        events: &plan.events,
+        plan: &plan,
         tries: &tries,
         sent: &sent,
         firsts: &firsts,
         expired: &operator.expired,
         taken: &operator.taken,
+        kept: &kept,
         writes: &writes,
         records: &admin.scan(&endpoints.events_table, None).await?,
         documents: &admin.scan(&endpoints.documents_table, None).await?,
@@ -171,14 +182,18 @@ fn world(
     endpoints: &Endpoints,
     address: &str,
     sendings: u64,
+    folder: &Path,
 ) -> Result<World> {
     let mut environment: Vec<(String, String)> = endpoints
         .environment()
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
-    let secrets = ["HOOKWELL_SECRET_RESOURCE", "HOOKWELL_SECRET_GENERIC"];
-    environment.extend(secrets.map(|name| (name.to_owned(), SECRET.to_owned())));
+    environment.extend(Source::ALL.map(Source::secret));
+    let sources = folder.join("sources.toml");
+    std::fs::write(&sources, SOURCES)?;
+    let sources = sources.to_string_lossy().into_owned();
+    environment.push(("HOOKWELL_SOURCES_FILE".to_owned(), sources));
     if let Some(folder) = &arguments.logs {
         std::fs::create_dir_all(folder)?;
     }
@@ -205,10 +220,12 @@ fn world(
         process: pool(Function::Process, arguments.process)?,
         faults: Faults::new(arguments.fault_rate, arguments.seed),
         kills: Kills::plan(arguments.kills, sendings, arguments.seed, arguments.handler),
+        freezes: Freezes::plan(arguments.freezes, sendings, arguments.seed),
         endpoint: Endpoint::default(),
         journal: Journal::default(),
         dynamodb: host(&endpoints.dynamodb_endpoint),
         sqs: host(&endpoints.sqs_endpoint),
+        s3: host(&endpoints.s3_endpoint),
         documents_table: endpoints.documents_table.clone(),
         dead_letter_queue_url: endpoints.dead_letter_queue_url.clone(),
     })
@@ -251,6 +268,9 @@ impl Watch {
                 let number = rng.index(pool.size().saturating_sub(1)).saturating_add(1);
                 pool.kill(number, None);
             }
+            while let Some(function) = world.freezes.due(self.senders.finished()) {
+                self.freeze(function, &mut rng);
+            }
             world.ingest.supervise();
             world.process.supervise();
             if tick.is_multiple_of(20) {
@@ -268,6 +288,21 @@ impl Watch {
                 let done = self.senders.finished();
                 report::progress(done, self.sendings, waiting, &note);
             }
+        }
+    }
+
+    /// Freezes a sandbox, and lets it go on after a time of which every doubling is as likely.
+    fn freeze(&self, function: Function, rng: &mut Rng) {
+        let world = self.world.clone();
+        let size = world.pool(function).size().saturating_sub(1);
+        let number = rng.index(size).saturating_add(1);
+        let base = 100_u64 << rng.below(6);
+        let time = Duration::from_millis(base.saturating_add(rng.below(base)));
+        if world.pool(function).freeze(number) {
+            tokio::spawn(async move {
+                tokio::time::sleep(time).await;
+                world.pool(function).thaw(number);
+            });
         }
     }
 
@@ -297,8 +332,9 @@ impl Watch {
         let (mut seen, mut changed) = (0, Instant::now());
         loop {
             let waiting = self.waiting().await?;
-            if waiting < 200 || self.world.kills.left() == 0 {
-                self.world.faults.end();
+            let world = &self.world;
+            if waiting < 200 || (world.kills.left() == 0 && world.freezes.left() == 0) {
+                world.faults.end();
             }
             // Twice: a message may have moved from the queue that was looked into second to the first.
             if waiting == 0 && self.waiting().await? == 0 {

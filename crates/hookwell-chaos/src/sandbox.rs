@@ -8,9 +8,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use hookwell_sandbox::runtime;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 
 use crate::fault::lock;
+
+/// The size of an invocation above which ingest puts its event into the bucket first, in bytes.
+const LARGE: usize = 1_000_000;
 
 /// The two functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,12 +49,16 @@ struct Running {
     id: String,
     started: Instant,
     answer: oneshot::Sender<Vec<u8>>,
+    is_large: bool,
+    /// True when its process was frozen meanwhile.
+    is_disturbed: bool,
 }
 
 #[derive(Debug, Default)]
 struct State {
     child: Option<Child>,
     running: Option<Running>,
+    is_frozen: bool,
 }
 
 #[derive(Debug)]
@@ -57,6 +66,8 @@ struct Slot {
     state: Mutex<State>,
     /// Counts its processes, so that a request of a dead one is known as such.
     generation: watch::Sender<u64>,
+    /// Counts its freezes, so that connections from before one are known as such.
+    freezes: AtomicU64,
 }
 
 /// Settings with which the processes start.
@@ -83,9 +94,10 @@ pub(crate) struct Pool {
     offer: mpsc::UnboundedSender<Invocation>,
     wanted: AsyncMutex<mpsc::UnboundedReceiver<Invocation>>,
     invocations: AtomicU64,
-    /// Time to each answer, in milliseconds.
-    answers: Mutex<Vec<u64>>,
+    /// Time to each answer that nothing froze, in milliseconds; to large deliveries beside the others.
+    answers: Mutex<[Vec<u64>; 2]>,
     kills: AtomicU64,
+    freezes: AtomicU64,
     crashes: AtomicU64,
     timeouts: AtomicU64,
 }
@@ -96,6 +108,7 @@ impl Pool {
         let slot = || Slot {
             state: Mutex::default(),
             generation: watch::Sender::new(0),
+            freezes: AtomicU64::new(0),
         };
         let (offer, wanted) = mpsc::unbounded_channel();
         let pool = Self {
@@ -107,6 +120,7 @@ impl Pool {
             invocations: AtomicU64::new(0),
             answers: Mutex::default(),
             kills: AtomicU64::new(0),
+            freezes: AtomicU64::new(0),
             crashes: AtomicU64::new(0),
             timeouts: AtomicU64::new(0),
         };
@@ -140,6 +154,7 @@ impl Pool {
             .envs(runtime::environment(name, &at("runtime"), 256))
             .env("AWS_ENDPOINT_URL_DYNAMODB", at("dynamodb"))
             .env("AWS_ENDPOINT_URL_SQS", at("sqs"))
+            .env("AWS_ENDPOINT_URL_S3", at("s3"))
             .env("ENDPOINT_URL", at("endpoint"))
             .stdin(Stdio::null())
             .stdout(output(logs)?)
@@ -177,6 +192,8 @@ impl Pool {
             id: id.clone(),
             started: Instant::now(),
             answer,
+            is_large: payload.len() > LARGE,
+            is_disturbed: state.is_frozen,
         });
         Some(Handed {
             id,
@@ -197,7 +214,13 @@ impl Pool {
             return;
         };
         let took = running.started.elapsed().as_millis();
-        lock(&self.answers).push(u64::try_from(took).unwrap_or(u64::MAX));
+        let took = u64::try_from(took).unwrap_or(u64::MAX);
+        let [small, large] = &mut *lock(&self.answers);
+        match (running.is_disturbed, running.is_large) {
+            (true, _) => {}
+            (false, true) => large.push(took),
+            (false, false) => small.push(took),
+        }
         if let Some(answer) = answer {
             let _ = running.answer.send(answer);
         }
@@ -233,7 +256,7 @@ impl Pool {
             let _ = child.kill();
             let _ = child.wait();
         }
-        state.running = None;
+        (state.running, state.is_frozen) = (None, false);
         let next = current.saturating_add(1);
         slot.generation.send_replace(next);
         state.child = self.spawn(number, next).ok();
@@ -275,10 +298,61 @@ impl Pool {
         line.split_whitespace().nth(1)?.parse().ok()
     }
 
-    /// Times to the answers in milliseconds, sorted.
-    pub(crate) fn answers(&self) -> Vec<u64> {
+    /// Stops a process as it is, in whatever it does; false when it is stopped already, or is the one that is left alone.
+    pub(crate) fn freeze(&self, number: usize) -> bool {
+        let signalled = number > 0 && self.signal(number, true);
+        self.freezes
+            .fetch_add(u64::from(signalled), Ordering::Relaxed);
+        signalled
+    }
+
+    /// Lets a process go on.
+    pub(crate) fn thaw(&self, number: usize) {
+        self.signal(number, false);
+    }
+
+    fn signal(&self, number: usize, freezes: bool) -> bool {
+        let Some(slot) = self.slots.get(number) else {
+            return false;
+        };
+        let mut state = lock(&slot.state);
+        let id = state
+            .child
+            .as_ref()
+            .and_then(|child| i32::try_from(child.id()).ok());
+        let Some(id) = id.filter(|_| state.is_frozen != freezes) else {
+            return false;
+        };
+        state.is_frozen = freezes;
+        if let Some(running) = &mut state.running {
+            running.is_disturbed = true;
+        }
+        slot.freezes
+            .fetch_add(u64::from(freezes), Ordering::Relaxed);
+        let signal = if freezes {
+            Signal::SIGSTOP
+        } else {
+            Signal::SIGCONT
+        };
+        kill(Pid::from_raw(id), signal).is_ok()
+    }
+
+    /// Number of freezes of one sandbox.
+    pub(crate) fn freezes(&self, number: usize) -> u64 {
+        let slot = self.slots.get(number);
+        slot.map_or(0, |slot| slot.freezes.load(Ordering::Relaxed))
+    }
+
+    /// Number of freezes of all sandboxes.
+    pub(crate) fn frozen(&self) -> u64 {
+        self.freezes.load(Ordering::Relaxed)
+    }
+
+    /// Times to the answers that nothing froze, in milliseconds, sorted: those to deliveries that fit a message, and those to
+    /// larger ones.
+    pub(crate) fn answers(&self) -> [Vec<u64>; 2] {
         let mut answers = lock(&self.answers).clone();
-        answers.sort_unstable();
+        answers.iter_mut().for_each(|part| part.sort_unstable());
         answers
     }
 

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::fault::lock;
 use crate::journal::now;
-use crate::plan::{Plan, Planned};
+use crate::plan::{Delivery, Plan};
 use crate::proxy::World;
 
 /// Pauses before the next tries, in the sender's seconds (faults.md 1.4 names their documents).
@@ -45,8 +45,8 @@ const UNDER_WAY: usize = 1_000;
 /// One try, as the sender saw it.
 #[derive(Debug, Clone)]
 pub(crate) struct Try {
-    /// The event, by its place in the plan.
-    pub(crate) event: usize,
+    /// The delivery, by its place in the plan.
+    pub(crate) delivery: usize,
     /// The status; 502 for a function that died, 0 for no answer in time.
     pub(crate) status: u16,
     /// True when the answer calls the delivery a duplicate.
@@ -90,25 +90,25 @@ impl Senders {
         lock(&self.log).clone()
     }
 
-    /// Sends some events.
-    pub(crate) async fn run(self: &Arc<Self>, events: &[usize]) {
+    /// Sends some deliveries.
+    pub(crate) async fn run(self: &Arc<Self>, deliveries: &[usize]) {
         let mut sendings = JoinSet::new();
-        for (number, event) in events.iter().copied().enumerate() {
+        for (number, delivery) in deliveries.iter().copied().enumerate() {
             while sendings.len() >= UNDER_WAY {
                 sendings.join_next().await;
             }
             let senders = self.clone();
             sendings.spawn(async move {
-                senders.send(number, event).await;
+                senders.send(number, delivery).await;
                 senders.finished.fetch_add(1, Ordering::Relaxed);
             });
         }
         while sendings.join_next().await.is_some() {}
     }
 
-    /// Sends one event until it is taken or its schedule ends.
-    async fn send(&self, number: usize, event: usize) {
-        let Some(planned) = self.plan.events.get(event) else {
+    /// Sends one delivery until it is taken or its schedule ends.
+    async fn send(&self, number: usize, index: usize) {
+        let Some(delivery) = self.plan.deliveries.get(index) else {
             return;
         };
         let schedule = SCHEDULES.get(number % SCHEDULES.len());
@@ -117,7 +117,7 @@ impl Senders {
             .iter()
             .copied();
         loop {
-            let done = self.try_once(event, planned).await;
+            let done = self.try_once(index, delivery).await;
             let is_taken = done.status == 200;
             lock(&self.log).push(done);
             let Some(pause) = pauses.next().filter(|_| !is_taken) else {
@@ -128,10 +128,10 @@ impl Senders {
         }
     }
 
-    async fn try_once(&self, event: usize, planned: &Planned) -> Try {
+    async fn try_once(&self, index: usize, delivery: &Delivery) -> Try {
         let _sandbox = self.sandboxes.acquire().await;
         let started = now();
-        let payload = Trigger::FunctionUrl.event(&request(planned), "chaos", 1_795_251_600_000);
+        let payload = Trigger::FunctionUrl.event(&request(delivery), "chaos", 1_795_251_600_000);
         let answer = self.world.ingest.invoke(payload.to_string().into_bytes());
         let (status, is_duplicate) = match tokio::time::timeout(PATIENCE, answer).await {
             Ok(Some(answer)) => read(&answer),
@@ -139,7 +139,7 @@ impl Senders {
             Err(_) => (0, false),
         };
         Try {
-            event,
+            delivery: index,
             status,
             is_duplicate,
             started,
@@ -148,18 +148,18 @@ impl Senders {
     }
 }
 
-fn request(planned: &Planned) -> HttpRequest {
+fn request(delivery: &Delivery) -> HttpRequest {
     let mut headers = HeaderMap::new();
     headers.insert("content-type", HeaderValue::from_static("application/json"));
-    if let Ok(signature) = HeaderValue::from_str(&planned.signature) {
+    if let Ok(signature) = HeaderValue::from_str(&delivery.signature) {
         headers.insert("x-webhook-signature", signature);
     }
     HttpRequest {
         method: "POST".to_owned(),
-        path: "/webhooks/resource".to_owned(),
+        path: format!("/webhooks/{}", delivery.source.name()),
         query: String::new(),
         headers,
-        body: planned.body.clone().into_bytes(),
+        body: delivery.body.clone().into_bytes(),
         source_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
     }
 }

@@ -16,6 +16,7 @@ struct Fine {
     firsts: Vec<FirstRecord>,
     expired: BTreeMap<String, u64>,
     taken: BTreeMap<String, u64>,
+    kept: BTreeMap<String, String>,
     writes: Vec<DocumentWrite>,
     records: Vec<Item>,
     documents: Vec<Item>,
@@ -31,39 +32,47 @@ impl Fine {
             firsts: Vec::new(),
             expired: BTreeMap::new(),
             taken: BTreeMap::new(),
+            kept: BTreeMap::new(),
             writes: Vec::new(),
             records: Vec::new(),
             documents: Vec::new(),
             dead_letters: Vec::new(),
             calls: None,
-            plan: Plan::new(40, 7),
+            plan: Plan::new(60, 7),
         };
-        for event in 0..fine.plan.events.len() {
-            let planned = &fine.plan.events[event];
-            let (nature, sent) = (planned.nature, Sent::read(&planned.body).unwrap());
+        for (delivery, request) in fine.plan.deliveries.iter().enumerate() {
+            let nature = fine.plan.events[request.events.start].nature;
             fine.tries.push(Try {
-                event,
+                delivery,
                 status: if nature == Nature::Forged { 401 } else { 200 },
                 is_duplicate: false,
-                started: received(event) - 1,
-                ended: received(event) + 1,
+                started: received(delivery) - 1,
+                ended: received(delivery) + 1,
             });
+        }
+        for event in 0..fine.plan.events.len() {
+            let planned = &fine.plan.events[event];
+            let (nature, delivery) = (planned.nature, planned.delivery);
+            let sent = Sent::read(&fine.plan, planned).unwrap();
+            if fine.plan.deliveries[delivery].source == Source::Kept {
+                fine.kept.insert(sent.key.clone(), planned.text.clone());
+            }
             let status = match nature {
                 Nature::Forged => continue,
                 Nature::Poison => "quarantined",
                 Nature::Good => "done",
             };
-            let first = first(&sent, received(event));
+            let first = first(&sent, received(delivery));
             if nature == Nature::Good {
                 fine.apply(&sent, &first.version);
             } else {
                 let letter = json!({ "id": sent.id });
                 fine.dead_letters.push(letter.to_string());
             }
-            let record = record(&first, status, received(event) + 2_000);
+            let record = record(&first, status, received(delivery) + 2_000);
             fine.records.push(record);
             fine.sent.push(Message {
-                event: sent.id,
+                key: sent.key,
                 at: first.at,
             });
             fine.firsts.push(first);
@@ -95,12 +104,13 @@ impl Fine {
 
     fn verdict(&self) -> Verdict {
         Verdict::of(&Evidence {
-            events: &self.plan.events,
+            plan: &self.plan,
             tries: &self.tries,
             sent: &self.sent,
             firsts: &self.firsts,
             expired: &self.expired,
             taken: &self.taken,
+            kept: &self.kept,
             writes: &self.writes,
             records: &self.records,
             documents: &self.documents,
@@ -112,12 +122,17 @@ impl Fine {
     /// The same with the example handler: every event that had an effect had one at the endpoint.
     fn outside() -> Self {
         let mut fine = Self::new();
+        let names = fine.plan.events.iter().map(|planned| {
+            let sent = Sent::read(&fine.plan, planned).unwrap();
+            (sent.id, sent.key)
+        });
+        let names: HashMap<_, _> = names.collect();
         let effects = fine.writes.drain(..).map(|write| {
             let calls = Calls {
                 effects: 1,
                 ..Calls::default()
             };
-            (record_key(&write.event), calls)
+            (names[&write.event].clone(), calls)
         });
         fine.calls = Some(effects.collect());
         fine.documents.clear();
@@ -129,9 +144,9 @@ impl Fine {
     }
 }
 
-/// Time at which an event is received.
-fn received(event: usize) -> u64 {
-    NOW + 10 * u64::try_from(event).unwrap()
+/// Time at which a delivery is received.
+fn received(delivery: usize) -> u64 {
+    NOW + 10 * u64::try_from(delivery).unwrap()
 }
 
 fn first(sent: &Sent, received_at: u64) -> FirstRecord {
@@ -159,16 +174,17 @@ fn item(value: &Value) -> Item {
 fn a_run_in_which_everything_went_well_kept_the_promise() {
     let verdict = Fine::new().verdict();
     assert!(verdict.is_kept(), "{:?}", verdict.wrong);
-    assert_eq!((verdict.acknowledged, verdict.applied), (39, 38));
+    assert_eq!((verdict.acknowledged, verdict.applied), (59, 58));
     assert_eq!(verdict.dead_lettered, 1);
 }
 
 #[test]
 fn an_acknowledged_event_without_an_effect_is_lost() {
     let mut fine = Fine::new();
-    let gone = fine.writes.remove(3).event;
+    let (_, _, sent) = fine.good();
+    fine.writes.remove(3);
     assert_eq!(fine.verdict().lost, 1, "whether it was sent or not");
-    fine.sent.retain(|message| message.event != gone);
+    fine.sent.retain(|message| message.key != sent.key);
     assert_eq!(fine.verdict().lost, 1);
 }
 
@@ -254,35 +270,37 @@ fn a_record_that_is_still_pending_is_wrong() {
 const AGAIN: u64 = NOW + 1_000_000;
 
 impl Fine {
-    /// The place of a good event's record, and its event.
+    /// The place of a good event's record, its delivery, and the event.
     fn good(&self) -> (usize, usize, Sent) {
         let id = self.writes[3].event.clone();
-        let mut events = self.plan.events.iter();
-        let event = events.position(|planned| planned.id == id).unwrap();
-        let sent = Sent::read(&self.plan.events[event].body).unwrap();
+        let mut events = self.plan.events.iter().map(|planned| {
+            let sent = Sent::read(&self.plan, planned).unwrap();
+            (planned.delivery, sent)
+        });
+        let (delivery, sent) = events.find(|(_, sent)| sent.id == id).unwrap();
         let mut records = self.records.iter();
         let place = records
             .position(|record| record["pk"] == *sent.key)
             .unwrap();
-        (place, event, sent)
+        (place, delivery, sent)
     }
 
     /// The same for the poison.
     fn poison(&self) -> (usize, usize, Sent) {
         let mut events = self.plan.events.iter();
-        let is_poison = |planned: &Planned| planned.nature == Nature::Poison;
-        let event = events.position(is_poison).unwrap();
-        let sent = Sent::read(&self.plan.events[event].body).unwrap();
+        let is_poison = |planned: &&Planned| planned.nature == Nature::Poison;
+        let planned = events.find(is_poison).unwrap();
+        let sent = Sent::read(&self.plan, planned).unwrap();
         let mut records = self.records.iter();
         let place = records
             .position(|record| record["pk"] == *sent.key)
             .unwrap();
-        (place, event, sent)
+        (place, planned.delivery, sent)
     }
 
-    fn acknowledge_again(&mut self, event: usize) {
+    fn acknowledge_again(&mut self, delivery: usize) {
         self.tries.push(Try {
-            event,
+            delivery,
             status: 200,
             is_duplicate: false,
             started: AGAIN + 1,
@@ -294,7 +312,7 @@ impl Fine {
 #[test]
 fn an_event_whose_record_expired_is_judged_again_once() {
     let mut fine = Fine::new();
-    let (place, event, sent) = fine.good();
+    let (place, delivery, sent) = fine.good();
     fine.expired.insert(sent.key.clone(), AGAIN);
     fine.records[place].insert("expires_at".to_owned(), json!(AGAIN / 1000 - 60));
     assert!(fine.verdict().is_kept(), "it did not come again");
@@ -302,7 +320,7 @@ fn an_event_whose_record_expired_is_judged_again_once() {
     let old = std::mem::replace(&mut fine.records[place], record(&second, "pending", AGAIN));
     fine.firsts.push(second.clone());
     fine.tries.push(Try {
-        event,
+        delivery,
         status: 503,
         is_duplicate: false,
         started: AGAIN + 1,
@@ -311,7 +329,7 @@ fn an_event_whose_record_expired_is_judged_again_once() {
     assert!(fine.verdict().is_kept(), "it came again and was not queued");
     fine.firsts.pop();
     fine.records[place] = old;
-    fine.acknowledge_again(event);
+    fine.acknowledge_again(delivery);
     let verdict = fine.verdict();
     assert!(!verdict.is_kept(), "it came again, and nothing was done");
 
@@ -329,23 +347,23 @@ fn an_event_whose_record_expired_is_judged_again_once() {
 #[test]
 fn a_letter_that_was_taken_away_is_there_again_when_its_event_came_again() {
     let mut fine = Fine::new();
-    let (place, event, sent) = fine.poison();
+    let (place, delivery, sent) = fine.poison();
     fine.taken.insert(sent.id.clone(), AGAIN);
     let letters = std::mem::take(&mut fine.dead_letters);
     assert!(fine.verdict().is_kept(), "it did not come again");
-    fine.acknowledge_again(event);
+    fine.acknowledge_again(delivery);
     assert_eq!(fine.verdict().lost, 1);
     fine.dead_letters = letters;
     assert!(!fine.verdict().is_kept(), "the record is the old one");
-    fine.records[place] = record(&first(&sent, received(event)), "quarantined", AGAIN + 9);
+    fine.records[place] = record(&first(&sent, received(delivery)), "quarantined", AGAIN + 9);
     let verdict = fine.verdict();
     assert!(verdict.is_kept(), "{:?}", verdict.wrong);
 }
 
 #[test]
 fn a_version_that_is_not_of_the_first_reception_is_wrong() {
-    let (place, event, sent) = Fine::new().good();
-    let of_a_copy = sent.version(received(event) + 1);
+    let (place, delivery, sent) = Fine::new().good();
+    let of_a_copy = sent.version(received(delivery) + 1);
     let mut recorded = Fine::new();
     recorded.records[place].insert("version".to_owned(), json!(of_a_copy));
     let mut settled = Fine::new();
@@ -361,16 +379,16 @@ fn a_version_that_is_not_of_the_first_reception_is_wrong() {
 
 #[test]
 fn a_reception_when_nobody_sent_the_event_is_wrong() {
-    let (_, event, _) = Fine::new().good();
+    let (_, delivery, _) = Fine::new().good();
     let mut early = Fine::new();
-    early.tries[event].started = received(event) + 1;
+    early.tries[delivery].started = received(delivery) + 1;
     let mut late = Fine::new();
-    late.tries[event].ended = received(event) - COUNTED_ON - 1;
+    late.tries[delivery].ended = received(delivery) - COUNTED_ON - 1;
     for broken in [early, late] {
         assert!(!broken.verdict().is_kept());
     }
     let mut counted_on = Fine::new();
-    counted_on.tries[event].ended = received(event) - COUNTED_ON;
+    counted_on.tries[delivery].ended = received(delivery) - COUNTED_ON;
     assert!(counted_on.verdict().is_kept());
 }
 
@@ -378,6 +396,18 @@ fn a_reception_when_nobody_sent_the_event_is_wrong() {
 fn a_record_that_was_new_twice_is_wrong() {
     let mut fine = Fine::new();
     fine.firsts.push(fine.firsts[3].clone());
+    assert!(!fine.verdict().is_kept());
+}
+
+#[test]
+fn an_event_that_was_not_kept_as_it_was_sent_is_wrong() {
+    for change in [|text: &mut String| text.push(' '), String::clear] {
+        let mut fine = Fine::new();
+        change(fine.kept.values_mut().next().unwrap());
+        assert!(!fine.verdict().is_kept());
+    }
+    let mut fine = Fine::new();
+    fine.kept.pop_first();
     assert!(!fine.verdict().is_kept());
 }
 
@@ -412,12 +442,18 @@ fn a_document_shows_its_senders_last_word_unless_the_events_say_otherwise() {
 #[test]
 fn the_version_is_the_one_that_the_design_describes() {
     let body = r#"{"id":"evt_1","type":"resource.deleted","created_at":"2026-11-21T09:00:01.250Z","data":{"object":{"id":"d"}}}"#;
-    let version = Sent::read(body).unwrap().version(NOW);
-    let start = "001795251601250~3~~001795700000000.000000~";
+    let read = |text: &str| {
+        let mut plan = Plan::new(1, 7);
+        plan.events[0].text = text.to_owned();
+        plan.events[0].place = 3;
+        Sent::read(&plan, &plan.events[0]).unwrap()
+    };
+    let version = read(body).version(NOW);
+    let start = "001795251601250~3~~001795700000000.000003~";
     assert!(version.starts_with(start), "{version}");
     assert_eq!(version.len(), start.len() + 16);
     let timeless = body.replace(r#""created_at":"2026-11-21T09:00:01.250Z","#, "");
-    let version = Sent::read(&timeless).unwrap().version(NOW);
-    let start = "001795700000000~3~~001795700000000.000000~";
+    let version = read(&timeless).version(NOW);
+    let start = "001795700000000~3~~001795700000000.000003~";
     assert!(version.starts_with(start), "{version}");
 }
