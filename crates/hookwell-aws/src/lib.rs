@@ -20,7 +20,7 @@ pub mod tools;
 
 pub use client::connection::{Connection, ConnectionError};
 pub use client::item::TTL_ATTRIBUTE;
-pub use client::limits::Limits;
+pub use client::limits::{Idle, Limits};
 pub use client::settings;
 pub use documents::DocumentsTable;
 pub use http::bucket::Bucket;

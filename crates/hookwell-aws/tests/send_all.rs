@@ -12,7 +12,7 @@ use hookwell::event::body::Body;
 use hookwell::event::identity::Key;
 use hookwell::event::{Event, Operation};
 use hookwell::ports::queue::{Queue as _, QueueError};
-use hookwell_aws::{Connection, Limits, SqsQueue};
+use hookwell_aws::{Connection, Idle, Limits, SqsQueue};
 use http::HeaderMap;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -93,7 +93,7 @@ async fn send(events: usize, says: &[Says]) -> (Vec<Result<(), QueueError>>, Vec
         "AWS_ENDPOINT_URL_SQS" => Some(url.clone()),
         _ => None,
     };
-    let client = Connection::from_environment(&env).unwrap();
+    let client = Connection::from_environment(&env, Idle::INGEST).unwrap();
     let client = client.sqs(Limits::INGEST_SEND);
     let queue = SqsQueue::new(client, format!("{url}/000000000000/queue"), None);
     let sent = queue.send_all(&events.iter().collect::<Vec<_>>()).await;

@@ -18,7 +18,7 @@ use hookwell::ingest::key_cache::Sources;
 use hookwell::keys::reference::SecretRef;
 use hookwell::ports::memory::{MemoryLedger, MemoryQueue, StoppedClock};
 use hookwell_aws::settings::Environment;
-use hookwell_aws::{Connection, Limits, stores};
+use hookwell_aws::{Connection, Idle, Limits, stores};
 use hookwell_lambda::ingest::Ingest;
 use hookwell_local::gate::Gate;
 use hookwell_sandbox::trigger::{HttpRequest, Trigger};
@@ -136,7 +136,7 @@ impl World {
     }
 
     fn fetch(&self) -> hookwell::ingest::key_cache::Fetch {
-        let connection = Connection::from_environment(self.env).unwrap();
+        let connection = Connection::from_environment(self.env, Idle::INGEST).unwrap();
         stores::fetch(self.env, connection)
     }
 

@@ -16,7 +16,7 @@ use hookwell::ports::queue::Queue;
 use hookwell::source::Source;
 use hookwell::source::reply::{Receipt, Reply};
 use hookwell_aws::settings::{Environment, required};
-use hookwell_aws::{Bucket, Connection, EventsTable, Limits, SqsQueue, stores};
+use hookwell_aws::{Bucket, Connection, EventsTable, Idle, Limits, SqsQueue, stores};
 use serde::Serialize;
 
 use crate::now::now;
@@ -58,7 +58,7 @@ impl Ingest<EventsTable, SqsQueue> {
         env: Environment<'static>,
         sources: &str,
     ) -> Result<Self, StartError> {
-        let connection = Connection::from_environment(env)?;
+        let connection = Connection::from_environment(env, Idle::INGEST)?;
         let bucket = Bucket::from_environment(env, &connection, Limits::INGEST_STORE);
         let mut sources = config(env, sources)?;
         if bucket.is_none() {

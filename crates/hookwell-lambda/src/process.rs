@@ -19,7 +19,7 @@ use hookwell::ports::ledger::Ledger;
 use hookwell::ports::queue::Queue;
 use hookwell::process::{Invocation, Message, Processed, process};
 use hookwell_aws::settings::{Environment, NotSet, required};
-use hookwell_aws::{Bucket, Connection, DocumentsTable, EventsTable, Limits, SqsQueue};
+use hookwell_aws::{Bucket, Connection, DocumentsTable, EventsTable, Idle, Limits, SqsQueue};
 use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
 
 /// The function's timeout in template.yaml.
@@ -72,7 +72,7 @@ impl<H: Handler> Process<EventsTable, SqsQueue, H> {
         let sources = sources_text(env, sources).map_err(StartError::File)?;
         let sources =
             config::names(&sources).map_err(|problem| StartError::Sources(problem.to_string()))?;
-        let connection = Connection::from_environment(env)?;
+        let connection = Connection::from_environment(env, Idle::PROCESS)?;
         let tables = connection.dynamodb(Limits::PROCESS);
         let documents =
             DocumentsTable::new(tables.clone(), required(env, "HOOKWELL_DOCUMENTS_TABLE")?);

@@ -27,7 +27,7 @@ use rustls::pki_types::pem::PemObject as _;
 use tokio::time::timeout;
 
 use super::endpoints::Endpoints;
-use super::limits::Limits;
+use super::limits::{Idle, Limits};
 use super::settings::{Environment, NotSet, required};
 
 /// The cryptography library behind TLS.
@@ -62,7 +62,8 @@ macro_rules! client {
             .timeout_config($limits.timeouts())
             // Every try has a limit of its own.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .retry_config($limits.retries());
+            .retry_config($limits.retries())
+            .retry_partition(Limits::quota());
         config.set_endpoint_url($connection.endpoints.$endpoint.clone());
         $sdk::Client::from_conf(config.build())
     }};
@@ -101,7 +102,7 @@ impl Connection {
     ///
     /// # Errors
     /// When a variable is missing, or the certificate bundle cannot be read.
-    pub fn from_environment(env: Environment<'_>) -> Result<Self, ConnectionError> {
+    pub fn from_environment(env: Environment<'_>, idle: Idle) -> Result<Self, ConnectionError> {
         let credentials = Credentials::new(
             required(env, "AWS_ACCESS_KEY_ID")?,
             required(env, "AWS_SECRET_ACCESS_KEY")?,
@@ -111,7 +112,7 @@ impl Connection {
         );
         let region = env("AWS_REGION").or_else(|| env("AWS_DEFAULT_REGION"));
         Ok(Self {
-            connector: connector(env)?,
+            connector: connector(env, idle)?,
             credentials: SharedCredentialsProvider::new(credentials),
             region: Region::new(region.ok_or(NotSet("AWS_REGION"))?),
             endpoints: Endpoints::from_environment(env),
@@ -135,7 +136,7 @@ impl Connection {
             "AWS_ENDPOINT_URL_S3" => Some(s3_endpoint.to_owned()),
             _ => None,
         };
-        Self::from_environment(&env)
+        Self::from_environment(&env, Idle::PROCESS)
     }
 
     /// The credentials and region that the AWS CLI would use.
@@ -144,7 +145,7 @@ impl Connection {
     /// When there are none, or they have expired and cannot be renewed.
     #[cfg(feature = "default-chain")]
     pub async fn from_default_chain(env: Environment<'_>) -> Result<Self, ConnectionError> {
-        let connector = connector(env)?;
+        let connector = connector(env, Idle::PROCESS)?;
         let config = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http_client(&connector))
             .load()
@@ -250,7 +251,7 @@ fn http_client(connector: &SharedHttpConnector) -> SharedHttpClient {
 }
 
 /// One connector for all clients: each would otherwise load the root certificates three times.
-fn connector(env: Environment<'_>) -> Result<SharedHttpConnector, ConnectionError> {
+fn connector(env: Environment<'_>, idle: Idle) -> Result<SharedHttpConnector, ConnectionError> {
     let roots = match env("AWS_CA_BUNDLE") {
         Some(path) => match bundle(&path) {
             Ok(pem) => TrustStore::empty().with_pem_certificate(pem),
@@ -267,6 +268,7 @@ fn connector(env: Environment<'_>) -> Result<SharedHttpConnector, ConnectionErro
         .tls_provider(Provider::Rustls(CRYPTO))
         .tls_context(tls.map_err(|_| ConnectionError::Tls)?)
         .connector_settings(settings)
+        .pool_max_idle_per_host(idle.0)
         .sleep_impl(TokioSleep::new())
         .build();
     Ok(SharedHttpConnector::new(connector))

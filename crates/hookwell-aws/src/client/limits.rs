@@ -2,11 +2,23 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 
 /// The pause before the second try of a call.
 pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(25);
+
+/// Number of connections to a host that stay open without a call, at most.
+#[derive(Debug, Clone, Copy)]
+pub struct Idle(pub(super) usize);
+
+impl Idle {
+    /// For ingest, which makes one call to a host at a time, but for lists. After a freeze a connection may be dead, and no
+    /// answer takes a whole try: with one at most, the second try opens a new one.
+    pub const INGEST: Self = Self(1);
+    /// For process, which has ten events at once, and for tools.
+    pub const PROCESS: Self = Self(10);
+}
 
 /// Limits of one call. The SDK itself waits for an answer without end.
 #[derive(Debug, Clone, Copy)]
@@ -54,5 +66,11 @@ impl Limits {
             .with_max_attempts(self.attempts)
             .with_initial_backoff(FIRST_PAUSE)
             .with_max_backoff(Duration::from_millis(500))
+    }
+
+    /// Retries without the SDK's quota. Earlier failures use that up, so that a delivery after an outage had a single try.
+    pub(super) fn quota() -> RetryPartition {
+        let quota = RetryPartition::custom("hookwell");
+        quota.token_bucket(TokenBucket::unlimited()).build()
     }
 }
