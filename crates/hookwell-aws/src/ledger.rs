@@ -70,11 +70,15 @@ impl EventsTable {
         if let Some(why) = event.unusable_time {
             item.insert("unusable_time".to_owned(), text(why.name()));
         }
-        self.client
-            .put_item()
-            .table_name(&self.table)
+        let put = self.client.put_item();
+        let put = match event.repeats_after {
+            None => put.condition_expression(ABSENT),
+            Some(time) => put
+                .condition_expression(format!("{ABSENT} OR received_at < :repeats_after"))
+                .expression_attribute_values(":repeats_after", number(time)),
+        };
+        put.table_name(&self.table)
             .set_item(Some(item))
-            .condition_expression(ABSENT)
             .expression_attribute_values(":now", number(now / 1000))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }

@@ -185,6 +185,27 @@ async fn a_ledger_forgets_on_time(ledger: &impl Ledger) {
     );
 }
 
+/// Where an equal body is a new event after a while, ingest writes its record over that of the earlier one. Process never does.
+async fn a_ledger_tells_repetitions_from_copies(ledger: &impl Ledger) {
+    let first = event("body", Operation::Create, 1, "d");
+    assert_eq!(remember(ledger, &first, NOW).await, Ok(Remembered::New));
+    let finished = ledger.finish(&first, &end(Outcome::Applied)).await;
+    assert_eq!(finished, Ok(Finish::Recorded));
+    let received = |after: i64| Event {
+        received_at: NOW + after,
+        repeats_after: Some(NOW + after - 60_000),
+        ..first.clone()
+    };
+    let done = Ok(known(&first, Status::Done));
+    assert_eq!(remember(ledger, &received(60_000), NOW).await, done);
+    let repeated = received(60_001);
+    let message = Event::from_message(&repeated.to_message()).unwrap();
+    assert_eq!(remember(ledger, &message, NOW).await, done);
+    assert_eq!(remember(ledger, &repeated, NOW).await, Ok(Remembered::New));
+    let pending = Some(record(&repeated, Status::Pending));
+    assert_eq!(recalled(ledger, &first, NOW).await, pending);
+}
+
 async fn a_ledger_recalls_in_the_order_asked(ledger: &impl Ledger) {
     let numbered = |number: usize| event(&format!("number {number}"), Operation::Create, 1, "d");
     let events: Vec<_> = (0..120).map(numbered).collect();
@@ -438,6 +459,7 @@ async fn a_ledger_notes_how_a_try_failed(ledger: &impl Ledger) {
 async fn a_ledger_keeps_the_contract(ledger: &impl Ledger) {
     a_ledger_remembers(ledger).await;
     a_ledger_forgets_on_time(ledger).await;
+    a_ledger_tells_repetitions_from_copies(ledger).await;
     a_ledger_recalls_in_the_order_asked(ledger).await;
     a_ledger_lends_nothing_without_a_record(ledger).await;
     a_ledger_writes_what_ingest_could_not(ledger).await;

@@ -143,6 +143,10 @@ pub struct Event {
     /// Time at which a record that ingest writes may be forgotten, in seconds since 1970; [`Event::record_end`] has the one
     /// that counts.
     pub expires_at: i64,
+    /// Time of reception before which a record of this key is of an earlier event with the same body; `None` where a key is
+    /// of one event only. For ingest alone: once a message is out, its record is the one that is there.
+    #[serde(skip)]
+    pub repeats_after: Option<Millis>,
     /// Time until which the event is kept whole for a replay, in seconds since 1970; `None` when it is not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retain_until: Option<i64>,
@@ -217,6 +221,7 @@ impl Event {
             received_at: 0,
             place: 0,
             expires_at: LIFE_DAYS * 86_400,
+            repeats_after: None,
             retain_until: None,
             retry_for: RETRY_FOR,
             document_type: String::new(),
@@ -308,6 +313,7 @@ mod tests {
             received_at: 1_700_000_000_500,
             place: 0,
             expires_at: 1_703_024_000,
+            repeats_after: None,
             retain_until: None,
             retry_for: RETRY_FOR,
             document_type: "order".into(),

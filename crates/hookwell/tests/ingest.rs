@@ -42,6 +42,13 @@ const SOURCES: &str = r#"
     preset = "stonal"
     allow_ips = ["192.0.2.0/24"]
 
+    [sources.equal]
+    preset = "resource"
+    secrets = ["env:NEW"]
+    accept = ["shared-secret"]
+    dedupe = "body"
+    dedupe_window = 60
+
     [sources.keeps]
     preset = "resource"
     secrets = ["env:NEW"]
@@ -516,6 +523,33 @@ fn a_record_past_its_life_no_longer_counts_even_before_it_is_deleted() {
         setup.receive_at(&delivery, days(35) + 1000).receipt,
         Receipt::Received
     );
+}
+
+/// A message can come back days after its window: a missed delete, or an outage.
+#[test]
+fn equal_bodies_are_one_event_within_the_window_and_none_is_forgotten_after_it() {
+    let setup = setup();
+    let body = signed("equal", BODY.as_bytes());
+    let receive = |seconds: i64| setup.receive_at(&body, NOW + seconds * 1000).receipt;
+    assert_eq!(receive(0), Receipt::Received);
+    let first = Event::from_message(&setup.queue.take().unwrap()).unwrap();
+    let end = End {
+        outcome: Outcome::Applied,
+        reason: None,
+        tie: false,
+        at: NOW,
+        owner: None,
+    };
+    let finished = setup.ledger.finish(&first, &end).now_or_never().unwrap();
+    assert_eq!(finished, Ok(Finish::Recorded));
+    assert_eq!(receive(60), Receipt::Duplicate);
+    let late = NOW + 10 * DAY;
+    let recalled = setup.ledger.recall(&[&first], late).now_or_never().unwrap();
+    let status = recalled.unwrap()[0].as_ref().map(|record| record.status);
+    assert_eq!(status, Some(Status::Done), "its message must not run again");
+    assert_eq!(receive(61), Receipt::Received, "a repetition of its own");
+    let second = Event::from_message(&setup.queue.take().unwrap()).unwrap();
+    assert!(second.version() > first.version());
 }
 
 #[test]

@@ -175,7 +175,7 @@ impl Reading<'_> {
         };
         let operation = told.operation();
         let unproven = Some(kind.as_str()).filter(|_| !kind_proven);
-        let (key, seconds) = self.key(id.as_deref(), unproven, text, index);
+        let key = self.key(id.as_deref(), unproven, text, index);
         Ok(Event {
             key,
             source: self.source().name.clone(),
@@ -188,7 +188,8 @@ impl Reading<'_> {
             rank: rank_of(operation, mapping.unique_ids),
             received_at: self.now,
             place: place_of(index),
-            expires_at: (self.now / 1000).saturating_add(seconds),
+            expires_at: self.record_end(),
+            repeats_after: self.repeats_after(),
             retain_until: self.retain_until(),
             retry_for: self.source().retry_for,
             document_at: self.document_at(parts, holds, without_state),
@@ -271,6 +272,19 @@ impl Reading<'_> {
         (seconds > 0).then(|| (self.now / 1000).saturating_add(seconds))
     }
 
+    /// Time at which its record may be forgotten, in seconds since 1970.
+    fn record_end(&self) -> i64 {
+        (self.now / 1000).saturating_add(LIFE_DAYS * DAY / 1000)
+    }
+
+    /// Time of reception before which the record of an equal body is of an earlier event.
+    fn repeats_after(&self) -> Option<Millis> {
+        match self.source().dedupe {
+            Dedupe::Body { seconds } => Some(self.now.saturating_sub(seconds.saturating_mul(1000))),
+            Dedupe::None | Dedupe::Id | Dedupe::IdAndBody => None,
+        }
+    }
+
     /// Hash of the whole body.
     fn body_hash(&self) -> &str {
         self.body_hash
@@ -291,7 +305,7 @@ impl Reading<'_> {
             key: Key::new(&self.source().name, &[b"unreadable", id.as_bytes()]),
             received_at: self.now,
             place: place_of(index),
-            expires_at: (self.now / 1000).saturating_add(LIFE_DAYS * DAY / 1000),
+            expires_at: self.record_end(),
             retain_until: self.retain_until(),
             invalid: Some(cut::reason(reason)),
             trace: self.verified.delivery.trace.clone(),
@@ -300,7 +314,7 @@ impl Reading<'_> {
         }
     }
 
-    /// The key of the event's record and the record's life in seconds.
+    /// The key of the event's record.
     ///
     /// A type that nobody signs is part of the key: a copy with another one must not stand for the event. Where a source
     /// has ids and this item has none, the whole body and the item's place tell it from others. Where a
@@ -311,27 +325,27 @@ impl Reading<'_> {
         unproven: Option<&str>,
         text: &[u8],
         index: Option<usize>,
-    ) -> (Key, i64) {
+    ) -> Key {
         let text = || hash(&[text]);
         let index = index.map(|index| index.to_string());
         let place = index.as_deref().unwrap_or_default().as_bytes();
         let request = self.verified.delivery.request_id.as_bytes();
-        let life = LIFE_DAYS * DAY / 1000;
         let new = |parts: &[&[u8]]| Key::new(&self.source().name, parts);
         let in_body = || new(&[b"item", self.body_hash().as_bytes(), place]);
         match (self.source().dedupe, id, &index) {
-            (Dedupe::Id, Some(id), _) => (new(&[id.as_bytes()]), life),
+            (Dedupe::Id, Some(id), _) => new(&[id.as_bytes()]),
             (Dedupe::IdAndBody, Some(id), _) => {
                 let text = text();
                 let parts = [Some(id), Some(&text), unproven];
                 let parts: Vec<_> = parts.into_iter().flatten().map(str::as_bytes).collect();
-                (new(&parts), life)
+                new(&parts)
             }
-            (Dedupe::Body { seconds }, _, None) => (new(&[b"body", text().as_bytes()]), seconds),
-            (Dedupe::Body { seconds }, _, Some(_)) => (in_body(), seconds),
-            (Dedupe::Id | Dedupe::IdAndBody, None, Some(_)) => (in_body(), life),
-            (Dedupe::None, _, Some(_)) => (new(&[b"request", request, place]), life),
-            (Dedupe::None, _, None) | (_, None, None) => (new(&[b"request", request]), life),
+            (Dedupe::Body { .. }, _, None) => new(&[b"body", text().as_bytes()]),
+            (Dedupe::Body { .. }, _, Some(_)) | (Dedupe::Id | Dedupe::IdAndBody, None, Some(_)) => {
+                in_body()
+            }
+            (Dedupe::None, _, Some(_)) => new(&[b"request", request, place]),
+            (Dedupe::None, _, None) | (_, None, None) => new(&[b"request", request]),
         }
     }
 }

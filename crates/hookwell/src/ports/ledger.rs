@@ -142,7 +142,8 @@ pub enum Claim {
 /// Remembers events.
 ///
 /// In every method a record past its `expires_at` MUST count as absent even when it is still stored: DynamoDB deletes up
-/// to days late ("Using time to live", developer guide). Every write MUST set its end to [`Event::record_end`].
+/// to days late ("Using time to live", developer guide). In [`Ledger::remember`] so MUST one that was first received before
+/// [`Event::repeats_after`]. Every write MUST set its end to [`Event::record_end`].
 pub trait Ledger: Send + Sync {
     /// Writes a pending record unless there is one, and says which. MUST be one atomic step.
     ///

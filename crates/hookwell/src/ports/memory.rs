@@ -139,7 +139,11 @@ impl Ledger for MemoryLedger {
     async fn remember(&self, event: &Event, now: Millis) -> Result<Remembered, LedgerError> {
         let mut records = locked(&self.records);
         let live = records.get(&event.key).filter(|stored| stored.is_live(now));
-        if let Some(stored) = live {
+        let is_of_it = |stored: &&Stored| {
+            let repeats_after = event.repeats_after.unwrap_or(Millis::MIN);
+            stored.record.received_at >= repeats_after
+        };
+        if let Some(stored) = live.filter(is_of_it) {
             return Ok(Remembered::Known(stored.record.clone()));
         }
         records.insert(event.key.clone(), Stored::pending(event));
