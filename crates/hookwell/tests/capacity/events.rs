@@ -32,9 +32,8 @@ struct Environment {
     ends: u32,
     /// Step from which it can have another.
     free: u32,
-    /// Events that took effect, to be deleted, and events that failed.
-    finished: Vec<Event>,
-    failed: Vec<Event>,
+    /// Events of its batch, each with whether it failed.
+    batch: Vec<(Event, bool)>,
 }
 
 /// Events that can be received: those that come back before those that are new.
@@ -96,6 +95,11 @@ struct World<'a> {
     failed_tries: u32,
     moved: u32,
     letters: u32,
+    /// Steps of a batch without and with a failing event.
+    works: u32,
+    fails: u32,
+    /// Step in which the failure is over.
+    over: u32,
     run: Run,
 }
 
@@ -117,6 +121,9 @@ pub(crate) fn run(settings: &Settings, failing: &Failing) -> Run {
         failed_tries: 0,
         moved: 0,
         letters: 0,
+        works: steps(settings.batch),
+        fails: steps(failing.batch),
+        over: (BEGINS + failing.lasts) * STEPS,
         run: Run::default(),
     };
     world.run();
@@ -131,7 +138,6 @@ pub(crate) fn run(settings: &Settings, failing: &Failing) -> Run {
 
 impl World<'_> {
     fn run(&mut self) {
-        let ends = (BEGINS + self.failing.lasts) * STEPS;
         let mut number = 0_usize;
         while self.now < GIVES_UP * STEPS {
             for _ in 0..self.settings.rate / STEPS {
@@ -154,26 +160,29 @@ impl World<'_> {
                     self.begin(which);
                 }
             }
-            let in_queue: usize = self.lanes.iter().map(Lane::len).sum();
-            let retry_queue = self.retry_queue.len();
-            let number = |places: usize| f64::from(u32::try_from(places).unwrap());
-            self.run.wait.note(
-                number(in_queue),
-                number(retry_queue),
-                f64::from(self.in_flight),
-            );
-            let elsewhere = retry_queue + self.pauses[0].len() + self.pauses[1].len();
-            if self.now >= ends
-                && elsewhere == 0
-                && number(in_queue) < f64::from(self.settings.rate)
-            {
-                self.run.wait.drained_after = f64::from(self.now - ends) / f64::from(STEPS);
-                self.run.wait.oldest = f64::from(self.now) / f64::from(STEPS);
+            self.now += 1;
+            if self.now.is_multiple_of(STEPS) && self.note() {
                 return;
             }
-            self.now += 1;
         }
         panic!("{} never drains", self.failing.what);
+    }
+
+    /// Notes what waits now. True when it failed and nothing of that waits any more.
+    fn note(&mut self) -> bool {
+        let number = |places: usize| f64::from(u32::try_from(places).unwrap());
+        let in_queue = number(self.lanes.iter().map(Lane::len).sum());
+        let retry_queue = self.retry_queue.len();
+        let wait = &mut self.run.wait;
+        wait.note(in_queue, number(retry_queue), f64::from(self.in_flight));
+        let elsewhere = retry_queue + self.pauses[0].len() + self.pauses[1].len();
+        let drained = elsewhere == 0 && in_queue < f64::from(self.settings.rate);
+        if self.now < self.over || !drained {
+            return false;
+        }
+        wait.drained_after = f64::from(self.now - self.over) / f64::from(STEPS);
+        wait.oldest = f64::from(self.now) / f64::from(STEPS);
+        true
     }
 
     fn lane(&mut self, source: usize) -> &mut Lane {
@@ -182,9 +191,8 @@ impl World<'_> {
     }
 
     fn is_failing(&self, event: Event) -> bool {
-        let begins = BEGINS * STEPS;
         let fails = self.failing.one_of == 1 || event.source == 0;
-        fails && (begins..begins + self.failing.lasts * STEPS).contains(&self.now)
+        fails && (BEGINS * STEPS..self.over).contains(&self.now)
     }
 
     fn end_pauses(&mut self) {
@@ -220,11 +228,9 @@ impl World<'_> {
     }
 
     fn begin(&mut self, which: usize) {
-        let (mut finished, mut failed) = (Vec::new(), Vec::new());
-        for _ in 0..BATCH {
-            if self.in_flight >= IN_FLIGHT {
-                break;
-            }
+        let mut batch = std::mem::take(&mut self.environments[which].batch);
+        let mut failed = 0;
+        while batch.len() < BATCH && self.in_flight < IN_FLIGHT {
             // SQS serves the group first that has the fewest messages in flight.
             let lanes = self.lanes.iter_mut().filter(|lane| !lane.is_empty());
             let Some(lane) = lanes.min_by_key(|lane| lane.in_flight) else {
@@ -234,63 +240,49 @@ impl World<'_> {
             let event = event.unwrap();
             lane.in_flight += 1;
             self.in_flight += 1;
-            if self.is_failing(event) {
-                failed.push(event);
-            } else {
-                finished.push(event);
+            let fails = self.is_failing(event);
+            failed += u32::from(fails);
+            batch.push((event, fails));
+        }
+        let environment = &mut self.environments[which];
+        if !batch.is_empty() {
+            let takes = if failed > 0 { self.fails } else { self.works };
+            environment.ends = self.now + takes;
+            environment.free = self.now + takes.max(STEPS / INVOCATIONS);
+            self.failed_tries += failed;
+            let period =
+                usize::from(self.now >= BEGINS * STEPS) + usize::from(self.now >= self.over);
+            // An event takes effect when it is through, whatever its neighbours wait for.
+            let took_effect = batch
+                .iter()
+                .filter(|(event, fails)| !fails && event.source > 0);
+            for (event, _) in took_effect {
+                let took = self.now + self.works - event.sent;
+                *self.run.effects[period].0.entry(took).or_default() += 1;
             }
         }
-        if finished.is_empty() && failed.is_empty() {
-            return;
-        }
-        let works = steps(self.settings.batch);
-        let takes = if failed.is_empty() {
-            works
-        } else {
-            steps(self.failing.batch)
-        };
-        // An event takes effect when it is through, whatever its neighbours wait for.
-        let begins = BEGINS * STEPS;
-        let period = usize::from(self.now >= begins)
-            + usize::from(self.now >= begins + self.failing.lasts * STEPS);
-        for event in finished.iter().filter(|event| event.source > 0) {
-            let took = self.now + works - event.sent;
-            *self.run.effects[period].0.entry(took).or_default() += 1;
-        }
-        self.failed_tries += u32::try_from(failed.len()).unwrap();
-        self.environments[which] = Environment {
-            ends: self.now + takes,
-            free: self.now + takes.max(STEPS / INVOCATIONS),
-            finished,
-            failed,
-        };
+        environment.batch = batch;
     }
 
     fn end(&mut self, which: usize) {
-        let environment = &mut self.environments[which];
-        let finished = std::mem::take(&mut environment.finished);
-        let failed = std::mem::take(&mut environment.failed);
-        for event in finished {
-            self.in_flight -= 1;
-            self.lane(event.source.into()).in_flight -= 1;
-        }
-        for event in failed {
+        let mut batch = std::mem::take(&mut self.environments[which].batch);
+        for (event, fails) in batch.drain(..) {
             let tries = event.tries + 1;
-            let event = Event { tries, ..event };
-            if u32::from(tries) < TRIES {
+            if fails && u32::from(tries) < TRIES {
                 let pause = usize::from(tries) - 1;
                 let due = self.now + PAUSES[pause] * STEPS;
-                self.pauses[pause].push_back((due, event));
+                self.pauses[pause].push_back((due, Event { tries, ..event }));
                 continue;
             }
             self.in_flight -= 1;
             self.lane(event.source.into()).in_flight -= 1;
-            if self.now - event.sent > RETRY_FOR * STEPS {
+            if fails && self.now - event.sent > RETRY_FOR * STEPS {
                 self.letters += 1;
-            } else {
+            } else if fails {
                 self.retry_queue.push_back(event);
             }
         }
+        self.environments[which].batch = batch;
     }
 }
 

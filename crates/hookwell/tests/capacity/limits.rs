@@ -38,7 +38,7 @@ impl Limit {
     }
 }
 
-/// The table of what breaks first, the first at the top.
+/// The table of limits, the one that is reached first at the top.
 pub(crate) fn table(figures: &Figures) -> String {
     let mut limits = limits(figures);
     limits.sort_by(|one, other| one.holds_up_to().total_cmp(&other.holds_up_to()));
@@ -87,7 +87,8 @@ fn limits(figures: &Figures) -> Vec<Limit> {
     let pauses: u32 = PAUSES.iter().sum();
     let fails = f64::from(pauses) + f64::from(TRIES) * Failing::table_refuses(figures).batch;
     let template = "template.yaml";
-    let lambda = "[Lambda quotas](https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)";
+    let lambda =
+        "[Lambda quotas](https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)";
     let queues = "[SQS queue quotas](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html)";
     let on_demand = "[on-demand mode](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html#on-demand-capacity-mode-initial)";
     let dynamodb = "[DynamoDB quotas](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html)";
@@ -167,7 +168,7 @@ fn limits(figures: &Figures) -> Vec<Limit> {
             "[Lambda scaling](https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html)",
         ),
         limit(
-            "requests a second, all APIs of the account",
+            "requests a second, all APIs of the account (in some regions 2,500)",
             10_000.0,
             1.0,
             "the quota, or the function URL",

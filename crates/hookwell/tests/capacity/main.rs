@@ -1,5 +1,5 @@
-//! The tables of `docs/capacity.md`: what breaks first at 1,000, 10,000 and 100,000 events a second, what to raise, and
-//! what an outage of hours leaves behind. All of it is arithmetic and virtual time, the same on every machine.
+//! The tables of `docs/capacity.md`: which limit is reached first at 1,000, 10,000 and 100,000 events a second, what to
+//! raise, and what an outage of hours leaves behind. All of it is arithmetic and virtual time, the same on every machine.
 //!
 //! `HOOKWELL_BLESS=1 cargo test -p hookwell --test capacity` writes the tables into the page, and a plain test says when
 //! they are stale. The text between the tables is written by hand.
@@ -36,13 +36,9 @@ fn the_page_of_capacity_is_what_the_models_say() {
 #[test]
 fn both_models_say_the_same_of_an_outage_at_1000_events_a_second() {
     let figures = Figures::of_the_page();
-    let settings = Settings::for_rate(1_000, &figures);
-    for failing in [
-        Failing::table_silent(&figures),
-        Failing::table_refuses(&figures),
-    ] {
-        let by_events = events::run(&settings, &failing).wait;
-        let by_rates = rates::run(&settings, &failing);
+    let settings = Settings::for_rate(waits::RATE_OF_EVENTS, &figures);
+    for (failing, by_events) in waits::by_events() {
+        let by_rates = rates::run(&settings, failing);
         let pairs = [
             ("queue", by_events.most_in_queue, by_rates.most_in_queue),
             (
@@ -50,14 +46,23 @@ fn both_models_say_the_same_of_an_outage_at_1000_events_a_second() {
                 by_events.most_in_retry_queue,
                 by_rates.most_in_retry_queue,
             ),
-            ("in flight", by_events.most_in_flight, by_rates.most_in_flight),
-            ("failed tries", by_events.failed_tries, by_rates.failed_tries),
+            (
+                "in flight",
+                by_events.most_in_flight,
+                by_rates.most_in_flight,
+            ),
+            (
+                "failed tries",
+                by_events.failed_tries,
+                by_rates.failed_tries,
+            ),
             ("drained", by_events.drained_after, by_rates.drained_after),
         ];
         for (what, events, rates) in pairs {
-            let apart = (events - rates).abs();
+            // In flight swings with the pauses, and a peak of that is where the models differ most.
+            let apart = if what == "in flight" { 0.1 } else { 0.05 };
             assert!(
-                apart <= 0.05 * events.max(rates) + 1.0,
+                (events - rates).abs() <= apart * events.max(rates) + 1.0,
                 "{}: {what}: {events:.0} by events, {rates:.0} by rates",
                 failing.what
             );

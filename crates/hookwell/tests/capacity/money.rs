@@ -1,7 +1,7 @@
 //! Prices of waiting: what tries that fail and moves between queues cost.
 
 use crate::failing::Failing;
-use crate::settings::BATCH;
+use crate::settings::batch_size;
 
 // US dollars, list prices of us-east-1, as in hookwell-bench's money.rs.
 const REQUEST: f64 = 0.20 / 1e6;
@@ -15,7 +15,7 @@ const GB: f64 = 0.25;
 /// The price of a try that fails: a tenth of a batch, its own visibility timeout, and the read of its record.
 pub(crate) fn failed_try(failing: &Failing) -> f64 {
     let batch = REQUEST + failing.batch * GB * GB_SECOND + SQS_REQUEST;
-    batch / f64::from(BATCH) + SQS_REQUEST + READ_UNIT + failing.writes * WRITE_UNIT
+    batch / batch_size() + SQS_REQUEST + READ_UNIT + failing.writes * WRITE_UNIT
 }
 
 /// The price of a move out of the retry queue: a receive, a send and a delete of one message.

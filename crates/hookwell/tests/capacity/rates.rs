@@ -3,7 +3,7 @@
 use crate::failing::Failing;
 use crate::money;
 use crate::settings::{
-    BATCH, IN_FLIGHT, INVOCATIONS, PAUSES, RETRY_EVERY, RETRY_FOR, RETRY_RATE, Settings,
+    IN_FLIGHT, INVOCATIONS, PAUSES, RETRY_EVERY, RETRY_FOR, RETRY_RATE, Settings, batch_size,
 };
 use crate::waits::Wait;
 
@@ -35,6 +35,31 @@ impl Places {
     }
 }
 
+/// Room for more messages in this second.
+struct Room {
+    /// Environments of process, each for a second.
+    environments: f64,
+    /// Messages that SQS still lets be in flight.
+    in_flight: f64,
+}
+
+impl Room {
+    /// Takes as many messages as there is room for. Each keeps an environment busy for a time, and is in flight.
+    fn take(&mut self, messages: f64, busy: f64, held: f64) -> f64 {
+        let taken = messages
+            .min(self.environments / busy)
+            .min(self.in_flight / held)
+            .max(0.0);
+        self.environments -= taken * busy;
+        self.in_flight -= taken * held;
+        taken
+    }
+}
+
+fn part(of: f64, all: f64) -> f64 {
+    if all > 0.0 { of / all } else { 0.0 }
+}
+
 /// Runs until everything has come back.
 pub(crate) fn run(settings: &Settings, failing: &Failing) -> Wait {
     let mut places = Places {
@@ -44,7 +69,7 @@ pub(crate) fn run(settings: &Settings, failing: &Failing) -> Wait {
     let rate = f64::from(settings.rate);
     let failing_rate = rate / f64::from(failing.one_of);
     let shortest = 1.0 / f64::from(INVOCATIONS);
-    let batch = f64::from(BATCH);
+    let batch = batch_size();
     let works = settings.batch.max(shortest) / batch;
     let fails = failing.batch.max(shortest) / batch;
     let mut wait = Wait::default();
@@ -66,59 +91,64 @@ pub(crate) fn run(settings: &Settings, failing: &Failing) -> Wait {
         places.visible[0] += moved;
         wait.moved += moved;
 
-        let mut environments = f64::from(settings.concurrency);
-        let mut free = (f64::from(IN_FLIGHT) - places.paused()).max(0.0);
-        let mut running = 0.0;
-        // Quiet sources first, then what has waited longest.
-        let sound = places
-            .sound
-            .min(environments / works)
-            .min(free / settings.batch);
+        let paused = places.paused();
+        let mut room = Room {
+            environments: f64::from(settings.concurrency),
+            in_flight: (f64::from(IN_FLIGHT) - paused).max(0.0),
+        };
+        // Quiet sources first, then what comes back, then what is new.
+        let sound = room.take(places.sound, works, settings.batch);
         places.sound -= sound;
-        environments -= sound * works;
-        free -= sound * settings.batch;
-        running += sound * settings.batch;
-        for tried in (0..3).rev() {
-            let (busy, held) = if is_failing {
-                // A pause keeps the message in flight as long as nothing frees it.
-                (fails, if tried < 2 { 1.0 } else { failing.batch })
+        let [new, second, third] = places.visible;
+        let back = if is_failing {
+            // A message that will be tried again stays in flight for its pause.
+            let held = failing.batch + part(second, second + third);
+            room.take(second + third, fails, held)
+        } else {
+            room.take(second + third, works, settings.batch)
+        };
+        let new_taken = if is_failing {
+            room.take(new, fails, failing.batch + 1.0)
+        } else {
+            room.take(new, works, settings.batch)
+        };
+        let back_part = part(back, second + third);
+        let taken = [new_taken, second * back_part, third * back_part];
+        for (visible, taken) in places.visible.iter_mut().zip(taken) {
+            *visible -= taken;
+        }
+        if is_failing {
+            wait.failed_tries += taken.iter().sum::<f64>();
+            for (pause, taken) in places.pauses.iter_mut().zip(taken) {
+                let due = usize::try_from(now).unwrap() % pause.len();
+                pause[due] += taken;
+            }
+            let [_, _, last] = taken;
+            if now - BEGINS > RETRY_FOR {
+                wait.letters += last;
             } else {
-                (works, settings.batch)
-            };
-            let taken = places.visible[tried]
-                .min(environments / busy)
-                .min(free / held)
-                .max(0.0);
-            places.visible[tried] -= taken;
-            environments -= taken * busy;
-            free -= taken * held;
-            running += taken * if is_failing { failing.batch } else { settings.batch };
-            if is_failing {
-                wait.failed_tries += taken;
-                if tried < 2 {
-                    let pause = &mut places.pauses[tried];
-                    let due = usize::try_from(now).unwrap() % pause.len();
-                    pause[due] += taken;
-                } else if now - BEGINS > RETRY_FOR {
-                    wait.letters += taken;
-                } else {
-                    places.retry_queue += taken;
-                }
+                places.retry_queue += last;
             }
         }
-        wait.note(
-            places.in_queue(),
-            places.retry_queue,
-            places.paused() + running,
-        );
+        let of_sources = if is_failing {
+            failing.batch
+        } else {
+            settings.batch
+        };
+        let running = sound * settings.batch + taken.iter().sum::<f64>() * of_sources;
+        wait.note(places.in_queue(), places.retry_queue, paused + running);
         let oldest = f64::from(now.saturating_sub(BEGINS));
         let elsewhere = places.paused() + places.retry_queue;
         if now >= ends && elsewhere < 0.5 && places.in_queue() < rate {
             wait.drained_after = f64::from(now - ends);
             wait.oldest = oldest;
-            wait.cost = wait.failed_tries * money::failed_try(failing) + wait.moved * money::moved();
+            wait.cost =
+                wait.failed_tries * money::failed_try(failing) + wait.moved * money::moved();
             return wait;
         }
     }
-    panic!("{} at {} events/s never drains", failing.what, settings.rate);
+    panic!(
+        "{} at {} events/s never drains",
+        failing.what, settings.rate
+    );
 }

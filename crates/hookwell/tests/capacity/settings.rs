@@ -11,7 +11,7 @@ pub(crate) const RETRY_RATE: u32 = 500;
 /// `RetryEveryMinutes` of template.yaml, in seconds.
 pub(crate) const RETRY_EVERY: u32 = 600;
 /// `BatchSize` of template.yaml.
-pub(crate) const BATCH: u32 = 10;
+pub(crate) const BATCH: usize = 10;
 /// `maxReceiveCount` of the queue in template.yaml.
 pub(crate) const TRIES: u32 = 3;
 /// The pauses after the first and the second try in place, in seconds.
@@ -26,7 +26,7 @@ pub(crate) const IN_FLIGHT: u32 = 120_000;
 pub(crate) const INVOCATIONS: u32 = 10;
 /// Rate of events that one stack takes; for more, sources are spread over several.
 pub(crate) const STACK: u32 = 10_000;
-/// The tables have twice what a rate needs, in events a second of each environment of process.
+/// Times the rate for which process and ingest are set, so that a backlog drains.
 pub(crate) const HEADROOM: u32 = 2;
 
 /// One stack and what arrives at it.
@@ -65,12 +65,17 @@ impl Settings {
 /// Environments of process that an event keeps busy for a second: a tenth of the time of its batch, or of the tenth of a
 /// second below which Lambda gives an environment no second invocation.
 pub(crate) fn process_per_event(figures: &Figures) -> f64 {
-    figures.batch.max(1.0 / f64::from(INVOCATIONS)) / f64::from(BATCH)
+    figures.batch.max(1.0 / f64::from(INVOCATIONS)) / batch_size()
 }
 
 /// Environments of ingest that an event keeps busy for a second, by the same rule.
 pub(crate) fn ingest_per_event(figures: &Figures) -> f64 {
     figures.ingest.max(1.0 / f64::from(INVOCATIONS))
+}
+
+/// `BatchSize` for sums.
+pub(crate) fn batch_size() -> f64 {
+    f64::from(u32::try_from(BATCH).unwrap())
 }
 
 /// `MaximumConcurrency` for a rate: the rate with its headroom, and all tries of what comes back from the retry queue.
