@@ -83,124 +83,122 @@ fn of_default(part: f64) -> String {
     }
 }
 
+const TEMPLATE: &str = "template.yaml";
+const ON_DEMAND: &str = "[on-demand mode](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html#on-demand-capacity-mode-initial)";
+const DYNAMODB: &str = "[DynamoDB quotas](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html)";
+const QUEUES: &str = "[SQS queue quotas](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html)";
+const LAMBDA: &str =
+    "[Lambda quotas](https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)";
+const SCALING: &str =
+    "[Lambda scaling](https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html)";
+const LAMBDA_SQS: &str =
+    "[Lambda and SQS](https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html)";
+const API: &str = "[API Gateway quotas](https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html)";
+
 fn limits(figures: &Figures) -> Vec<Limit> {
-    let pauses: u32 = PAUSES.iter().sum();
-    let fails = f64::from(pauses) + f64::from(TRIES) * Failing::table_refuses(figures).batch;
-    let template = "template.yaml";
-    let lambda =
-        "[Lambda quotas](https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)";
-    let queues = "[SQS queue quotas](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html)";
-    let on_demand = "[on-demand mode](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html#on-demand-capacity-mode-initial)";
-    let dynamodb = "[DynamoDB quotas](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html)";
-    let limit = |what, default: f64, by_event, raise, page| Limit {
+    let mut limits = of_tables();
+    limits.extend(of_functions(figures));
+    limits.extend(of_queue(figures));
+    limits
+}
+
+fn limit(
+    what: &'static str,
+    (default, by_event): (u32, f64),
+    raise: &'static str,
+    page: &'static str,
+) -> Limit {
+    Limit {
         what,
-        default,
+        default: f64::from(default),
         by_event,
         always: 0.0,
         raise,
         page,
+    }
+}
+
+fn of_tables() -> Vec<Limit> {
+    let new = |what, used| limit(what, used, "warm throughput", ON_DEMAND);
+    let quota = |what, by_event| {
+        let raise = "quota of the table; more stacks";
+        limit(what, (40_000, by_event), raise, DYNAMODB)
     };
+    vec![
+        new(
+            "writes a second, events table that is new",
+            (4_000, RECORD_WRITES),
+        ),
+        new("writes a second, documents table that is new", (4_000, 1.0)),
+        new("reads a second, events table that is new", (12_000, 1.0)),
+        quota("writes a second, events table", RECORD_WRITES),
+        quota("writes a second, documents table", 1.0),
+        quota("reads a second, events table", 1.0),
+    ]
+}
+
+fn of_functions(figures: &Figures) -> Vec<Limit> {
+    let (ingest, process) = (ingest_per_event(figures), process_per_event(figures));
     vec![
         limit(
             "requests a second of the HTTP API, where there is one",
-            f64::from(THROTTLE_RATE),
-            1.0,
+            (THROTTLE_RATE, 1.0),
             "`ThrottleRate`, `ThrottleBurst`",
-            template,
-        ),
-        limit(
-            "process at the same time",
-            f64::from(MAXIMUM_CONCURRENCY),
-            process_per_event(figures),
-            "`MaximumConcurrency`",
-            template,
-        ),
-        limit(
-            "writes a second, events table that is new",
-            4_000.0,
-            RECORD_WRITES,
-            "warm throughput",
-            on_demand,
-        ),
-        limit(
-            "writes a second, documents table that is new",
-            4_000.0,
-            1.0,
-            "warm throughput",
-            on_demand,
-        ),
-        limit(
-            "reads a second, events table that is new",
-            12_000.0,
-            1.0,
-            "warm throughput",
-            on_demand,
-        ),
-        limit(
-            "messages in flight while every event fails",
-            f64::from(IN_FLIGHT),
-            fails,
-            "not needed: the rest waits in the queue",
-            queues,
-        ),
-        Limit {
-            always: f64::from(RETRY_RATE) * fails,
-            ..limit(
-                "messages in flight while one source of five fails",
-                f64::from(IN_FLIGHT),
-                fails / 5.0,
-                "more stacks; AWS support",
-                queues,
-            )
-        },
-        limit(
-            "Lambda environments of the account",
-            1_000.0,
-            ingest_per_event(figures) + process_per_event(figures),
-            "quota Concurrent executions",
-            lambda,
-        ),
-        limit(
-            "new environments of ingest in 10 s, when traffic comes at once",
-            1_000.0,
-            ingest_per_event(figures),
-            "cannot be raised; senders get 429 and try again",
-            "[Lambda scaling](https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html)",
+            TEMPLATE,
         ),
         limit(
             "requests a second, all APIs of the account (in some regions 2,500)",
-            10_000.0,
-            1.0,
+            (10_000, 1.0),
             "the quota, or the function URL",
-            "[API Gateway quotas](https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html)",
+            API,
         ),
         limit(
-            "writes a second, events table",
-            40_000.0,
-            RECORD_WRITES,
-            "quota of the table; more stacks",
-            dynamodb,
+            "new environments of ingest in 10 s, when traffic comes at once",
+            (1_000, ingest),
+            "cannot be raised; senders get 429 and try again",
+            SCALING,
         ),
         limit(
-            "writes a second, documents table",
-            40_000.0,
-            1.0,
-            "quota of the table; more stacks",
-            dynamodb,
+            "Lambda environments of the account",
+            (1_000, ingest + process),
+            "quota Concurrent executions",
+            LAMBDA,
         ),
         limit(
-            "reads a second, events table",
-            40_000.0,
-            1.0,
-            "quota of the table; more stacks",
-            dynamodb,
+            "process at the same time",
+            (MAXIMUM_CONCURRENCY, process),
+            "`MaximumConcurrency`",
+            TEMPLATE,
         ),
         limit(
             "process at the same time, the most of `MaximumConcurrency`",
-            1_000.0,
-            process_per_event(figures),
+            (1_000, process),
             "more stacks",
-            "[Lambda and SQS](https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html)",
+            LAMBDA_SQS,
         ),
+    ]
+}
+
+fn of_queue(figures: &Figures) -> Vec<Limit> {
+    let pauses: u32 = PAUSES.iter().sum();
+    // Time in flight of an event whose three tries fail.
+    let fails = f64::from(pauses) + f64::from(TRIES) * Failing::table_refuses(figures).batch;
+    let one_source = limit(
+        "messages in flight while one source of five fails",
+        (IN_FLIGHT, fails / 5.0),
+        "more stacks; AWS support",
+        QUEUES,
+    );
+    vec![
+        limit(
+            "messages in flight while every event fails",
+            (IN_FLIGHT, fails),
+            "not needed: the rest waits in the queue",
+            QUEUES,
+        ),
+        Limit {
+            always: f64::from(RETRY_RATE) * fails,
+            ..one_source
+        },
     ]
 }

@@ -5,7 +5,9 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/capacity.md"
 /// Compares the parts between their marks in the page, or writes them when asked to.
 pub(crate) fn compare(parts: &[(&str, String)]) {
     let there = std::fs::read_to_string(PAGE).unwrap();
-    let made = parts.iter().fold(there.clone(), replaced);
+    let made = parts
+        .iter()
+        .fold(there.clone(), |page, part| replaced(&page, part));
     if std::env::var_os("HOOKWELL_BLESS").is_some() {
         std::fs::write(PAGE, &made).unwrap();
     } else {
@@ -16,7 +18,7 @@ pub(crate) fn compare(parts: &[(&str, String)]) {
     }
 }
 
-fn replaced(page: String, (name, part): &(&str, String)) -> String {
+fn replaced(page: &str, (name, part): &(&str, String)) -> String {
     let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->\n"));
     let (before, rest) = page.split_once(&begin).expect(name);
     let (_, after) = rest.split_once(&end).expect(name);
