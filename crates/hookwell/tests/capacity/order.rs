@@ -60,17 +60,17 @@ pub(crate) fn table(figures: &Figures) -> String {
         ),
         (
             "events table, write units a second",
-            "[warm throughput](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html), no parameter yet",
+            "[warm throughput](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html): `WarmWrites`",
             stacks.each_ref().map(|stack| number(stack.record_writes)),
         ),
         (
             "events table, read units a second",
-            "the same",
+            "`WarmReads`",
             stacks.each_ref().map(|stack| number(stack.reads)),
         ),
         (
             "documents table, write units a second",
-            "the same",
+            "`WarmWrites`, which counts for both tables",
             stacks.each_ref().map(|stack| number(stack.document_writes)),
         ),
         (
