@@ -313,7 +313,8 @@ async fn a_letter_that_cannot_be_read_is_named_and_not_left_out_in_silence() {
     let connection = endpoints.connection().unwrap();
     let bucket = Bucket::new(connection.clone(), endpoints.bucket.clone(), Limits::TOOL);
     let sqs = connection.sqs(Limits::TOOL);
-    let queue = SqsQueue::new(sqs, endpoints.queue_url.clone(), Some(bucket));
+    let queue = SqsQueue::new(sqs, endpoints.queue_url.clone(), Some(bucket))
+        .with_dead_letters(endpoints.dead_letter_queue_url.clone());
     let large = Event {
         body: Body(vec![b'x'; 1_200_000]),
         received_at: at,
