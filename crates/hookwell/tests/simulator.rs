@@ -49,7 +49,7 @@ const SECOND: i64 = 1000;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 const EVENTS_PER_SEED: u64 = 5_000;
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 40;
 const VISIBILITY: i64 = 180 * SECOND;
 /// Pause after which the schedule moves messages back from the retry queue.
 const SCHEDULE: i64 = 10 * MINUTE;
@@ -946,13 +946,15 @@ fn the_days_of_other_designs_lose_events_or_leave_documents_wrong() {
     ];
     for design in rivals {
         let (mut found, mut documents) = ((0, 0), 0);
-        for seed in 1..=8 {
-            let (counts, _) = run(design, seed, &sources);
-            found = (found.0 + counts.lost, found.1 + counts.wrong_documents);
+        let mut seeds = 0;
+        while seeds < 8 && found == (0, 0) {
+            seeds += 1;
+            let (counts, _) = run(design, seeds, &sources);
+            found = (counts.lost, counts.wrong_documents);
             documents += counts.documents;
         }
         println!(
-            "{design:?}, 8 seeds: {} lost, {} of {documents} documents wrong",
+            "{design:?}, {seeds} seeds: {} lost, {} of {documents} documents wrong",
             found.0, found.1
         );
         assert!(found.0 + found.1 > 0, "{design:?}");
