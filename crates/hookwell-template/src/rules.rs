@@ -54,5 +54,6 @@ rules! {
     "alarm-dead-letters" alarms::dead_letters, "events that failed for good wait unseen until they expire";
     "alarm-oldest-message" alarms::oldest_message, "nobody notices that events are not applied, or that letters are about to be deleted";
     "alarm-server-errors" alarms::server_errors, "senders disable a webhook after a few 5xx, and nobody knows why no event comes";
+    "alarm-quiet-source" alarms::quiet_source, "a sender that has stopped sending is no error anywhere, and nobody notices";
     "alarm-throttles" alarms::throttles, "Lambda turns senders away before the function runs, so its own errors stay at zero";
 }

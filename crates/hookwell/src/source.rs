@@ -55,6 +55,8 @@ pub struct Source {
     pub retain_days: i64,
     /// Time for which an event that fails is tried again, in milliseconds.
     pub retry_for: Millis,
+    /// Hours within which its sender sends something, for an alarm when it does not.
+    pub expect_every: Option<u16>,
     /// The types to queue; empty for all.
     pub types: Vec<Pattern>,
     /// Rule by which two deliveries are the same event.

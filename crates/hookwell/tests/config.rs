@@ -23,6 +23,7 @@ fn every_mistake_is_listed_at_once_with_its_path() {
         max_body_bytes = 9000000
         retain = "36d"
         retry_for = "11d"
+        expect_every = "8d"
 
         [sources.open]
         preset = "plain"
@@ -49,6 +50,7 @@ fn every_mistake_is_listed_at_once_with_its_path() {
     sources.acme.verify.signature.encoding: is one of hex, base64, base64url
     sources.acme.verify.signature.header: "X Sig" is not a header name
     sources.open.allow_ips: is missing: nothing is signed here, so say which addresses may send (["0.0.0.0/0", "::/0"] for anyone)
+    sources.shop.expect_every: is a number of hours or days from "1h" to "7d"
     sources.shop.max_body_bytes: is a number from 1 to 6291456
     sources.shop.retain: is "none" or a number of days from "1d" to "35d"
     sources.shop.retry_for: is a number of days from "1d" to "10d"

@@ -57,6 +57,52 @@ pub(super) fn throttles(deployment: &Deployment<'_>, report: &mut Report) {
     }
 }
 
+pub(super) fn quiet_source(deployment: &Deployment<'_>, report: &mut Report) {
+    let Some(resources) = deployment.root() else {
+        return;
+    };
+    for source in deployment.sources {
+        let Some(hours) = source.expect_every else {
+            continue;
+        };
+        let (name, seconds) = (&source.name, u32::from(hours).saturating_mul(3600));
+        if !deployment
+            .alarms()
+            .any(|alarm| is_quiet(&alarm, name, seconds))
+        {
+            let message = format!(
+                "have no alarm for sources.{name}, which expects a delivery every {hours} h: add one on duration_ms with the dimensions source={name} and outcome=received, SampleCount below 1 in {seconds} s, TreatMissingData: breaching (docs/operations.md, A source that has gone quiet)"
+            );
+            report.problem(&resources, message);
+        }
+    }
+}
+
+/// True when an alarm goes off after so many seconds without a delivery of the source.
+fn is_quiet(alarm: &Place<'_>, source: &str, seconds: u32) -> bool {
+    let dimensions = alarm.at("Dimensions").elements();
+    let has = |name: &str, value: &str| {
+        let mut dimensions = dimensions.iter();
+        dimensions.any(|one| one.at("Name").is(name) && one.at("Value").is(value))
+    };
+    let number = |name: &str| {
+        alarm
+            .at(name)
+            .text()
+            .and_then(|text| text.parse::<u32>().ok())
+    };
+    let operator = alarm.at("ComparisonOperator");
+    let time = number("Period").zip(number("EvaluationPeriods"));
+    alarm.at("MetricName").is("duration_ms")
+        && has("source", source)
+        && has("outcome", "received")
+        && alarm.at("Statistic").is("SampleCount")
+        && operator.text().is_some_and(|text| text.starts_with("Less"))
+        && alarm.at("TreatMissingData").is("breaching")
+        && time.is_some_and(|(period, periods)| period.saturating_mul(periods) == seconds)
+        && !alarm.at("ActionsEnabled").is("false")
+}
+
 /// True when an alarm watches this metric of that resource, by itself or in an expression, goes off when the value is
 /// too high, and tells somebody then.
 fn has_alarm(

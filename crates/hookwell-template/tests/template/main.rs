@@ -65,9 +65,55 @@ fn every_mistake_is_found_by_its_rule_at_its_place_and_by_no_other() {
     }
 }
 
+/// The alarm that operations.md shows, for a source of another name.
+#[test]
+fn a_source_that_is_expected_to_send_needs_an_alarm_for_its_silence() {
+    let expecting = |every: &str| {
+        let key = "preset = \"generic\"\n";
+        let file = SOURCES.replace(key, &format!("{key}expect_every = \"{every}\"\n"));
+        config::parse(&file).unwrap()
+    };
+    let page = include_str!("../../../../docs/operations.md");
+    let (_, alarm) = page.split_once("```yaml\n  ShopQuiet:\n").unwrap();
+    let (alarm, _) = alarm.split_once("```").unwrap();
+    let alarm = format!(
+        "\n  Quiet:\n{}\n",
+        alarm.replace("Value: shop", "Value: generic")
+    );
+    let with = TEMPLATE.replacen(
+        "\n  SourceNotConfigured:\n",
+        &format!("{alarm}  SourceNotConfigured:\n"),
+        1,
+    );
+    assert_eq!(check(&with, &expecting("1h")).unwrap(), []);
+    for (template, every) in [
+        (TEMPLATE.to_owned(), "1h"),
+        (with.clone(), "2h"),
+        (with.clone(), "1d"),
+        (with.replace("Value: generic", "Value: other"), "1h"),
+        (
+            with.replace("TreatMissingData: breaching", "TreatMissingData: missing"),
+            "1h",
+        ),
+        (
+            with.replace("LessThanThreshold", "GreaterThanThreshold"),
+            "1h",
+        ),
+    ] {
+        let found = check(&template, &expecting(every)).unwrap();
+        assert_eq!(
+            rules(&found),
+            ["alarm-quiet-source"].into(),
+            "{every}: {found:?}"
+        );
+    }
+}
+
 #[test]
 fn every_rule_has_a_mistake_here() {
-    let shown: BTreeSet<_> = mistakes().iter().map(|(rule, ..)| *rule).collect();
+    let mut shown: BTreeSet<_> = mistakes().iter().map(|(rule, ..)| *rule).collect();
+    // It asks for what the sources file says, below.
+    shown.insert("alarm-quiet-source");
     let all: BTreeSet<_> = RULES.iter().map(|rule| rule.id).collect();
     assert_eq!(shown, all);
 }

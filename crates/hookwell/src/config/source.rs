@@ -79,6 +79,7 @@ pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> O
         .unwrap_or(MAX_BODY_BYTES);
     let retain_days = retain(&mut fields, problems);
     let retry_for = days(&mut fields, "retry_for", MAX_RETRY_DAYS, problems);
+    let expect_every = hours(&mut fields, "expect_every", problems);
     let body = fields.choice("body", &BodyFormat::NAMES);
     let max_age = days(&mut fields, "max_age", LIFE_DAYS, problems);
     let max_age = max_age.map(|days| days.saturating_mul(DAY));
@@ -127,6 +128,7 @@ pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> O
         ignored,
         retain_days,
         retry_for: retry_for.map_or(RETRY_FOR, |days| days.saturating_mul(DAY)),
+        expect_every,
         types,
         dedupe: Dedupe::None,
         mapping,
@@ -241,6 +243,24 @@ fn days(fields: &mut Fields<'_>, key: &str, most: i64, problems: &Problems) -> O
         problems.add(&path, &message);
     }
     days
+}
+
+/// The longest time that an alarm looks back where its periods are hours, in days (`PutMetricAlarm`, `EvaluationPeriods`).
+const MAX_ALARM_DAYS: u16 = 7;
+
+/// Hours, written as hours or as days.
+fn hours(fields: &mut Fields<'_>, key: &str, problems: &Problems) -> Option<u16> {
+    let path = format!("{}.{key}", fields.path());
+    let text = fields.text(key)?;
+    let in_hours = text.strip_suffix('h').and_then(|hours| hours.parse().ok());
+    let in_days = text.strip_suffix('d').and_then(|days| days.parse().ok());
+    let hours = in_hours.or(in_days.and_then(|days: u16| days.checked_mul(24)));
+    let hours = hours.filter(|hours| (1..=24 * MAX_ALARM_DAYS).contains(hours));
+    if hours.is_none() {
+        let message = format!("is a number of hours or days from \"1h\" to \"{MAX_ALARM_DAYS}d\"");
+        problems.add(&path, &message);
+    }
+    hours
 }
 
 fn dedupe(fields: &mut Fields<'_>, source: &Source, problems: &Problems) -> Dedupe {
