@@ -172,11 +172,28 @@ fn the_fields_of_a_twilio_form_cannot_be_shifted() {
         let shifted = incoming.replacen(from, to, 1);
         assert!(!is_taken(&source, &keys, incoming, &shifted), "{shifted}");
     }
-    let by_sip = "CallSid=CA1&SipHeader_X-foo=bar&StatusCallbackEvent=answered&Timestamp=Thu%2C+x";
-    let shifted = "CallSid=CA1&SipHeader_X-foobarStatusCallbackEventansweredTimestampThu%2C+=x";
+    let by_sip = "CallSid=CA1&SipHeader_X-foo=bar&StatusCallbackEvent=answered&Timestamp=Tue%2C+24+Nov+2026+10%3A00%3A00+%2B0000";
+    let shifted = "CallSid=CA1&SipHeader_X-foobarStatusCallbackEventansweredTimestampTue%2C+24+Nov+2026+10%3A00%3A00+%2B=0000";
     assert!(is_taken(&source, &keys, by_sip, by_sip));
     assert!(!is_taken(&source, &keys, by_sip, shifted));
+    for (from, to) in [
+        ("=CA1", "=CA&1"),
+        ("CallSid=CA1", "Call&Sid=CA1"),
+        ("=answered", "=answer&ed"),
+        ("=answered", "=&answered"),
+        ("StatusCallbackEvent", "StatusCallbackEv&ent"),
+        ("=answered&Timestamp=", "=answeredTimestamp"),
+        ("=Tue%2C+", "=&Tue=%2C+"),
+        ("=Tue%2C+24+", "=Tue%2C+24+&"),
+        ("Timestamp", "Time&stamp"),
+        ("%2B0000", "%2B&0000"),
+    ] {
+        let shifted = by_sip.replacen(from, to, 1);
+        assert_ne!(shifted, by_sip);
+        assert!(!is_taken(&source, &keys, by_sip, &shifted), "{shifted}");
+    }
     for good in [
+        "sid=VE1&status=approved&type=factor.created",
         "Body=What+is+a+CallSid%3F&MessageSid=SM1&SmsMessageSid=SM1",
         "CallSid=CA1&SipHeader_X-Twilio-CallSid=CA2",
         "MediaUrl0=https%3A%2F%2Fexample.com%2F%3FMessageSid%3DSM1&MessageSid=SM1",

@@ -43,7 +43,7 @@ fn field(part: &[u8]) -> Option<(String, String)> {
     let parameter = |wanted: &str| {
         disposition.split(';').find_map(|parameter| {
             let (name, value) = parameter.trim().split_once('=')?;
-            let value = value.trim_matches('"').to_owned();
+            let value = unquoted(value)?.to_owned();
             name.eq_ignore_ascii_case(wanted).then_some(value)
         })
     };
@@ -51,6 +51,15 @@ fn field(part: &[u8]) -> Option<(String, String)> {
         Some(_) => None,
         None => Some((parameter("name")?, text.to_owned())),
     }
+}
+
+/// The text of a parameter, with quotes around it or without any; `None` where a quote is not closed.
+fn unquoted(value: &str) -> Option<&str> {
+    let text = match value.strip_prefix('"') {
+        Some(rest) => rest.strip_suffix('"')?,
+        None => value,
+    };
+    (!text.contains('"')).then_some(text)
 }
 
 /// Position at which `wanted` begins in `text`.
@@ -70,6 +79,20 @@ mod tests {
         let texts = [("a", "one"), ("b", "two\r\nlines")];
         let texts = texts.map(|(name, text)| (name.to_owned(), text.to_owned()));
         assert_eq!(fields(body), texts);
+    }
+
+    #[test]
+    fn a_part_whose_name_is_not_closed_is_none() {
+        let body = |name: &str| {
+            let part = format!("--x\r\nContent-Disposition: form-data; name={name}\r\n\r\none");
+            fields(format!("{part}\r\n--x--\r\n").as_bytes())
+        };
+        for name in ["\"a\"", "\"a\" ", "a"] {
+            assert_eq!(body(name), [("a".to_owned(), "one".to_owned())], "{name}");
+        }
+        for name in ["\"a", "a\"", "\"\"a\"", "a\"b"] {
+            assert_eq!(body(name), [], "{name}");
+        }
     }
 
     #[test]

@@ -597,9 +597,10 @@ fn mailgun(request: &Request) -> Option<View> {
     };
     let of_parts = || {
         let text = String::from_utf8_lossy(&request.body).into_owned();
-        names.map(|name| {
-            let (_, after) = text.split_once(&format!("name=\"{name}\"\r\n\r\n"))?;
-            Some(after.split_once("\r\n--")?.0.to_owned())
+        let fields: Vec<_> = text.split("\r\n--").filter_map(part).collect();
+        names.map(|wanted| {
+            let field = fields.iter().find(|(name, _)| *name == wanted);
+            field.map(|(_, value)| (*value).to_owned())
         })
     };
     let [time, token, signature] = if request.body.starts_with(b"--") {
@@ -609,6 +610,14 @@ fn mailgun(request: &Request) -> Option<View> {
     };
     let signature = decode("hex", &signature?)?;
     Some(View::of(vec![signature], vec![time?, token?]))
+}
+
+/// Name and value of a part, where its name is all that its head says.
+fn part(text: &str) -> Option<(&str, &str)> {
+    let (head, value) = text.split_once("\r\n\r\n")?;
+    let (_, name) = head.split_once("name=\"")?;
+    let (name, rest) = name.split_once('"')?;
+    rest.trim().is_empty().then_some((name, value))
 }
 
 fn alphabet(code: &str) -> &'static [u8] {

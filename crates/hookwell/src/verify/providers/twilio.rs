@@ -7,6 +7,7 @@ use subtle::ConstantTimeEq;
 
 use crate::format::encoding::Encoding;
 use crate::format::form::MAX_FIELDS;
+use crate::format::time::event_time;
 use crate::verify::algorithm::Algorithm;
 use crate::verify::verifier::{Claim, Refusal, any_secret, required};
 
@@ -75,15 +76,15 @@ pub(crate) fn fields(body: &[u8]) -> Option<String> {
     }
     sorted.sort();
     sorted.dedup();
-    if is_incomplete(&sorted) {
+    if is_incomplete(&sorted) || !are_whole(&sorted) {
         return None;
     }
-    let mut text = String::new();
-    for (name, value) in sorted {
-        text.push_str(&name);
-        text.push_str(&value);
+    let (mut text, mut borders) = (String::new(), Vec::new());
+    for part in sorted.into_iter().flat_map(|(name, value)| [name, value]) {
+        text.push_str(&part);
+        borders.push(text.len());
     }
-    Some(text)
+    (!is_cut(&text, &borders)).then_some(text)
 }
 
 /// The fields that every incoming message has, one of which could have been hidden in its neighbour.
@@ -110,6 +111,46 @@ const TELLING: [&str; 9] = [
     "EventType",
     "Timestamp",
 ];
+
+/// True when each telling field has a value of its kind, and nothing of it can be the next field: `CallStatus=fail&ed` has
+/// the signature of `CallStatus=failed`.
+fn are_whole(fields: &[(Cow<'_, str>, Cow<'_, str>)]) -> bool {
+    let next = fields.iter().skip(1).map(Some).chain([None]);
+    fields.iter().zip(next).all(|((name, value), next)| {
+        let begins_anew = |(name, _): &(Cow<'_, str>, Cow<'_, str>)| {
+            name.starts_with(|first: char| first.is_ascii_uppercase())
+        };
+        !TELLING.contains(&&**name) || (is_value(name, value) && next.is_none_or(begins_anew))
+    })
+}
+
+/// True when a telling field can have this value.
+fn is_value(name: &str, value: &str) -> bool {
+    let is_of = |allowed: fn(u8) -> bool| !value.is_empty() && value.bytes().all(allowed);
+    match name {
+        "Timestamp" => event_time(value).is_some(),
+        // Two capitals and 32 digits: <https://www.twilio.com/docs/glossary/what-is-a-sid>.
+        "MessageSid" | "CallSid" => value.split_at_checked(2).is_some_and(|(kind, rest)| {
+            let is_kind = kind.bytes().all(|byte| byte.is_ascii_uppercase());
+            is_kind && !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_hexdigit())
+        }),
+        "EventType" | "StatusCallbackEvent" => {
+            is_of(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+        }
+        _ => is_of(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_')),
+    }
+}
+
+/// True when a telling name lies across one of the borders between names and values: then it was cut in two.
+fn is_cut(text: &str, borders: &[usize]) -> bool {
+    TELLING.iter().any(|telling| {
+        text.match_indices(telling).any(|(start, _)| {
+            let next = borders.partition_point(|border| *border <= start);
+            let border = borders.get(next);
+            border.is_some_and(|border| *border < start.saturating_add(telling.len()))
+        })
+    })
+}
 
 /// True when a field is no other one with its neighbour in its name or its value. Nothing stands between names and values in
 /// what Twilio signs, so `MessageSid=SM1&MessageStatus=sent` and `MessageSid=SM1MessageStatussent` have one signature, and only
