@@ -9,11 +9,12 @@ use hookwell::event::identity::Key;
 use hookwell::event::{Event, Operation};
 use hookwell::ports::handler::{HandleError, Handled, Handler};
 use hookwell::ports::memory::StoppedClock;
+use hookwell::ports::queue::{OpenError, Queue as _};
 use hookwell::process::{Invocation, Message, Processed, process};
 use hookwell_aws::tools::admin::Admin;
 use hookwell_aws::tools::dead_letters::DeadLetters;
 use hookwell_aws::{Bucket, DocumentsTable, EventsTable, Limits, SqsQueue};
-use hookwell_local::storage::{QueueSettings, Storage};
+use hookwell_local::storage::{Endpoints, QueueSettings, Storage};
 use serde_json::json;
 
 const NOW: i64 = 1_795_700_000_000;
@@ -197,6 +198,54 @@ async fn what_a_message_points_to_must_be_that_very_event() {
         assert!(reason.contains(expected), "{name}: {reason}");
         assert_eq!(done[0].fate.name(), "malformed", "{name}");
     }
+    stack.storage.stop().await;
+}
+
+/// A server that answers everything with a page, as a proxy on the way may.
+async fn pages() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let page = axum::Router::new().fallback(|| async { "<!doctype html><title>Please sign in" });
+    tokio::spawn(async move { axum::serve(listener, page).await });
+    url
+}
+
+/// An event must not end as a letter because of it, nor be taken for stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_in_place_of_the_buckets_answer_is_no_object_and_stores_none() {
+    let stack = Stack::start().await;
+    let endpoints = &stack.storage.endpoints;
+    let large = event("large", &"x".repeat(1_200_000));
+    let astray = Endpoints {
+        s3_endpoint: pages().await,
+        ..endpoints.clone()
+    };
+    let queue = |endpoints: &Endpoints| {
+        let connection = endpoints.connection().unwrap();
+        let bucket = Bucket::new(
+            connection.clone(),
+            endpoints.bucket.clone(),
+            Limits::PROCESS,
+        );
+        let sqs = connection.sqs(Limits::PROCESS);
+        SqsQueue::new(sqs, endpoints.queue_url.clone(), Some(bucket))
+    };
+    let sent = queue(&astray).send(&large).await;
+    let why = sent.unwrap_err().to_string();
+    assert!(why.contains("the answer is not S3's"), "{why}");
+    queue(endpoints).send(&large).await.unwrap();
+    let name = format!(
+        "{}/{}",
+        large.key.as_str().replace('#', "/"),
+        large.body.hash()
+    );
+    let message = json!({ "stored": name }).to_string();
+    let opened = queue(&astray).open(&message).await;
+    assert!(
+        matches!(opened, Err(OpenError::Unavailable(_))),
+        "{opened:?}"
+    );
+    assert!(queue(endpoints).open(&message).await.is_ok());
     stack.storage.stop().await;
 }
 

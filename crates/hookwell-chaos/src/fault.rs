@@ -157,17 +157,20 @@ impl Kind {
     }
 
     /// True when a call can end with this fault. A put into a table needs no body in its 200, so of the calls that
-    /// write, only a send can be answered with 200 without effect: its client checks the body.
+    /// write, only a send and a put into the bucket can be answered with 200 without effect: their clients look for a
+    /// message's id and an object's tag.
     fn fits(self, when: When, site: Site) -> bool {
         match self {
             Self::Unprocessed => matches!(site, Site::Recall | Site::SendMany),
-            // The bucket's true answer to a put is empty, so any 200 says that it is there.
-            Self::Garbage | Self::Page | Self::ErrorIn200 if site == Site::Store => false,
-            // What is wrong with the bytes of an object shows only when they are expanded.
             Self::Garbage | Self::Page | Self::ErrorIn200 if when == When::Before => {
                 matches!(
                     site,
-                    Site::Send | Site::SendMany | Site::Bury | Site::Recall | Site::Fetch
+                    Site::Send
+                        | Site::SendMany
+                        | Site::Bury
+                        | Site::Recall
+                        | Site::Store
+                        | Site::Fetch
                 )
             }
             _ => true,

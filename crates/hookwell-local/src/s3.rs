@@ -12,7 +12,9 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use http::{StatusCode, Uri};
+use http::header::ETAG;
+use http::{HeaderName, StatusCode, Uri};
+use md5::{Digest as _, Md5};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -85,7 +87,7 @@ async fn read(State(objects): State<Arc<Objects>>, uri: Uri) -> Response {
         return StatusCode::BAD_REQUEST.into_response();
     };
     match std::fs::read(file) {
-        Ok(bytes) => bytes.into_response(),
+        Ok(bytes) => (tag(&bytes), bytes).into_response(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let body = "<Error><Code>NoSuchKey</Code></Error>";
             (StatusCode::NOT_FOUND, body).into_response()
@@ -94,14 +96,19 @@ async fn read(State(objects): State<Arc<Objects>>, uri: Uri) -> Response {
     }
 }
 
-async fn write(State(objects): State<Arc<Objects>>, uri: Uri, body: Bytes) -> StatusCode {
+async fn write(State(objects): State<Arc<Objects>>, uri: Uri, body: Bytes) -> Response {
     let Some(file) = objects.file(&uri) else {
-        return StatusCode::BAD_REQUEST;
+        return StatusCode::BAD_REQUEST.into_response();
     };
     match put(&file, &body) {
-        Ok(()) => StatusCode::OK,
-        Err(error) => status(&error),
+        Ok(()) => tag(&body).into_response(),
+        Err(error) => status(&error).into_response(),
     }
+}
+
+/// The entity tag of an object: the MD5 of its bytes, in quotes ("Common response headers").
+fn tag(bytes: &[u8]) -> [(HeaderName, String); 1] {
+    [(ETAG, format!("\"{}\"", hex::encode(Md5::digest(bytes))))]
 }
 
 /// As S3 does it: an object is there whole or not at all.

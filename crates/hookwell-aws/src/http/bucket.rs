@@ -120,6 +120,10 @@ impl Bucket {
         if answer.status != 200 {
             return Err(BucketError(code(&answer)));
         }
+        // Somebody on the way may answer 200 as well: then nothing is stored, or what came is not the object.
+        if !answer.has_tag {
+            return Err(BucketError("the answer is not S3's".to_owned()));
+        }
         Ok(answer.body)
     }
 }

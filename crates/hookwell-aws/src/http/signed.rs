@@ -37,6 +37,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// The body.
     pub(crate) body: Vec<u8>,
+    /// True when the answer names the version of an object, as each success of S3 does ("Common response headers").
+    pub(crate) has_tag: bool,
 }
 
 impl Connection {
@@ -72,9 +74,14 @@ impl Connection {
         let signed = self.signed(request).await?;
         let answer = self.send(signed).await?;
         let status = answer.status().as_u16();
+        let has_tag = answer.headers().get("etag").is_some();
         let body = ByteStream::new(answer.into_body()).collect().await;
         let body = body.map_err(|_| "the answer broke off")?.to_vec();
-        Ok(Answer { status, body })
+        Ok(Answer {
+            status,
+            body,
+            has_tag,
+        })
     }
 
     async fn signed(&self, request: &Request<'_>) -> Result<HttpRequest, &'static str> {
