@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use hookwell::ports::handler::Handler;
-use hookwell_aws::DocumentsTable;
+use hookwell_aws::{BoxError, Context};
 
 use crate::commands::{
     check, completions, console, dev, dlq, documents, events, presets, print, replay, send, sign,
@@ -48,10 +48,10 @@ enum Command {
 }
 
 /// Runs the command that this process was started with. `sources` is the text of the project's sources file, where the
-/// binary carries one; `handler` makes the project's handler of the documents table.
+/// binary carries one; `handler` makes the project's handler of its context.
 pub fn main<H: Handler + 'static>(
     sources: Option<&str>,
-    handler: impl FnOnce(DocumentsTable) -> H,
+    handler: impl FnOnce(Context<'_>) -> Result<H, BoxError>,
 ) -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments

@@ -364,6 +364,7 @@ async fn a_start_without_a_secret(world: &World) {
     let mut settings: BTreeMap<String, String> = world
         .endpoints
         .environment()
+        .into_iter()
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
     let path = file.path().to_str().unwrap().to_owned();
