@@ -8,8 +8,8 @@ use hookwell::ports::handler::Handler;
 use hookwell_aws::{BoxError, Context};
 
 use crate::commands::{
-    check, completions, console, dev, dlq, documents, events, presets, print, replay, send, sign,
-    verify,
+    check, completions, console, dev, dlq, documents, events, new, presets, print, replay, send,
+    sign, verify,
 };
 
 /// A webhook receiver for your own AWS account.
@@ -30,6 +30,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Dev(dev::Arguments),
+    New(new::Arguments),
     Console(console::Arguments),
     Send(send::Arguments),
     Sign(sign::Arguments),
@@ -59,6 +60,7 @@ pub fn main<H: Handler + 'static>(
         .unwrap_or_else(|| Command::Dev(dev::Arguments::default()))
     {
         Command::Dev(arguments) => dev::run(arguments, sources, handler),
+        Command::New(arguments) => new::run(&arguments),
         Command::Console(arguments) => console::run(&arguments),
         Command::Send(arguments) => send::run(&arguments, sources),
         Command::Sign(arguments) => sign::run(&arguments, sources),

@@ -12,6 +12,7 @@ pub(crate) mod events;
 mod filter;
 mod interrupts;
 mod items;
+pub(crate) mod new;
 pub(crate) mod presets;
 pub(crate) mod print;
 pub(crate) mod replay;
