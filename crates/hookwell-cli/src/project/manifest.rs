@@ -74,7 +74,7 @@ version = \"0.1.0\"
         line("edition = "),
         line("rust-version = "),
         table("[profile.release]"),
-        table("[profile.release.package]"),
+        release_packages(),
         table("[profile.dev]"),
     )
 }
@@ -93,6 +93,15 @@ fn table(header: &str) -> String {
         rest.split("\n\n").next().unwrap_or_default()
     });
     format!("{header}\n{}\n", rest.trim_end())
+}
+
+/// Settings of single packages. The repository's leave out what its own crates are built with, which are dependencies here.
+fn release_packages() -> String {
+    let own: String = CRATES
+        .iter()
+        .map(|name| format!("{name}.overflow-checks = true\n"))
+        .collect();
+    table("[profile.release.package]") + &own
 }
 
 const INGEST: &str = r#"[package]
