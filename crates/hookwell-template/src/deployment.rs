@@ -217,9 +217,14 @@ impl<'t> Deployment<'t> {
         all
     }
 
-    /// The tables that the functions of the receiver are told about in their environment, each once.
+    /// The tables that the functions of the receiver are told about in their environment, each once; not those of a handler,
+    /// which stand beside Hookwell's.
     pub(super) fn tables(&self) -> Vec<&Resource> {
-        self.tables_in(|_| true)
+        let hookwells = self.tables_in(|variable| variable.starts_with("HOOKWELL_"));
+        if hookwells.is_empty() {
+            return self.tables_in(|_| true);
+        }
+        hookwells
     }
 
     /// The tables of documents, each once.
