@@ -8,8 +8,8 @@ use hookwell::ports::handler::Handler;
 use hookwell_aws::{BoxError, Context};
 
 use crate::commands::{
-    check, completions, console, dev, dlq, documents, events, new, presets, print, replay, send,
-    sign, verify,
+    bundle, check, completions, console, dev, dlq, documents, events, new, presets, print, replay,
+    send, sign, verify,
 };
 
 /// A webhook receiver for your own AWS account.
@@ -31,6 +31,7 @@ struct Arguments {
 enum Command {
     Dev(dev::Arguments),
     New(new::Arguments),
+    Bundle(bundle::Arguments),
     Console(console::Arguments),
     Send(send::Arguments),
     Sign(sign::Arguments),
@@ -60,6 +61,7 @@ pub fn main<H: Handler + 'static>(
         .unwrap_or_else(|| Command::Dev(dev::Arguments::default()))
     {
         Command::Dev(arguments) => dev::run(arguments, sources, handler),
+        Command::Bundle(arguments) => bundle::run(&arguments, sources),
         Command::New(arguments) => new::run(&arguments),
         Command::Console(arguments) => console::run(&arguments),
         Command::Send(arguments) => send::run(&arguments, sources),

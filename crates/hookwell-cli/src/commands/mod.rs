@@ -1,5 +1,6 @@
 //! One file per command: its arguments and its `run`; and what they share.
 
+pub(crate) mod bundle;
 pub(crate) mod check;
 mod clean;
 pub(crate) mod completions;

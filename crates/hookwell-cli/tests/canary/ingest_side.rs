@@ -366,7 +366,7 @@ async fn a_start_without_a_secret(world: &World) {
         .environment()
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into();
+        .collect();
     let path = file.path().to_str().unwrap().to_owned();
     settings.insert("HOOKWELL_SOURCES_FILE".to_owned(), path);
     settings.insert("SHORT".to_owned(), "canary".to_owned());
