@@ -51,7 +51,7 @@ impl Table {
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         let variables = self.storage.endpoints.environment();
         let owned = |(name, value): (_, &str)| (name, value.to_owned());
-        variables.into_iter().map(owned).collect()
+        variables.map(owned).into()
     }
 
     /// Fills the table up to so many records, as ingest writes them.

@@ -156,7 +156,9 @@ fn introduce(machine: &Machine, senders: &Senders, sample: Option<&Signed>) -> R
         lines(&format!("  {}", request.to_curl(&machine.url)))?;
     }
     lines("\nfor the functions under `cargo lambda watch`")?;
-    for (name, value) in machine.endpoints.environment() {
+    let own = machine.endpoints.own_tables.iter();
+    let own = own.map(|(variable, table)| (variable.as_str(), table.as_str()));
+    for (name, value) in machine.endpoints.environment().into_iter().chain(own) {
         lines(&format!("  export {name}={}", quoted(value)))?;
     }
     for (reference, text) in secrets.made_up() {

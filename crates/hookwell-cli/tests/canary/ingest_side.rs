@@ -364,9 +364,8 @@ async fn a_start_without_a_secret(world: &World) {
     let mut settings: BTreeMap<String, String> = world
         .endpoints
         .environment()
-        .into_iter()
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
+        .into();
     let path = file.path().to_str().unwrap().to_owned();
     settings.insert("HOOKWELL_SOURCES_FILE".to_owned(), path);
     settings.insert("SHORT".to_owned(), "canary".to_owned());
