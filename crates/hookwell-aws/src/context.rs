@@ -12,9 +12,12 @@ use crate::secret::Secret;
 /// Any reason why a handler cannot be made; `?` turns every error into one.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
+/// An environment of one's own.
+type Lookup<'a> = Box<dyn Fn(&str) -> Option<String> + Sync + 'a>;
+
 /// Parts for a handler. The function on Lambda, `cargo run` and a test each make one.
 pub struct Context<'a> {
-    env: Box<dyn Fn(&str) -> Option<String> + Sync + 'a>,
+    env: Lookup<'a>,
     /// The connection that the function itself uses, for clients of other services.
     pub connection: Connection,
     /// The documents table, which is a handler itself: pass on to it what you do not handle.

@@ -22,11 +22,13 @@ pub struct Secret {
 
 enum Place {
     Text(String),
-    Store {
-        reference: SecretRef,
-        stores: Stores,
-        kept: Mutex<Option<(Instant, String)>>,
-    },
+    Store(Box<Stored>),
+}
+
+struct Stored {
+    reference: SecretRef,
+    stores: Stores,
+    kept: Mutex<Option<(Instant, String)>>,
 }
 
 /// A store did not give a secret.
@@ -51,11 +53,11 @@ impl Secret {
         let reference = SecretRef::parse(&text);
         let place = match reference {
             Some(reference @ (SecretRef::Ssm(_) | SecretRef::SecretsManager { .. })) => {
-                Place::Store {
+                Place::Store(Box::new(Stored {
                     reference,
                     stores: Stores::new(&nothing, connection),
                     kept: Mutex::new(None),
-                }
+                }))
             }
             _ => Place::Text(text),
         };
@@ -67,13 +69,13 @@ impl Secret {
     /// # Errors
     /// When the store has never given it.
     pub async fn text(&self) -> Result<String, SecretError> {
-        let (reference, stores, kept) = match &self.place {
+        let Stored {
+            reference,
+            stores,
+            kept,
+        } = match &self.place {
             Place::Text(text) => return Ok(text.clone()),
-            Place::Store {
-                reference,
-                stores,
-                kept,
-            } => (reference, stores, kept),
+            Place::Store(stored) => &**stored,
         };
         let mut kept = kept.lock().await;
         if let Some((at, text)) = &*kept

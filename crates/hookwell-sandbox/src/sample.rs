@@ -88,7 +88,7 @@ fn received(source: &Source, draft: Draft) -> Result<Event> {
         trace: None,
     };
     let verified = source.verify(&keys, &delivery, now);
-    let verified = verified.map_err(|why| anyhow!("the sample is refused: {}", why))?;
+    let verified = verified.map_err(|why| anyhow!("the sample is refused: {why}"))?;
     let events = verified.events(now);
     let mut events = events.map_err(|why| anyhow!("the source does not take the body: {why}"))?;
     if events.is_empty() {

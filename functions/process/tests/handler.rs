@@ -16,8 +16,8 @@ async fn a_sample_of_each_source_is_handled() {
     let storage = Storage::for_test(TEMPLATE).await.unwrap();
     let handler = YourHandler::new(storage.context(VARIABLES).unwrap()).unwrap();
     for event in sample::events(SOURCES).unwrap() {
-        let handled = handler.handle(&event).await.unwrap();
-        assert_ne!(handled.outcome, Outcome::Rejected, "{}", event.source);
+        let outcome = handler.handle(&event).await.unwrap().outcome;
+        assert_ne!(outcome, Outcome::Rejected, "{}", event.source);
     }
     storage.stop().await;
 }

@@ -97,11 +97,13 @@ fn table(header: &str) -> String {
 
 /// Settings of single packages. The repository's leave out what its own crates are built with, which are dependencies here.
 fn release_packages() -> String {
-    let own: String = CRATES
-        .iter()
-        .map(|name| format!("{name}.overflow-checks = true\n"))
-        .collect();
-    table("[profile.release.package]") + &own
+    let mut text = table("[profile.release.package]");
+    for name in CRATES {
+        text += name;
+        text += ".overflow-checks = true
+";
+    }
+    text
 }
 
 const INGEST: &str = r#"[package]
