@@ -8,22 +8,30 @@
 //! * `ledger`: the events table.
 //! * `queue`: SQS, with the bucket for large messages.
 //! * `documents`: the documents table, the handler unless a project has its own.
+//! * `context`: what a handler is made from.
+//! * `secret`: a secret of the handler.
 //! * `tools`: what only the command line and the tests need (a feature).
 
 mod client;
+mod context;
 mod documents;
 mod http;
 mod ledger;
 mod queue;
+mod secret;
 #[cfg(feature = "tools")]
 pub mod tools;
 
-pub use client::connection::{Connection, ConnectionError};
+/// The SDK of DynamoDB, in the version of [`Connection::dynamodb`], for tables of your own.
+pub use aws_sdk_dynamodb as dynamodb;
+pub use client::connection::{Connection, ConnectionError, reason};
 pub use client::item::TTL_ATTRIBUTE;
 pub use client::limits::{Idle, Limits};
 pub use client::settings;
+pub use context::{BoxError, Context};
 pub use documents::DocumentsTable;
 pub use http::bucket::Bucket;
 pub use http::stores;
 pub use ledger::EventsTable;
 pub use queue::SqsQueue;
+pub use secret::{Secret, SecretError};

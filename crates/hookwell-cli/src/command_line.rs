@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use hookwell::ports::handler::Handler;
-use hookwell_aws::DocumentsTable;
+use hookwell_aws::{BoxError, Context};
 
 use crate::commands::{
-    check, completions, console, dev, dlq, documents, events, presets, print, replay, send, sign,
-    verify,
+    bundle, check, completions, console, dev, dlq, documents, events, new, presets, print, replay,
+    send, sign, verify,
 };
 
 /// A webhook receiver for your own AWS account.
@@ -30,6 +30,8 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Dev(dev::Arguments),
+    New(new::Arguments),
+    Bundle(bundle::Arguments),
     Console(console::Arguments),
     Send(send::Arguments),
     Sign(sign::Arguments),
@@ -48,10 +50,10 @@ enum Command {
 }
 
 /// Runs the command that this process was started with. `sources` is the text of the project's sources file, where the
-/// binary carries one; `handler` makes the project's handler of the documents table.
+/// binary carries one; `handler` makes the project's handler of its context.
 pub fn main<H: Handler + 'static>(
     sources: Option<&str>,
-    handler: impl FnOnce(DocumentsTable) -> H,
+    handler: impl FnOnce(Context<'_>) -> Result<H, BoxError>,
 ) -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments
@@ -59,6 +61,8 @@ pub fn main<H: Handler + 'static>(
         .unwrap_or_else(|| Command::Dev(dev::Arguments::default()))
     {
         Command::Dev(arguments) => dev::run(arguments, sources, handler),
+        Command::Bundle(arguments) => bundle::run(&arguments, sources),
+        Command::New(arguments) => new::run(&arguments),
         Command::Console(arguments) => console::run(&arguments),
         Command::Send(arguments) => send::run(&arguments, sources),
         Command::Sign(arguments) => sign::run(&arguments, sources),

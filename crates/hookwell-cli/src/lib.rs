@@ -10,6 +10,7 @@
 //! * `decide`: what ingest would decide about a recorded request
 //! * `explain`: why a delivery was refused
 //! * `presets`: the presets as people read them
+//! * `project`: the files of a new project
 //! * `user`: the name of the person who gives the commands
 
 mod command_line;
@@ -21,6 +22,7 @@ pub mod machine;
 mod news;
 mod page;
 pub mod presets;
+mod project;
 pub mod sender;
 mod user;
 

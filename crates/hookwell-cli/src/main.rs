@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    hookwell_cli::main(None, |documents| documents)
+    hookwell_cli::main(None, |context| Ok(context.documents))
 }

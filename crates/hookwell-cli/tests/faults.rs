@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use hookwell::event::Event;
 use hookwell::ports::handler::{HandleError, Handled, Handler};
-use hookwell_aws::DocumentsTable;
 use hookwell_aws::tools::admin::readable;
+use hookwell_aws::{Context, DocumentsTable};
 use hookwell_cli::machine::Functions;
 use hookwell_local::gate::Gate;
 use hookwell_local::storage::{Endpoints, QueueSettings, Storage};
@@ -82,7 +82,7 @@ impl Gated {
             sqs_endpoint: queues.url.clone(),
             ..storage.endpoints.clone()
         };
-        let functions = Functions::start(0, senders(), &endpoints, |documents| documents)
+        let functions = Functions::start(0, senders(), &endpoints, |context| Ok(context.documents))
             .await
             .unwrap();
         let world = World::new(&functions.machine.url, &storage.endpoints);
@@ -138,7 +138,7 @@ async fn a_delivery_comes_to_its_end_although_its_sender_hangs_up() {
         sqs_endpoint: slow(&storage.endpoints.sqs_endpoint, pause).await,
         ..storage.endpoints.clone()
     };
-    let functions = Functions::start(0, senders(), &endpoints, |documents| documents)
+    let functions = Functions::start(0, senders(), &endpoints, |context| Ok(context.documents))
         .await
         .unwrap();
     let world = World::new(&functions.machine.url, &storage.endpoints);
@@ -297,7 +297,7 @@ async fn an_event_that_fails_for_longer_waits_and_is_applied_when_it_can_be() {
     };
     let storage = Storage::start(0, None, queue).await.unwrap();
     let is_well = Arc::new(AtomicBool::new(false));
-    let handler = |documents| Moody(documents, is_well.clone());
+    let handler = |context: Context<'_>| Ok(Moody(context.documents, is_well.clone()));
     let functions = Functions::start(0, senders(), &storage.endpoints, handler)
         .await
         .unwrap();

@@ -83,9 +83,11 @@ async fn what_is_not_about_a_document_reaches_the_handler_and_ends_as_ignored() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blocked_address_is_refused_and_leaves_nothing() {
     let text = SHIPPED.replace("[\"127.0.0.0/8\", \"::1/128\"]", "[\"203.0.113.0/24\"]");
-    let machine = start(Options::new(0, senders_of(&text)), |documents| documents)
-        .await
-        .unwrap();
+    let machine = start(Options::new(0, senders_of(&text)), |context| {
+        Ok(context.documents)
+    })
+    .await
+    .unwrap();
     let world = World::of(&machine);
     for source in ["stonal", "plain"] {
         let (body, _) = body(source, 0, "create", "d", "n");
@@ -194,7 +196,7 @@ async fn an_update_before_its_create_and_a_stale_update_after_a_delete_end_right
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_mixed_deliveries_all_arrive_once() {
-    let machine = start(Options::new(0, senders()), |documents| documents)
+    let machine = start(Options::new(0, senders()), |context| Ok(context.documents))
         .await
         .unwrap();
     let world = World::of(&machine);
@@ -297,7 +299,9 @@ async fn a_data_folder_keeps_records_and_documents_over_a_restart() {
         ..Options::new(0, senders())
     };
     let (body, state) = body("resource", 1, "create", "d1", "one");
-    let first = start(options(), |documents| documents).await.unwrap();
+    let first = start(options(), |context| Ok(context.documents))
+        .await
+        .unwrap();
     let world = World::of(&first);
     assert_eq!(world.post("resource", &body).await.status, 200);
     world
@@ -306,7 +310,9 @@ async fn a_data_folder_keeps_records_and_documents_over_a_restart() {
     world.drained().await;
     first.stop().await;
 
-    let second = start(options(), |documents| documents).await.unwrap();
+    let second = start(options(), |context| Ok(context.documents))
+        .await
+        .unwrap();
     let world = World::of(&second);
     world
         .document_becomes("resource", "d1", state.as_ref())

@@ -188,9 +188,11 @@ async fn send(
 async fn the_last_of_what_a_sender_does_in_one_second_is_what_the_document_shows() {
     let documents = std::env::var("NEWEST_DOCUMENTS").map_or(30, |text| text.parse().unwrap());
     let senders = senders_of(SOURCES);
-    let machine = start(Options::new(0, senders.clone()), |documents| documents)
-        .await
-        .unwrap();
+    let machine = start(Options::new(0, senders.clone()), |context| {
+        Ok(context.documents)
+    })
+    .await
+    .unwrap();
     let (world, senders) = (World::of(&machine), Arc::new(senders));
     for (sender, comes_again) in SENDERS {
         let mut running = JoinSet::new();

@@ -399,7 +399,9 @@ async fn after_a_restart_the_list_starts_from_the_tables() {
         options.data = Some(folder.path().to_owned());
         options
     };
-    let machine = start(options(), |documents| documents).await.unwrap();
+    let machine = start(options(), |context| Ok(context.documents))
+        .await
+        .unwrap();
     let world = World::of(&machine);
     let (event, state) = body("resource", 0, "create", "d1", "Ada");
     world.post("resource", &event).await;
@@ -409,7 +411,9 @@ async fn after_a_restart_the_list_starts_from_the_tables() {
     world.drained().await;
     machine.stop().await;
 
-    let machine = start(options(), |documents| documents).await.unwrap();
+    let machine = start(options(), |context| Ok(context.documents))
+        .await
+        .unwrap();
     let world = World::of(&machine);
     let page = shows(&world, "/", "evt_d1_0").await;
     assert!(page.contains(">applied<") && page.contains("/event?key=resource%23"));

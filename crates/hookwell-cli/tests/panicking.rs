@@ -30,7 +30,7 @@ impl Handler for Panicking {
 
 fn main() -> ExitCode {
     if std::env::var_os("IS_HOOKWELL").is_some() {
-        return hookwell_cli::main(Some(SOURCES), |_| Panicking);
+        return hookwell_cli::main(Some(SOURCES), |_| Ok(Panicking));
     }
     a_panic_of_the_handler_is_one_line_that_does_not_act_on_the_terminal();
     ExitCode::SUCCESS

@@ -167,7 +167,7 @@ async fn with_the_bucket_away_large_events_are_the_senders_to_repeat() {
         s3_endpoint: bucket.url.clone(),
         ..storage.endpoints.clone()
     };
-    let functions = Functions::start(0, senders(), &endpoints, |documents| documents)
+    let functions = Functions::start(0, senders(), &endpoints, |context| Ok(context.documents))
         .await
         .unwrap();
     let world = World::new(&functions.machine.url, &storage.endpoints);
@@ -200,7 +200,9 @@ async fn objects_survive_a_restart_with_a_data_folder() {
         data: Some(folder.path().to_owned()),
         ..Options::new(0, senders())
     };
-    let machine = start(options(), |documents| documents).await.unwrap();
+    let machine = start(options(), |context| Ok(context.documents))
+        .await
+        .unwrap();
     let world = World::of(&machine);
     world
         .post("generic", &event("large", 1, "large", 2 * MIB))
@@ -208,7 +210,9 @@ async fn objects_survive_a_restart_with_a_data_folder() {
     world.drained().await;
     machine.stop().await;
 
-    let machine = start(options(), |documents| documents).await.unwrap();
+    let machine = start(options(), |context| Ok(context.documents))
+        .await
+        .unwrap();
     let world = World::of(&machine);
     hookwell(&world, &["replay", "large"]).await.unwrap();
     world.drained().await;

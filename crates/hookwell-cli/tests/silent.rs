@@ -86,7 +86,7 @@ async fn everything_ends_before_the_deadline_while_the_queue_is_silent() {
     };
     let cases = [0, 2, 3, 4, 5, 6].map(|seconds| {
         let process = Process::from_environment(&environment, "[sources.s]", |_| {
-            Late(Duration::from_secs(seconds))
+            Ok(Late(Duration::from_secs(seconds)))
         })
         .unwrap();
         async move {

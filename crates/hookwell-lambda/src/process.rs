@@ -19,7 +19,9 @@ use hookwell::ports::ledger::Ledger;
 use hookwell::ports::queue::Queue;
 use hookwell::process::{Invocation, Message, Processed, process};
 use hookwell_aws::settings::{Environment, NotSet, required};
-use hookwell_aws::{Bucket, Connection, DocumentsTable, EventsTable, Idle, Limits, SqsQueue};
+use hookwell_aws::{
+    BoxError, Bucket, Connection, Context, DocumentsTable, EventsTable, Idle, Limits, SqsQueue,
+};
 use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
 
 /// The function's timeout in template.yaml.
@@ -40,6 +42,9 @@ pub enum StartError {
     /// The sources file has mistakes.
     #[error("the sources file has mistakes:\n{0}")]
     Sources(String),
+    /// The handler lacks something.
+    #[error("the handler cannot start: {0}")]
+    Handler(BoxError),
 }
 
 /// A batch that cannot be answered message by message.
@@ -59,15 +64,15 @@ pub struct Process<L, Q, H> {
 
 impl<H: Handler> Process<EventsTable, SqsQueue, H> {
     /// The function as Lambda runs it, for the events of the sources in the file `sources`, with the handler that `handler`
-    /// makes of the documents table. `HOOKWELL_EVENTS_TABLE`, `HOOKWELL_DOCUMENTS_TABLE`, `HOOKWELL_QUEUE_URL` and
+    /// makes of its context. `HOOKWELL_EVENTS_TABLE`, `HOOKWELL_DOCUMENTS_TABLE`, `HOOKWELL_QUEUE_URL` and
     /// `HOOKWELL_DEAD_LETTER_QUEUE_URL` name what it works on, and `HOOKWELL_SOURCES_FILE` may replace the sources.
     ///
     /// # Errors
-    /// When a setting is missing, or the sources file cannot be read.
+    /// When a setting is missing, the sources file cannot be read, or the handler cannot be made.
     pub fn from_environment(
         env: Environment<'_>,
         sources: &str,
-        handler: impl FnOnce(DocumentsTable) -> H,
+        handler: impl FnOnce(Context<'_>) -> Result<H, BoxError>,
     ) -> Result<Self, StartError> {
         let sources = sources_text(env, sources).map_err(StartError::File)?;
         let sources =
@@ -85,7 +90,9 @@ impl<H: Handler> Process<EventsTable, SqsQueue, H> {
             bucket,
         );
         let queue = queue.with_dead_letters(required(env, "HOOKWELL_DEAD_LETTER_QUEUE_URL")?);
-        Ok(Self::new(ledger, queue, handler(documents)).of(sources))
+        let handler = handler(Context::new(env, connection, documents));
+        let handler = handler.map_err(StartError::Handler)?;
+        Ok(Self::new(ledger, queue, handler).of(sources))
     }
 
     /// Answers invocations until Lambda ends the process.

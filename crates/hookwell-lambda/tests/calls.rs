@@ -284,7 +284,8 @@ async fn process_asks_once_for_a_batch_and_makes_two_calls_for_each_event() {
     })
     .await;
     let environment = |name: &str| services.environment(name);
-    let process = Process::from_environment(&environment, SOURCES, |documents| documents).unwrap();
+    let process =
+        Process::from_environment(&environment, SOURCES, |context| Ok(context.documents)).unwrap();
     let record = &sample("process-create.json")["Records"][0];
     let records: Vec<Value> = (0..10)
         .map(|number| {

@@ -1,11 +1,13 @@
 //! The embedded DynamoDB, SQS and S3, with the tables, queues and bucket that the template makes.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use hookwell_aws::Connection;
 use hookwell_aws::tools::admin::{Admin, Queues};
+use hookwell_aws::{Connection, Context, DocumentsTable, Limits};
+use hookwell_template::{OwnTable, own_tables};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -37,6 +39,9 @@ pub struct Endpoints {
     pub dead_letter_queue_url: String,
     /// The bucket for large events.
     pub bucket: String,
+    /// Tables of the handler's own, by the variable that names each.
+    #[serde(default)]
+    pub own_tables: BTreeMap<String, String>,
 }
 
 impl Endpoints {
@@ -50,6 +55,22 @@ impl Endpoints {
             &self.sqs_endpoint,
             &self.s3_endpoint,
         )?)
+    }
+
+    /// Parts for a handler on this machine: its own tables, and these variables besides.
+    ///
+    /// # Errors
+    /// When the system's certificates cannot be used.
+    pub fn context<'a>(
+        &self,
+        env: impl Fn(&str) -> Option<String> + Sync + 'a,
+    ) -> Result<Context<'a>> {
+        let connection = self.connection()?;
+        let tables = connection.dynamodb(Limits::PROCESS);
+        let documents = DocumentsTable::new(tables, self.documents_table.clone());
+        let own = self.own_tables.clone();
+        let env = move |name: &str| own.get(name).cloned().or_else(|| env(name));
+        Ok(Context::new(env, connection, documents))
     }
 
     /// Environment variables with which the functions run against them, as under `cargo lambda watch`.
@@ -88,6 +109,7 @@ pub struct QueueSettings {
 pub struct Storage {
     /// Addresses and names of tables and queues.
     pub endpoints: Endpoints,
+    tables: Tables,
     stop: watch::Sender<bool>,
     servers: JoinSet<()>,
 }
@@ -110,9 +132,9 @@ impl Storage {
         let listener = near(port, 1).await?;
         let dynamodb_endpoint = url(&listener)?;
         let tables = Tables::open(file("tables.sqlite").as_deref())?;
-        let until = stopped.clone();
+        let (served, until) = (tables.clone(), stopped.clone());
         servers.spawn(async move {
-            if let Err(reason) = tables.serve(listener, when_true(until)).await {
+            if let Err(reason) = served.serve(listener, when_true(until)).await {
                 tracing::error!(%reason, "the tables stopped");
             }
         });
@@ -167,11 +189,52 @@ impl Storage {
             retry_queue_url,
             dead_letter_queue_url,
             bucket: "hookwell".to_owned(),
+            own_tables: BTreeMap::new(),
         };
         Ok(Self {
             endpoints,
+            tables,
             stop,
             servers,
+        })
+    }
+
+    /// Starts it on any ports and without a folder, with the tables that this template gives to a handler: for a test.
+    ///
+    /// # Errors
+    /// When the template cannot be read.
+    pub async fn for_test(template: &str) -> Result<Self> {
+        let queue = QueueSettings {
+            visibility_timeout: 60,
+            retry_every: Duration::from_secs(30),
+        };
+        let mut storage = Self::start(0, None, queue).await?;
+        storage.create_tables(&own_tables(template)?)?;
+        Ok(storage)
+    }
+
+    /// Creates tables of the handler's own, unless they are there.
+    ///
+    /// # Errors
+    /// When a definition is wrong.
+    pub fn create_tables(&mut self, own: &[OwnTable]) -> Result<()> {
+        for table in own {
+            let created = self.tables.create(&table.definition);
+            created.with_context(|| format!("the table {}", table.name))?;
+            let own_tables = &mut self.endpoints.own_tables;
+            own_tables.insert(table.variable.clone(), table.name.clone());
+        }
+        Ok(())
+    }
+
+    /// Parts for a handler: its own tables, and these variables.
+    ///
+    /// # Errors
+    /// When the system's certificates cannot be used.
+    pub fn context<'a>(&self, variables: &'a [(&'a str, &'a str)]) -> Result<Context<'a>> {
+        self.endpoints.context(move |name| {
+            let mut found = variables.iter().filter(|(variable, _)| *variable == name);
+            found.next().map(|(_, text)| (*text).to_owned())
         })
     }
 

@@ -3,8 +3,8 @@
 //! The server that dynoxide brings along lets every web page read its answers and takes no guard, so this one stands in
 //! its place. Operations, errors and stored data are dynoxide's.
 
-use std::io;
 use std::path::Path;
+use std::{fmt, io};
 
 use anyhow::{Result, anyhow};
 use axum::Router;
@@ -15,7 +15,7 @@ use axum::response::{IntoResponse as _, Response};
 use dynoxide::{Database, DynoxideError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::guard;
@@ -29,6 +29,12 @@ const ONE_ERROR: &str = "1 validation error detected: ";
 /// The tables of one account in one region.
 #[derive(Clone)]
 pub(crate) struct Tables(Database);
+
+impl fmt::Debug for Tables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tables")
+    }
+}
 
 impl Tables {
     /// Opens the tables, in memory or in a `SQLite` file that keeps them over restarts.
@@ -61,6 +67,17 @@ impl Tables {
         axum::serve(listener, router)
             .with_graceful_shutdown(stop)
             .await
+    }
+
+    /// Creates a table by a request of `CreateTable`, unless it is there.
+    ///
+    /// # Errors
+    /// When the request is refused.
+    pub(crate) fn create(&self, request: &Value) -> Result<()> {
+        match self.perform("CreateTable", &request.to_string()) {
+            Ok(_) | Err(DynoxideError::ResourceInUseException(_)) => Ok(()),
+            Err(error) => Err(anyhow!("{error}")),
+        }
     }
 
     fn perform(&self, operation: &str, body: &str) -> Result<String, DynoxideError> {

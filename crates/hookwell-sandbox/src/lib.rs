@@ -1,6 +1,7 @@
 //! The surroundings of a function on Lambda, for the tools and tests that run one. No connection is opened here: one tool
 //! waits on threads, another on tasks.
 //!
+//! * `sample`: an event of a source, in one line, to test a handler with
 //! * `sender`: requests as the senders of a source sign them
 //! * `test_keys`: secrets and key pairs to sign with; public, they protect nothing
 //! * `trigger`: the event that a trigger makes of a request
@@ -13,6 +14,7 @@ pub mod binaries;
 pub mod http;
 pub mod rank;
 pub mod runtime;
+pub mod sample;
 pub mod sender;
 pub mod test_keys;
 pub mod trigger;

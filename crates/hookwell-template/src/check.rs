@@ -13,10 +13,7 @@ use crate::rules::RULES;
 /// # Errors
 /// When the text is no YAML or has no `Resources`.
 pub fn check(text: &str, sources: &[Source]) -> Result<Vec<Finding>, Unreadable> {
-    let template = Node::parse(text)?;
-    if template.get("Resources").is_none() {
-        return Err(Unreadable("it has no Resources".to_owned()));
-    }
+    let template = Node::template(text)?;
     let choices = resolve::choices(&template);
     let mut found: Vec<Finding> = Vec::new();
     for choice in &choices {

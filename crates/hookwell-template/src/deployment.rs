@@ -7,6 +7,9 @@ use super::node::Node;
 use super::place::Place;
 use super::resolve::{self, Choice, Resource};
 
+/// The types of a table.
+const TABLES: [&str; 2] = ["AWS::DynamoDB::Table", "AWS::Serverless::SimpleTable"];
+
 /// A template resolved for one choice of its parameters.
 #[derive(Debug)]
 pub(super) struct Deployment<'t> {
@@ -214,9 +217,14 @@ impl<'t> Deployment<'t> {
         all
     }
 
-    /// The tables that the functions of the receiver are told about in their environment, each once.
+    /// The tables that the functions of the receiver are told about in their environment, each once; not those of a handler,
+    /// which stand beside Hookwell's.
     pub(super) fn tables(&self) -> Vec<&Resource> {
-        self.tables_in(|_| true)
+        let hookwells = self.tables_in(|variable| variable.starts_with("HOOKWELL_"));
+        if hookwells.is_empty() {
+            return self.tables_in(|_| true);
+        }
+        hookwells
     }
 
     /// The tables of documents, each once.
@@ -231,16 +239,22 @@ impl<'t> Deployment<'t> {
         let variables = functions.into_iter().flat_map(Resource::variables);
         let mut all: Vec<_> = variables
             .filter(|(variable, _)| is_wanted(variable))
-            .filter_map(|(_, value)| {
-                self.named(
-                    &value,
-                    &["AWS::DynamoDB::Table", "AWS::Serverless::SimpleTable"],
-                )
-            })
+            .filter_map(|(_, value)| self.named(&value, &TABLES))
             .collect();
         all.sort_by_key(|one| &one.id);
         all.dedup_by_key(|one| &one.id);
         all
+    }
+
+    /// The tables that process is told about besides Hookwell's own, each with the variable that names it.
+    pub(super) fn own_tables(&self) -> Vec<(&str, &Resource)> {
+        let mappings = self.mappings();
+        let variables = mappings
+            .iter()
+            .flat_map(|mapping| mapping.function.variables());
+        let own = variables.filter(|(variable, _)| !variable.starts_with("HOOKWELL_"));
+        own.filter_map(|(variable, value)| Some((variable, self.named(&value, &TABLES)?)))
+            .collect()
     }
 }
 

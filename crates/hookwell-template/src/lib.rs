@@ -10,10 +10,12 @@
 //! * `rules`: what a template must have
 //! * `report`: what the rules found
 //! * `check`: all of it in order
+//! * `own_tables`: the tables of a project's own handler
 
 mod check;
 mod deployment;
 mod node;
+mod own_tables;
 mod place;
 mod report;
 mod resolve;
@@ -21,5 +23,6 @@ mod rules;
 
 pub use check::check;
 pub use node::Unreadable;
+pub use own_tables::{OwnTable, own_tables};
 pub use report::Finding;
 pub use rules::{RULES, Rule};

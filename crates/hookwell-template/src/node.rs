@@ -46,6 +46,15 @@ impl Node {
         }
     }
 
+    /// Reads a template.
+    pub(super) fn template(text: &str) -> Result<Self, Unreadable> {
+        let template = Self::parse(text)?;
+        if template.get("Resources").is_none() {
+            return Err(Unreadable("it has no Resources".to_owned()));
+        }
+        Ok(template)
+    }
+
     pub(super) fn get(&self, key: &str) -> Option<&Self> {
         self.entries()
             .iter()

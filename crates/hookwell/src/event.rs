@@ -5,6 +5,7 @@ pub mod body;
 pub mod delivery;
 pub mod identity;
 pub mod message;
+pub mod typed;
 
 use std::fmt;
 

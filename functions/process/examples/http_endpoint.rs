@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use hookwell::event::Event;
 use hookwell::ports::handler::{HandleError, Handled, Handler, Outcome};
-use hookwell_aws::settings::{process_environment, required};
+use hookwell_aws::settings::process_environment;
+use hookwell_aws::{BoxError, Context};
 use hookwell_lambda::process::Process;
 use hookwell_lambda::{Error, telemetry};
 use reqwest::{Client, StatusCode, redirect};
@@ -25,8 +26,13 @@ struct HttpEndpoint {
 }
 
 impl HttpEndpoint {
+    /// Posts to the address that `ENDPOINT_URL` names.
+    fn new(context: &Context<'_>) -> Result<Self, BoxError> {
+        Ok(Self::to(context.required("ENDPOINT_URL")?)?)
+    }
+
     /// Posts to this URL, and follows no redirect: a redirected POST would become a GET, whose 200 says nothing of the event.
-    fn new(url: String) -> reqwest::Result<Self> {
+    fn to(url: String) -> reqwest::Result<Self> {
         let client = Client::builder().timeout(PATIENCE);
         let client = client.redirect(redirect::Policy::none()).build()?;
         Ok(Self { client, url })
@@ -79,8 +85,8 @@ impl Handler for HttpEndpoint {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init(&process_environment);
-    let endpoint = HttpEndpoint::new(required(&process_environment, "ENDPOINT_URL")?)?;
-    let process = Process::from_environment(&process_environment, SOURCES, |_| endpoint)?;
+    let handler = |context: Context<'_>| HttpEndpoint::new(&context);
+    let process = Process::from_environment(&process_environment, SOURCES, handler)?;
     process.run().await
 }
 
@@ -121,11 +127,11 @@ mod tests {
             "303 See Other",
             "307 Temporary Redirect",
         ] {
-            let handler = HttpEndpoint::new(endpoint(status).await).unwrap();
+            let handler = HttpEndpoint::to(endpoint(status).await).unwrap();
             let said = format!("the endpoint answered {status}");
             assert_eq!(handler.handle(&event).await, Err(HandleError::Retry(said)));
         }
-        let handler = HttpEndpoint::new(endpoint("200 OK").await).unwrap();
+        let handler = HttpEndpoint::to(endpoint("200 OK").await).unwrap();
         assert_eq!(handler.handle(&event).await, Ok(Outcome::Applied.into()));
     }
 }

@@ -1,28 +1,36 @@
 //! Your code. Every event of every source comes through [`YourHandler::handle`] once it is verified and queued.
+//! docs/handler.md walks from here to a handler with an HTTP call, a table and a test.
 
 use hookwell::event::Event;
 use hookwell::ports::handler::{HandleError, Handled, Handler};
+use hookwell_aws::{BoxError, Context, DocumentsTable};
 
 /// Handles the events of this project. As shipped: create, update and delete change the documents table, everything
 /// else is logged and done with.
-#[derive(Debug, Clone)]
-pub struct YourHandler<D> {
-    documents: D,
+#[derive(Debug)]
+pub struct YourHandler {
+    documents: DocumentsTable,
 }
 
-impl<D: Handler> YourHandler<D> {
-    /// A handler that passes on to the documents table what it does not handle itself.
-    pub fn new(documents: D) -> Self {
-        Self { documents }
+impl YourHandler {
+    /// Takes what it needs: `context.required("MAIL_URL")?`, `context.secret("MAIL_TOKEN")?`, `context.dynamodb()`.
+    ///
+    /// # Errors
+    /// When something is missing. The function does not start then, and says why.
+    pub fn new(context: Context<'_>) -> Result<Self, BoxError> {
+        Ok(Self {
+            documents: context.documents,
+        })
     }
 }
 
-impl<D: Handler> Handler for YourHandler<D> {
+impl Handler for YourHandler {
     /// Add your own cases here, by source and type:
     ///
     /// ```ignore
     /// if event.source == "shop" && event.kind == "payment.succeeded" {
-    ///     return self.mail.receipt(event).await;
+    ///     let payment: Payment = event.document_as()?;
+    ///     return self.receipt(event, payment).await;
     /// }
     /// ```
     ///

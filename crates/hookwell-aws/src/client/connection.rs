@@ -297,7 +297,8 @@ fn with_causes(error: &dyn Error) -> String {
 }
 
 /// Reason of a failed call, in a word or two that are safe to log.
-pub(crate) fn reason<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
+#[must_use]
+pub fn reason<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
     match error {
         SdkError::TimeoutError(_) => "timed out".to_owned(),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => "timed out".to_owned(),

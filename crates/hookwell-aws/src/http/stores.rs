@@ -21,7 +21,7 @@ const MAX_PAGE: usize = 64 * 1024;
 /// The way to every text.
 #[must_use]
 pub fn fetch(env: Environment<'static>, connection: Connection) -> Fetch {
-    let stores = Arc::new(Stores { env, connection });
+    let stores = Arc::new(Stores::new(env, connection));
     let pages = Arc::clone(&stores);
     Fetch::new(move |reference| {
         let stores = Arc::clone(&stores);
@@ -33,13 +33,22 @@ pub fn fetch(env: Environment<'static>, connection: Connection) -> Fetch {
     })
 }
 
-struct Stores {
+/// The places that keep texts of keys.
+pub(crate) struct Stores {
     env: Environment<'static>,
     connection: Connection,
 }
 
 impl Stores {
-    async fn find(&self, reference: &SecretRef) -> Result<String, SecretProblem> {
+    pub(crate) fn new(env: Environment<'static>, connection: Connection) -> Self {
+        Self { env, connection }
+    }
+
+    /// The text behind a reference.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(crate) async fn find(&self, reference: &SecretRef) -> Result<String, SecretProblem> {
         match reference {
             SecretRef::Env(name) => (self.env)(name).ok_or(SecretProblem::NotSet),
             SecretRef::Ssm(name) => self.parameter(name).await,

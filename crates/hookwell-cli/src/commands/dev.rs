@@ -1,6 +1,6 @@
 //! `hookwell dev`: the whole system on this machine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,14 +9,15 @@ use super::print::{self, lines};
 use super::sources::noted_sources;
 use crate::machine::{self, Machine, Options};
 use crate::sender::{Secrets, Senders, signed};
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use hookwell::event::Operation;
 use hookwell::ports::handler::Handler;
 use hookwell::source::Source;
-use hookwell_aws::DocumentsTable;
+use hookwell_aws::{BoxError, Context};
 use hookwell_lambda::now::now;
 use hookwell_sandbox::sender::{Draft, Signed, quoted};
+use hookwell_template::{OwnTable, own_tables};
 
 /// Run the whole system on this machine: front, ingest, queue, process and tables.
 ///
@@ -33,6 +34,10 @@ pub(crate) struct Arguments {
     /// A sources file in place of the project's own.
     #[arg(long, value_name = "FILE")]
     sources: Option<PathBuf>,
+    /// The template whose tables for your handler are made here as well: those that a variable of process names. Without this
+    /// option, `template.yaml` where the current folder has one.
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
     /// Keep tables and queues in this folder over restarts.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -46,6 +51,7 @@ impl Default for Arguments {
         Self {
             port: 9000,
             sources: None,
+            template: None,
             data: None,
             json: false,
         }
@@ -55,7 +61,7 @@ impl Default for Arguments {
 pub(crate) fn run<H: Handler + 'static>(
     arguments: Arguments,
     embedded: Option<&str>,
-    handler: impl FnOnce(DocumentsTable) -> H,
+    handler: impl FnOnce(Context<'_>) -> Result<H, BoxError>,
 ) -> Result<ExitCode> {
     print::start_log();
     let sources = noted_sources(arguments.sources.as_deref(), embedded)?;
@@ -70,6 +76,7 @@ pub(crate) fn run<H: Handler + 'static>(
     let senders = Senders { sources, secrets };
     let mut options = Options::new(arguments.port, senders.clone());
     options.data = arguments.data;
+    options.own_tables = tables_of(arguments.template.as_deref())?;
     let runtime = tokio::runtime::Runtime::new()?;
     let ended = runtime.block_on(async {
         let running = machine::start(options, handler).await?;
@@ -89,6 +96,19 @@ pub(crate) fn run<H: Handler + 'static>(
     // A handler that keeps its thread busy does not keep the machine alive.
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended
+}
+
+/// The tables that a template gives to the handler.
+fn tables_of(template: Option<&Path>) -> Result<Vec<OwnTable>> {
+    let usual = Path::new("template.yaml");
+    let path = match template {
+        Some(path) => path,
+        None if usual.exists() => usual,
+        None => return Ok(Vec::new()),
+    };
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
+    own_tables(&text).with_context(|| shown.to_string())
 }
 
 /// Secrets that no source could verify with, a line each.
@@ -125,12 +145,20 @@ fn introduce(machine: &Machine, senders: &Senders, sample: Option<&Signed>) -> R
     for (reference, text) in secrets.made_up() {
         lines(&format!("  {reference:<32} {text}"))?;
     }
+    if !machine.endpoints.own_tables.is_empty() {
+        lines("\ntables of your handler, by their variables")?;
+    }
+    for (variable, table) in &machine.endpoints.own_tables {
+        lines(&format!("  {variable:<32} {table}"))?;
+    }
     if let Some(request) = sample {
         lines("\na signed request to paste")?;
         lines(&format!("  {}", request.to_curl(&machine.url)))?;
     }
     lines("\nfor the functions under `cargo lambda watch`")?;
-    for (name, value) in machine.endpoints.environment() {
+    let own = machine.endpoints.own_tables.iter();
+    let own = own.map(|(variable, table)| (variable.as_str(), table.as_str()));
+    for (name, value) in machine.endpoints.environment().into_iter().chain(own) {
         lines(&format!("  export {name}={}", quoted(value)))?;
     }
     for (reference, text) in secrets.made_up() {

@@ -1,5 +1,6 @@
 //! One file per command: its arguments and its `run`; and what they share.
 
+pub(crate) mod bundle;
 pub(crate) mod check;
 mod clean;
 pub(crate) mod completions;
@@ -12,6 +13,7 @@ pub(crate) mod events;
 mod filter;
 mod interrupts;
 mod items;
+pub(crate) mod new;
 pub(crate) mod presets;
 pub(crate) mod print;
 pub(crate) mod replay;

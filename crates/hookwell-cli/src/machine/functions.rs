@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use aws_lambda_events::event::sqs::SqsEvent;
 use hookwell::ingest::key_cache::Sources;
 use hookwell::ports::handler::Handler;
+use hookwell_aws::settings::process_environment;
 use hookwell_aws::tools::mapping::EventSourceMapping;
-use hookwell_aws::{Bucket, Connection, DocumentsTable, EventsTable, Limits, SqsQueue};
+use hookwell_aws::{BoxError, Bucket, Connection, Context, EventsTable, Limits, SqsQueue};
 use hookwell_lambda::ingest::Ingest;
 use hookwell_lambda::now::now;
 use hookwell_lambda::process::Process;
@@ -56,12 +57,12 @@ impl Functions {
     /// Starts front and pollers over the given tables and queues.
     ///
     /// # Errors
-    /// When the port is taken, or the system has no random numbers.
+    /// When the port is taken, the handler cannot be made, or the system has no random numbers.
     pub async fn start<H: Handler + 'static>(
         port: u16,
         senders: Senders,
         endpoints: &Endpoints,
-        handler: impl FnOnce(DocumentsTable) -> H,
+        handler: impl FnOnce(Context<'_>) -> Result<H, BoxError>,
     ) -> Result<Self> {
         let listener = bind(port).await?;
         let machine = Machine {
@@ -70,7 +71,7 @@ impl Functions {
         };
         let connection = endpoints.connection()?;
         let ingest = ingest(&connection, endpoints, &senders);
-        let process = Arc::new(process(&connection, endpoints, &senders, handler));
+        let process = Arc::new(process(&connection, endpoints, &senders, handler)?);
         let (stop, stopped) = watch::channel(false);
         let mut work = JoinSet::new();
         let (recorder, records) = Recorder::new();
@@ -181,19 +182,20 @@ fn process<H: Handler>(
     connection: &Connection,
     endpoints: &Endpoints,
     senders: &Senders,
-    handler: impl FnOnce(DocumentsTable) -> H,
-) -> LocalProcess<H> {
+    handler: impl FnOnce(Context<'_>) -> Result<H, BoxError>,
+) -> Result<LocalProcess<H>> {
     let names = senders.sources.iter().map(|source| source.name.clone());
     let tables = connection.dynamodb(Limits::PROCESS);
     let bucket = bucket(connection, endpoints, Limits::PROCESS);
-    let documents = DocumentsTable::new(tables.clone(), endpoints.documents_table.clone());
-    Process::new(
+    let handler = handler(endpoints.context(process_environment)?);
+    let handler = handler.map_err(|why| anyhow!("the handler cannot start: {why}"))?;
+    let process = Process::new(
         EventsTable::new(tables, endpoints.events_table.clone(), Some(bucket)),
         queue(connection, endpoints, Limits::PROCESS, Limits::PROCESS)
             .with_dead_letters(endpoints.dead_letter_queue_url.clone()),
-        handler(documents),
-    )
-    .of(names.collect())
+        handler,
+    );
+    Ok(process.of(names.collect()))
 }
 
 fn queue(

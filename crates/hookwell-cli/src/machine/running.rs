@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use hookwell::ports::handler::Handler;
-use hookwell_aws::DocumentsTable;
+use hookwell_aws::{BoxError, Context};
 use hookwell_local::storage::{QueueSettings, Storage};
+use hookwell_template::OwnTable;
 
 use super::functions::{Functions, Machine};
 use crate::sender::Senders;
@@ -22,6 +23,8 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// Settings of the queue.
     pub queue: QueueSettings,
+    /// Tables of the handler's own.
+    pub own_tables: Vec<OwnTable>,
 }
 
 impl Options {
@@ -37,6 +40,7 @@ impl Options {
             senders,
             data: None,
             queue,
+            own_tables: Vec::new(),
         }
     }
 }
@@ -50,22 +54,23 @@ pub struct Running {
     storage: Storage,
 }
 
-/// Starts everything, with the handler that `handler` makes of the documents table; when it returns, the front takes
-/// requests.
+/// Starts everything, with the handler that `handler` makes of its context; when it returns, the front takes requests.
 ///
 /// # Errors
-/// When a port is taken or the data folder cannot be used.
+/// When a port is taken, the data folder cannot be used, or the handler cannot be made.
 pub async fn start<H: Handler + 'static>(
     options: Options,
-    handler: impl FnOnce(DocumentsTable) -> H,
+    handler: impl FnOnce(Context<'_>) -> Result<H, BoxError>,
 ) -> Result<Running> {
     let Options {
         port,
         senders,
         data,
         queue,
+        own_tables,
     } = options;
-    let storage = Storage::start(port, data.as_deref(), queue).await?;
+    let mut storage = Storage::start(port, data.as_deref(), queue).await?;
+    storage.create_tables(&own_tables)?;
     let functions = Functions::start(port, senders, &storage.endpoints, handler).await?;
     let machine = functions.machine.clone();
     Ok(Running {

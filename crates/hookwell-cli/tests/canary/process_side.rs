@@ -224,7 +224,7 @@ async fn functions(world: &World, answers: VecDeque<(StatusCode, Value)>) -> Fun
         sqs_endpoint,
         ..world.endpoints.clone()
     };
-    Functions::start(0, senders(), &endpoints, |documents| documents)
+    Functions::start(0, senders(), &endpoints, |context| Ok(context.documents))
         .await
         .unwrap()
 }

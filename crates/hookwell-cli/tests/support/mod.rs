@@ -46,7 +46,9 @@ pub(crate) async fn machine() -> Running {
         visibility_timeout: 10,
         retry_every: Duration::from_millis(500),
     };
-    start(options, |documents| documents).await.unwrap()
+    start(options, |context| Ok(context.documents))
+        .await
+        .unwrap()
 }
 
 /// Sender and operator.

@@ -45,7 +45,9 @@ pub(super) fn plain(deployment: &Deployment<'_>, report: &mut Report) {
                 Some(Value::Text(text))
                     if !text.is_empty()
                         && !text.starts_with("{{resolve:")
-                        && !text.contains("${") =>
+                        && !text.contains("${")
+                        // The name of a secret in a store, which the handler asks.
+                        && !is_in_store(text) =>
                 {
                     report.problem(&place, "is a secret in plain text: take it from a NoEcho parameter, and change the secret, for it is known now");
                 }
@@ -90,6 +92,13 @@ pub(super) fn no_echo(deployment: &Deployment<'_>, report: &mut Report) {
             }
         }
     }
+}
+
+fn is_in_store(text: &str) -> bool {
+    matches!(
+        SecretRef::parse(text),
+        Some(SecretRef::Ssm(_) | SecretRef::SecretsManager { .. })
+    )
 }
 
 /// The variables from which a source takes what must stay secret.

@@ -1,6 +1,9 @@
 //! The seam for your code: an event in, an outcome out.
 
+use std::fmt::Display;
+
 use crate::event::Event;
+use crate::event::typed::Misfit;
 
 /// Outcome of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -92,4 +95,18 @@ pub enum HandleError {
     /// Nothing will help: the event goes to the dead-letter queue now.
     #[error("{0}")]
     Reject(String),
+}
+
+impl HandleError {
+    /// [`Self::Retry`] for any error: `.map_err(HandleError::retry)?`.
+    pub fn retry(why: impl Display) -> Self {
+        Self::Retry(why.to_string())
+    }
+}
+
+impl From<Misfit> for HandleError {
+    /// Rejected: the same body never fits.
+    fn from(misfit: Misfit) -> Self {
+        Self::Reject(misfit.to_string())
+    }
 }

@@ -1,0 +1,1 @@
+../../../functions/process/tests/handler.rs

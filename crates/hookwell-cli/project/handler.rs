@@ -1,0 +1,1 @@
+../../../functions/process/src/handler.rs

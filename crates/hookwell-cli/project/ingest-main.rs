@@ -1,0 +1,1 @@
+../../../functions/ingest/src/main.rs

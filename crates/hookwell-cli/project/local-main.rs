@@ -1,0 +1,1 @@
+../../../functions/local/src/main.rs

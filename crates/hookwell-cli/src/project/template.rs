@@ -1,0 +1,97 @@
+//! The template of a new project: the shipped one, without what it says of the shipped sources.
+
+const SHIPPED: &str = include_str!("../../project/template.yaml");
+
+/// The shipped template for any sources: their secrets are in the stores, and one output stands for the addresses of all.
+pub(super) fn without_sources() -> String {
+    let mut text = String::new();
+    // Indentation of what is left out.
+    let mut leaving_out = None;
+    for line in SHIPPED.lines() {
+        let indentation = line.len().saturating_sub(line.trim_start().len());
+        let is_inside = |out: usize| line.trim().is_empty() || indentation > out;
+        leaving_out = leaving_out.filter(|out| is_inside(*out));
+        if leaving_out.is_some() {
+            continue;
+        }
+        if is_of_shipped_sources(line.trim_start()) {
+            leaving_out = Some(indentation);
+            continue;
+        }
+        text.push_str(line);
+        text.push('\n');
+    }
+    let text = text.replace(
+        "  # Each source of functions/ingest/sources.toml, at both endpoints.\n\n",
+        OUTPUTS,
+    );
+    // Ingest has no variables of its own then.
+    let text = text.replace(
+        "      Environment:\n        Variables:\n  IngestRole:",
+        "\n  IngestRole:",
+    );
+    // The sources of a new project have their secrets there.
+    let (before, after) = text.split_once("  SecretPrefix:\n").unwrap_or((&text, ""));
+    let after = after.replacen("Default: \"\"", "Default: hookwell/", 1);
+    format!("{before}  SecretPrefix:\n{after}")
+}
+
+/// The addresses, without the name of a source.
+const OUTPUTS: &str = "  # With the name of a source behind it, the address for its sender.
+
+  WebhookUrl:
+    Condition: UrlOn
+    Description: Webhook URL at the function, without the name of the source
+    Value: !Sub ${IngestUrl.FunctionUrl}webhooks/
+
+  WebhookApi:
+    Condition: ApiOn
+    Description: Webhook URL at the HTTP API, without the name of the source
+    Value: !Sub ${HttpApi.ApiEndpoint}/webhooks/
+
+";
+
+/// True for the first line of a parameter, variable or output of a shipped source, and for the remark above the parameters.
+fn is_of_shipped_sources(line: &str) -> bool {
+    const SOURCES: [&str; 4] = ["Resource", "Generic", "Stonal", "Plain"];
+    let is_named = |prefix: &str| {
+        let name = line
+            .strip_prefix(prefix)
+            .and_then(|rest| rest.strip_suffix(':'));
+        name.is_some_and(|name| SOURCES.contains(&name))
+    };
+    ["Secret", "Url", "Api"].into_iter().any(is_named)
+        || line.starts_with("HOOKWELL_SECRET_")
+        || line.starts_with("# Better a store: ")
+        || line.starts_with("# environment can be read by whoever")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_says_nothing_of_the_shipped_sources_and_has_no_problem() {
+        let text = without_sources();
+        for word in [
+            "SecretResource",
+            "SecretGeneric",
+            "HOOKWELL_SECRET",
+            "Stonal",
+            "UrlPlain",
+        ] {
+            assert!(!text.contains(word), "{word}");
+        }
+        for word in ["WebhookUrl:", "Default: hookwell/", "IngestFunctionName:"] {
+            assert!(text.contains(word), "{word}");
+        }
+        // Every other line is the shipped one's.
+        assert!(SHIPPED.lines().count() < text.lines().count() + 90);
+        let sources =
+            "[sources.stripe]\npreset = \"stripe\"\nsecrets = [\"ssm:/hookwell/stripe\"]\n";
+        let sources = hookwell::config::parse(sources).unwrap();
+        let found = hookwell_template::check(&text, &sources).unwrap();
+        let problems: Vec<_> = found.iter().filter(|one| one.is_problem).collect();
+        assert!(problems.is_empty(), "{problems:?}");
+    }
+}

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# A project of `hookwell new` over this checkout, as a new user makes it: its tests, with its sources and with two more, and its machine, which takes
+# a signed event. Needs `cargo build -p hookwell-cli` before. Builds below target/project, some minutes the first time.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+repository=$PWD
+hookwell=${CARGO_TARGET_DIR:-$repository/target}/debug/hookwell
+folder=$(mktemp -d)
+export CARGO_TARGET_DIR=${PROJECT_TARGET_DIR:-$repository/target/project}
+dev=
+finish() {
+  [ -z "$dev" ] || kill "$dev" 2>/dev/null || true
+  rm -rf "$folder"
+}
+trap finish EXIT
+
+"$hookwell" new "$folder/shop" --path "$repository" --preset stripe
+cd "$folder/shop"
+cargo test --quiet
+
+cat >>functions/ingest/sources.toml <<'TOML'
+
+[sources.hub]
+preset = "github"
+secrets = ["env:HUB_SECRET"]
+
+[sources.acme]
+preset = "generic"
+secrets = ["env:ACME_SECRET_NEW", "env:ACME_SECRET_OLD"]
+TOML
+cargo test --quiet
+cargo run --quiet -- check
+
+cargo build --quiet
+"$CARGO_TARGET_DIR/debug/local" dev --port 0 --json >dev.json 2>dev.log &
+dev=$!
+while [ ! -s dev.json ]; do kill -0 "$dev"; sleep 0.1; done
+url=$(sed 's/.*"url":"\([^"]*\)".*/\1/' dev.json)
+"$CARGO_TARGET_DIR/debug/local" send acme --to "$url"
+"$CARGO_TARGET_DIR/debug/local" send stripe --to "$url"
+echo 'a new project: good'
