@@ -8,9 +8,11 @@
 //! * `ledger`: the events table.
 //! * `queue`: SQS, with the bucket for large messages.
 //! * `documents`: the documents table, the handler unless a project has its own.
+//! * `destinations`: HTTP endpoints, buses and queues, the handler of the events' copies for them.
 //! * `tools`: what only the command line and the tests need (a feature).
 
 mod client;
+mod destinations;
 mod documents;
 mod http;
 mod ledger;
@@ -22,6 +24,7 @@ pub use client::connection::{Connection, ConnectionError};
 pub use client::item::TTL_ATTRIBUTE;
 pub use client::limits::Limits;
 pub use client::settings;
+pub use destinations::Destinations;
 pub use documents::DocumentsTable;
 pub use http::bucket::Bucket;
 pub use http::stores;

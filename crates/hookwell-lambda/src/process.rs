@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use self::known::Known;
 use crate::now::{clock, millis, now};
-use crate::settings::sources_text;
+use crate::settings::{lines, sources_text};
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use hookwell::config;
 use hookwell::ports::handler::Handler;
@@ -19,7 +19,9 @@ use hookwell::ports::ledger::Ledger;
 use hookwell::ports::queue::Queue;
 use hookwell::process::{Invocation, Message, Processed, process};
 use hookwell_aws::settings::{Environment, NotSet, required};
-use hookwell_aws::{Bucket, Connection, DocumentsTable, EventsTable, Limits, SqsQueue};
+use hookwell_aws::{
+    Bucket, Connection, Destinations, DocumentsTable, EventsTable, Limits, SqsQueue, stores,
+};
 use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
 
 /// The function's timeout in template.yaml.
@@ -53,6 +55,8 @@ pub struct Process<L, Q, H> {
     ledger: L,
     queue: Q,
     handler: H,
+    /// Who else gets events; `None` where nobody does.
+    destinations: Option<Destinations>,
     /// The sources whose events it takes; all, where `None`.
     sources: Option<BTreeSet<String>>,
 }
@@ -65,13 +69,15 @@ impl<H: Handler> Process<EventsTable, SqsQueue, H> {
     /// # Errors
     /// When a setting is missing, or the sources file cannot be read.
     pub fn from_environment(
-        env: Environment<'_>,
+        env: Environment<'static>,
         sources: &str,
         handler: impl FnOnce(DocumentsTable) -> H,
     ) -> Result<Self, StartError> {
-        let sources = sources_text(env, sources).map_err(StartError::File)?;
+        let text = sources_text(env, sources).map_err(StartError::File)?;
         let sources =
-            config::names(&sources).map_err(|problem| StartError::Sources(problem.to_string()))?;
+            config::names(&text).map_err(|problem| StartError::Sources(problem.to_string()))?;
+        let destinations =
+            config::destinations(&text).map_err(|all| StartError::Sources(lines(&all)))?;
         let connection = Connection::from_environment(env)?;
         let tables = connection.dynamodb(Limits::PROCESS);
         let documents =
@@ -85,7 +91,12 @@ impl<H: Handler> Process<EventsTable, SqsQueue, H> {
             bucket,
         );
         let queue = queue.with_dead_letters(required(env, "HOOKWELL_DEAD_LETTER_QUEUE_URL")?);
-        Ok(Self::new(ledger, queue, handler(documents)).of(sources))
+        let process = Self::new(ledger, queue, handler(documents)).of(sources);
+        if destinations.is_empty() {
+            return Ok(process);
+        }
+        let fetch = stores::fetch(env, connection.clone());
+        Ok(process.telling(Destinations::new(destinations, connection, fetch)))
     }
 
     /// Answers invocations until Lambda ends the process.
@@ -110,7 +121,17 @@ impl<L: Ledger, Q: Queue, H: Handler> Process<L, Q, H> {
             ledger,
             queue,
             handler,
+            destinations: None,
             sources: None,
+        }
+    }
+
+    /// The same, which tells these destinations as well.
+    #[must_use]
+    pub fn telling(self, destinations: Destinations) -> Self {
+        Self {
+            destinations: Some(destinations),
+            ..self
         }
     }
 
@@ -170,10 +191,25 @@ impl<L: Ledger, Q: Queue, H: Handler> Process<L, Q, H> {
         let sources = self.sources.as_ref();
         let known = Known {
             handler: &self.handler,
+            destinations: self.destinations.as_ref(),
             sources,
         };
+        let destinations = self
+            .destinations
+            .as_ref()
+            .map_or(&[][..], Destinations::all);
         let (ledger, queue) = (&self.ledger, &self.queue);
-        let processed = process(ledger, queue, &known, batch, invocation, clock()).await;
+        let clock = clock();
+        let processed = process(
+            ledger,
+            queue,
+            &known,
+            destinations,
+            batch,
+            invocation,
+            clock,
+        );
+        let processed = processed.await;
         for done in &processed {
             log::message(done, sources);
         }
