@@ -4,6 +4,6 @@ mod destination;
 mod entry;
 mod request;
 
-pub use destination::{Destination, Target};
+pub use destination::{Destination, Target, check_address};
 pub use entry::entry;
 pub use request::{Request, SigningKey};

@@ -84,6 +84,8 @@ struct Counts {
     kills: usize,
     faults: usize,
     after_end: usize,
+    /// Events that the destinations beside `down` were told of.
+    others: usize,
 }
 
 struct World {
@@ -204,9 +206,12 @@ impl Handler for World {
         let tell = || {
             let record = self.ledger.stored(&event.record_key()).unwrap().record;
             let is_done = record.status == Status::Done;
-            self.counts.lock().unwrap().after_end += usize::from(is_done);
             let told = (destination, event.key.clone());
-            *self.told.lock().unwrap().entry(told).or_default() += 1;
+            let mut counts = self.counts.lock().unwrap();
+            counts.after_end += usize::from(is_done);
+            let mut all = self.told.lock().unwrap();
+            counts.others += usize::from(told.0 != "down" && !all.contains_key(&told));
+            *all.entry(told).or_default() += 1;
         };
         self.call(tell).await.ok_or_else(retry)?;
         Ok(Outcome::Applied.into())
@@ -354,8 +359,7 @@ fn run(world: &World) -> i64 {
                 }
             }
         }
-        let told = world.told.lock().unwrap();
-        let others = told.keys().filter(|(name, _)| name != "down").count();
+        let others = world.counts.lock().unwrap().others;
         if others > told_before {
             (last, told_before) = (now, others);
         }

@@ -1,6 +1,7 @@
 //! The two functions with their triggers: the front before ingest, the event source mapping before process.
 
 use std::collections::HashSet;
+use std::future::ready;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,10 +9,12 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 use aws_lambda_events::event::sqs::SqsEvent;
-use hookwell::ingest::key_cache::Sources;
+use hookwell::ingest::key_cache::{Fetch, Sources};
 use hookwell::ports::handler::Handler;
 use hookwell_aws::tools::mapping::EventSourceMapping;
-use hookwell_aws::{Bucket, Connection, DocumentsTable, EventsTable, Limits, SqsQueue};
+use hookwell_aws::{
+    Bucket, Connection, Destinations, DocumentsTable, EventsTable, Limits, SqsQueue,
+};
 use hookwell_lambda::ingest::Ingest;
 use hookwell_lambda::now::now;
 use hookwell_lambda::process::Process;
@@ -162,7 +165,9 @@ fn ingest(
     endpoints: &Endpoints,
     senders: &Senders,
 ) -> Ingest<EventsTable, SqsQueue> {
-    let Senders { sources, secrets } = senders;
+    let Senders {
+        sources, secrets, ..
+    } = senders;
     let tables = connection.dynamodb(Limits::INGEST_PUT);
     Ingest::new(
         Sources::new(sources.clone(), |reference| secrets.fetch(reference)),
@@ -187,13 +192,20 @@ fn process<H: Handler>(
     let tables = connection.dynamodb(Limits::PROCESS);
     let bucket = bucket(connection, endpoints, Limits::PROCESS);
     let documents = DocumentsTable::new(tables.clone(), endpoints.documents_table.clone());
-    Process::new(
+    let process = Process::new(
         EventsTable::new(tables, endpoints.events_table.clone(), Some(bucket)),
         queue(connection, endpoints, Limits::PROCESS, Limits::PROCESS)
             .with_dead_letters(endpoints.dead_letter_queue_url.clone()),
         handler(documents),
     )
-    .of(names.collect())
+    .of(names.collect());
+    if senders.destinations.is_empty() {
+        return process;
+    }
+    let secrets = senders.secrets.clone();
+    let fetch = Fetch::new(move |reference| ready(secrets.fetch(&reference)));
+    let all = senders.destinations.clone();
+    process.telling(Destinations::new(all, connection.clone(), fetch))
 }
 
 fn queue(

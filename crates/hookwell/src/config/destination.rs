@@ -1,14 +1,11 @@
 //! The table of one destination.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::time::Duration;
-
-use http::Uri;
 
 use crate::config::fields::{Fields, Problems};
 use crate::config::values::pattern;
-use crate::deliver::{Destination, Target};
+use crate::deliver::{Destination, Target, check_address};
 use crate::event::message::is_destination_name;
 use crate::keys::reference::SecretRef;
 
@@ -91,9 +88,9 @@ fn target(fields: &mut Fields<'_>, problems: &Problems) -> Option<Target> {
             .then(|| Target::EventBridge(bus.to_owned()))
             .ok_or("eventbridge: is followed by the name or the ARN of a bus")
     } else if let Some(url) = to.strip_prefix("sqs:") {
-        address(url).map(|()| Target::Sqs(url.to_owned()))
+        check_address(url).map(|()| Target::Sqs(url.to_owned()))
     } else {
-        if let Err(why) = address(&to) {
+        if let Err(why) = check_address(&to) {
             problems.add(&at("to"), why);
         }
         if !had_secret {
@@ -126,35 +123,6 @@ fn secret(fields: &mut Fields<'_>, problems: &Problems) -> Option<SecretRef> {
         );
     }
     reference
-}
-
-/// Says what is wrong with an address. Without encryption anybody on the way could read and change what is sent, so only
-/// this machine is reached by http.
-fn address(text: &str) -> Result<(), &'static str> {
-    const NEITHER: &str =
-        "is no https:// address (http:// on this machine only), eventbridge:BUS or sqs:QUEUE_URL";
-    let uri: Uri = text.parse().map_err(|_| NEITHER)?;
-    let host = uri.host().ok_or(NEITHER)?;
-    match uri.scheme_str() {
-        Some("https") => {}
-        Some("http") if is_loopback(host) => {}
-        Some("http") => {
-            return Err("is not encrypted: use https://, http:// is for this machine only");
-        }
-        _ => return Err(NEITHER),
-    }
-    if uri
-        .authority()
-        .is_some_and(|all| all.as_str().contains('@'))
-    {
-        return Err("holds a name or a password: the secret signs the requests");
-    }
-    Ok(())
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || address.parse().is_ok_and(|one: IpAddr| one.is_loopback())
 }
 
 /// True for the name or the ARN of a bus ("`PutEvents`", `EventBusName`).
