@@ -29,7 +29,6 @@ use hookwell::ports::queue::{Queue, QueueError};
 use hookwell::process::{Invocation, Message, TRIES_IN_PLACE, process};
 use support::{NOW, TIMEOUT};
 
-const EVENTS: usize = 5_000;
 const BATCH: usize = 10;
 /// Invocations at once.
 const CONCURRENCY: usize = 5;
@@ -89,6 +88,8 @@ struct Counts {
 }
 
 struct World {
+    /// Number of events.
+    events: usize,
     seed: Seed,
     destinations: Vec<Destination>,
     /// True while the destination `down` fails.
@@ -103,8 +104,9 @@ struct World {
 }
 
 impl World {
-    fn new(seed: u64, fails: bool) -> Self {
+    fn new(events: usize, seed: u64, fails: bool) -> Self {
         Self {
+            events,
             seed: Seed(Mutex::new(seed)),
             destinations: config::destinations(FILE).unwrap(),
             fails,
@@ -329,12 +331,12 @@ fn invoke(world: &World, batch: &[Waiting], id: &str, now: i64) -> Option<BTreeS
 /// Runs until nothing is left to do but what `down` fails, and gives the time at which the other destinations had everything.
 fn run(world: &World) -> i64 {
     let mut queue = Fair::default();
-    for number in 0..EVENTS {
+    for number in 0..world.events {
         let operation = [Operation::Create, Operation::Update][number % 2];
         let event = support::event(&number.to_string(), operation, NOW, &number.to_string());
         queue.send(&event);
     }
-    let healthy = EVENTS * 2 + EVENTS / 2;
+    let healthy = world.events * 2 + world.events / 2;
     let (mut now, mut last, mut told_before) = (NOW, NOW, 0);
     for round in 0..20_000_i64 {
         now = NOW + round * ROUND;
@@ -384,7 +386,7 @@ fn check(world: &World, expected: &[(&str, usize)]) {
             "{name}: every event at least once"
         );
     }
-    let known: BTreeSet<_> = (0..EVENTS)
+    let known: BTreeSet<_> = (0..world.events)
         .map(|number| Key::new("s", &[number.to_string().as_bytes()]))
         .collect();
     assert!(
@@ -395,7 +397,7 @@ fn check(world: &World, expected: &[(&str, usize)]) {
     assert_eq!(counts.after_end, 0, "nothing after a finished one");
     assert_eq!(
         world.documents.all().len(),
-        EVENTS,
+        world.events,
         "the own handler is as before"
     );
     assert!(world.letters.lock().unwrap().is_empty());
@@ -406,32 +408,26 @@ fn check(world: &World, expected: &[(&str, usize)]) {
         counts.faults,
         told.values().sum::<usize>(),
     );
-    assert!(counts.kills > 500 && counts.faults > 500, "there were some");
+    assert!(counts.kills > 100 && counts.faults > 100, "there were some");
 }
 
 #[test]
 fn under_kills_and_faults_every_destination_is_told_of_every_event() {
-    let world = World::new(1, false);
+    let world = World::new(5_000, 1, false);
     run(&world);
-    let all = [("bus", EVENTS), ("down", EVENTS), ("endpoint", EVENTS)];
+    let all = [("bus", 5_000), ("down", 5_000), ("endpoint", 5_000)];
     check(&world, &all);
-    check(&world, &[("queue", EVENTS / 2)]);
+    check(&world, &[("queue", 2_500)]);
 }
 
 #[test]
 fn a_destination_that_fails_delays_no_other() {
-    let calm = run(&World::new(4, false));
-    let world = World::new(4, true);
+    let calm = run(&World::new(1_000, 4, false));
+    let world = World::new(1_000, 4, true);
     let took = run(&world);
-    check(
-        &world,
-        &[
-            ("bus", EVENTS),
-            ("down", 0),
-            ("endpoint", EVENTS),
-            ("queue", EVENTS / 2),
-        ],
-    );
+    let others = [("bus", 1_000), ("endpoint", 1_000), ("queue", 500)];
+    check(&world, &others);
+    check(&world, &[("down", 0)]);
     println!(
         "the others: {} s, beside one that fails {} s",
         calm / 1000,

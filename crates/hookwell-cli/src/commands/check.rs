@@ -72,9 +72,11 @@ impl Finding {
 pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitCode> {
     let text = text(arguments.sources.as_deref(), embedded)?;
     let (mut found, sources) = findings(&text);
+    let destinations = config::destinations(&text).unwrap_or_default();
     if let Some(path) = &arguments.template {
         let file = path.display().to_string();
-        let all = hookwell_template::check(&read(path)?, &sources).with_context(|| file.clone())?;
+        let all = hookwell_template::check(&read(path)?, &sources, &destinations)
+            .with_context(|| file.clone())?;
         for one in all {
             let list = if one.is_problem {
                 &mut found.problems

@@ -21,7 +21,7 @@ fn sources() -> Vec<Source> {
 }
 
 fn found(text: &str) -> Vec<Finding> {
-    check(text, &sources()).unwrap()
+    check(text, &sources(), &[]).unwrap()
 }
 
 fn rules(found: &[Finding]) -> BTreeSet<&str> {
@@ -154,7 +154,7 @@ fn what_is_no_template_is_refused_with_its_line() {
         ("", "not one YAML document"),
         ("Resources:\n  A: 1\n  A: 2\n", "line 3"),
     ] {
-        let why = check(text, &[]).unwrap_err().to_string();
+        let why = check(text, &[], &[]).unwrap_err().to_string();
         assert!(why.contains(part), "{why}");
     }
 }
@@ -255,4 +255,72 @@ fn what_published_samples_do_is_caught() {
         let expected: BTreeSet<_> = expected.iter().copied().collect();
         assert_eq!(rules(&found), expected, "{found:#?}");
     }
+}
+
+/// What `check` finds of a template for these destinations: each with whether it is a problem.
+fn found_for(text: &str, table: &str) -> Vec<(bool, String)> {
+    let file = format!("{SOURCES}\n[destinations.one]\n{table}");
+    let destinations = config::destinations(&file).unwrap();
+    let found = check(text, &sources(), &destinations).unwrap();
+    let found = found.into_iter();
+    found.map(|one| (one.is_problem, one.message)).collect()
+}
+
+#[test]
+fn what_a_destination_needs_is_noted_while_a_parameter_gives_it_and_else_a_problem() {
+    for (table, action, lines) in [
+        (
+            "to = \"eventbridge:main\"",
+            "events:PutEvents",
+            "Action: events:PutEvents\n",
+        ),
+        (
+            "to = \"sqs:https://sqs.eu-west-1.amazonaws.com/1/orders\"",
+            "sqs:SendMessage",
+            "Resource: !Ref DestinationQueueArn\n",
+        ),
+        (
+            "to = \"https://example.com\"\nsecret = \"ssm:/hookwell-out/one\"",
+            "ssm:GetParameter",
+            "ssm:${AWS::Region}:${AWS::AccountId}:parameter/${DestinationSecretPrefix}*\n",
+        ),
+    ] {
+        let why = format!(
+            "does not allow {action}, which destinations.one needs: allow ProcessFunction to"
+        );
+        let hint = ", by giving the parameter that does when you deploy";
+        assert_eq!(
+            found_for(TEMPLATE, table),
+            [(false, format!("{why}{hint}"))]
+        );
+        assert_eq!(TEMPLATE.matches(lines).count(), 1, "{lines}");
+        let other = match action {
+            "events:PutEvents" => "Action: events:DescribeEventBus\n".to_owned(),
+            "sqs:SendMessage" => "Resource: !GetAtt Queue.Arn\n".to_owned(),
+            _ => lines.to_owned(),
+        };
+        let text = TEMPLATE.replace(lines, &other);
+        if text != TEMPLATE {
+            assert_eq!(found_for(&text, table), [(true, why)]);
+        }
+    }
+    // From the environment it takes a variable.
+    let table = "to = \"https://example.com\"\nsecret = \"env:OUT_SECRET\"";
+    let why = "has no OUT_SECRET, from which destinations.one takes its secret: add it, with a NoEcho parameter as its value";
+    assert_eq!(found_for(TEMPLATE, table), [(true, why.to_owned())]);
+    // Without the right to send to its own queue no copy is queued.
+    let copies = "              - Sid: QueueCopies
+                Effect: Allow
+                Action: sqs:SendMessage
+                Resource: !GetAtt Queue.Arn
+";
+    assert!(TEMPLATE.contains(copies));
+    let found = found_for(&TEMPLATE.replace(copies, ""), "to = \"eventbridge:main\"");
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(
+        found[0].0
+            && found[0]
+                .1
+                .contains("does not allow sqs:SendMessage on Queue")
+    );
 }
