@@ -43,7 +43,7 @@ pub fn parse_locally(text: &str) -> Result<(Vec<Source>, Vec<Problem>), Vec<Prob
         Ok(file) => file,
         Err(error) => return Err(vec![syntax(text, &error)]),
     };
-    let names = named_in(&file, "sources");
+    let senders = named_in(&file, "sources");
     let mut root = Fields::new("", file, &problems);
     let mut sources = Vec::new();
     match root.table("sources") {
@@ -60,7 +60,7 @@ pub fn parse_locally(text: &str) -> Result<(Vec<Source>, Vec<Problem>), Vec<Prob
         }
     }
     if let Some(named) = root.table("destinations") {
-        destination::read_all(named, &names, &problems);
+        destination::read_all(named, &senders, &problems);
     }
     root.finish();
     let shared = Problems::default();

@@ -348,7 +348,9 @@ fn run(world: &World) -> i64 {
             if batch.is_empty() {
                 break;
             }
-            batch.iter_mut().for_each(|one| one.receive_count += 1);
+            for waiting in &mut batch {
+                waiting.receive_count += 1;
+            }
             let deleted = invoke(world, &batch, &format!("{round} {number}"), now);
             for event in std::mem::take(&mut *world.sent.lock().unwrap()) {
                 queue.send(&event);

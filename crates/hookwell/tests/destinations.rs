@@ -388,6 +388,47 @@ fn a_destination_that_fails_has_tries_and_a_letter_of_its_own() {
     assert_eq!(done[0].fate, Fate::Finished(Outcome::Applied));
 }
 
+/// A queue that notes for how long each message is hidden.
+#[derive(Default)]
+struct Hiding(MemoryQueue, Mutex<Vec<u32>>);
+
+impl Queue for Hiding {
+    async fn send(&self, event: &Event) -> Result<(), QueueError> {
+        self.0.send(event).await
+    }
+
+    async fn bury(&self, event: &Event, reason: &str) -> Result<(), QueueError> {
+        self.0.bury(event, reason).await
+    }
+
+    async fn delay(&self, _: &str, seconds: u32) {
+        self.1.lock().unwrap().push(seconds);
+    }
+}
+
+#[test]
+fn a_destination_is_not_told_before_it_says_but_within_15_minutes() {
+    let after = |seconds| HandleError::RetryAfter {
+        why: "the endpoint answered 429".into(),
+        seconds,
+    };
+    let world = World::new().answering("one", [1, 90, 86_400].map(after));
+    let created = event("1", Operation::Create, 1, "d");
+    world.run(vec![message(&created.to_message())], NOW);
+    let body = world.copies()[0].body.clone();
+    let queue = Hiding::default();
+    for (number, now) in [NOW, NOW + 100_000, NOW + 200_000].into_iter().enumerate() {
+        let count = u32::try_from(number).unwrap() + 1;
+        let done = world.run_with(&queue, vec![received(count, &body)], now);
+        assert_eq!(
+            done[0].fate,
+            Fate::Retry("the endpoint answered 429".into())
+        );
+    }
+    // Five seconds at least after the first try.
+    assert_eq!(*queue.1.lock().unwrap(), [5, 90, 900]);
+}
+
 #[test]
 fn a_message_for_a_destination_is_newer_than_functions_that_know_none() {
     let created = event("1", Operation::Create, 1, "d");

@@ -10,6 +10,9 @@ use super::Destinations;
 use crate::client::connection::reason;
 use crate::queue::{MAX_MESSAGE_BYTES, stored};
 
+/// The end of every FIFO queue's name ("`CreateQueue`").
+const FIFO: &str = ".fifo";
+
 impl Destinations {
     /// Sends an event to a queue. In a FIFO queue the events of a document are a group, so that its consumers get one after
     /// the other, and the event's key tells SQS what is a repetition.
@@ -22,7 +25,7 @@ impl Destinations {
             )));
         }
         let mut request = self.queues.send_message().queue_url(url).message_body(body);
-        if url.ends_with(".fifo") {
+        if url.strip_suffix(FIFO).is_some() {
             request = request
                 .message_group_id(group(event))
                 .message_deduplication_id(event.key.as_str());

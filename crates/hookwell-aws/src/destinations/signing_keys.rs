@@ -11,7 +11,7 @@ use hookwell::keys::reference::SecretRef;
 use hookwell::ports::handler::HandleError;
 
 /// The age at which a key is fetched again, as the keys of sources are.
-const RENEW_AFTER: Duration = Duration::from_secs(300);
+const RENEW_AFTER: Duration = Duration::from_mins(5);
 
 /// Keys by their references.
 #[derive(Debug)]
