@@ -353,8 +353,8 @@ fn a_forged_or_damaged_message_is_named_and_is_a_letter_at_once_beside_its_neigh
 #[test]
 fn what_a_later_release_wrote_waits_for_the_update_of_this_function() {
     let setup = Setup::<MemoryDocuments>::default();
-    let mut later = vec![changed("message_version", json!(2))];
-    later.push(r#"{"message_version":3,"what":"nobody knows yet"}"#.to_owned());
+    let mut later = vec![changed("message_version", json!(3))];
+    later.push(r#"{"message_version":4,"what":"nobody knows yet"}"#.to_owned());
     for text in later {
         let done = setup.run_messages(vec![message(&text)]).remove(0);
         assert!(
