@@ -64,7 +64,10 @@ impl EventsTable {
         let mut item: HashMap<_, _> = described(event)
             .map(|(name, value)| (name.to_owned(), value))
             .into();
-        item.insert("pk".to_owned(), text(event.key.as_str()));
+        item.insert("pk".to_owned(), text(event.record_key().as_str()));
+        if let Some(destination) = &event.destination {
+            item.insert("destination".to_owned(), text(destination));
+        }
         item.insert("status".to_owned(), text(Status::Pending.name()));
         item.insert("body_hash".to_owned(), text(body_hash));
         if let Some(why) = event.unusable_time {
@@ -89,7 +92,7 @@ impl EventsTable {
         self.client
             .update_item()
             .table_name(&self.table)
-            .key("pk", text(event.key.as_str()))
+            .key("pk", text(event.record_key().as_str()))
             .update_expression(format!("SET {set}, expires_at = :expires_at {remove}"))
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":done", text(Status::Done.name()))
@@ -202,8 +205,8 @@ impl Ledger for EventsTable {
         events: &[&Event],
         now: Millis,
     ) -> Result<Vec<Option<Record>>, LedgerError> {
-        let keys: BTreeSet<_> = events.iter().map(|event| event.key.as_str()).collect();
-        let keys: Vec<_> = keys.into_iter().collect();
+        let keys: BTreeSet<_> = events.iter().map(|event| event.record_key()).collect();
+        let keys: Vec<_> = keys.iter().map(|key| key.as_str()).collect();
         let mut items = Vec::new();
         for some in keys.chunks(MAX_KEYS) {
             items.extend(self.items(some).await?);
@@ -211,7 +214,7 @@ impl Ledger for EventsTable {
         let named = |item: Item| Some((item.get("pk")?.as_s().ok()?.clone(), item));
         let items: HashMap<_, _> = items.into_iter().filter_map(named).collect();
         let live = |event: &&Event| {
-            let item = items.get(event.key.as_str())?;
+            let item = items.get(event.record_key().as_str())?;
             is_live(item, now).then(|| record(item, event))
         };
         Ok(events.iter().map(live).collect())

@@ -10,10 +10,12 @@
 //! * `documents`: the documents table, the handler unless a project has its own.
 //! * `context`: what a handler is made from.
 //! * `secret`: a secret of the handler.
+//! * `destinations`: HTTP endpoints, buses and queues, the handler of the events' copies for them.
 //! * `tools`: what only the command line and the tests need (a feature).
 
 mod client;
 mod context;
+mod destinations;
 mod documents;
 mod http;
 mod ledger;
@@ -29,6 +31,7 @@ pub use client::item::TTL_ATTRIBUTE;
 pub use client::limits::{Idle, Limits};
 pub use client::settings;
 pub use context::{BoxError, Context};
+pub use destinations::Destinations;
 pub use documents::DocumentsTable;
 pub use http::bucket::Bucket;
 pub use http::stores;

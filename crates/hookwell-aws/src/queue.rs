@@ -58,8 +58,7 @@ impl SqsQueue {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Outgoing {
     body: String,
-    /// The event's source. SQS serves the groups of a queue in turn, so that the backlog of one source does not delay the
-    /// others ("Amazon SQS fair queues").
+    /// The event's [group](Event::group).
     group: String,
 }
 
@@ -71,7 +70,7 @@ impl SqsQueue {
             let name = self.bucket()?.store(event).await;
             body = pointer(name.map_err(|why| QueueError(why.to_string()))?);
         }
-        let group = event.source.clone();
+        let group = event.group().into_owned();
         Ok(Outgoing { body, group })
     }
 
@@ -188,7 +187,7 @@ fn not_confirmed() -> Result<(), QueueError> {
 const MAX_ENTRIES: usize = 10;
 
 /// The most bytes of a message with its attributes, and of all messages of a batch (`SendMessageBatch`).
-const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
+pub(crate) const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 
 /// The type of the attribute.
 const TEXT: &str = "String";

@@ -70,7 +70,16 @@ impl Stack {
         };
         let clock = StoppedClock::at(NOW);
         let (ledger, queue) = (&self.ledger, &self.queue);
-        let mut done = process(ledger, queue, handler, batch, invocation, clock.clock()).await;
+        let mut done = process(
+            ledger,
+            queue,
+            handler,
+            &[],
+            batch,
+            invocation,
+            clock.clock(),
+        )
+        .await;
         done.sort_by(|one, other| one.message.id.cmp(&other.message.id));
         done
     }

@@ -9,10 +9,12 @@ use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use hookwell::event::Event;
 use hookwell::event::body::Body;
+use hookwell::ports::handler::Outcome;
+use hookwell::ports::ledger::{End, Finish, Ledger as _};
 use hookwell::ports::queue::Queue as _;
 use hookwell_aws::tools::admin::Admin;
 use hookwell_aws::tools::dead_letters::{DeadLetter, DeadLetters};
-use hookwell_aws::{Bucket, Limits, SqsQueue};
+use hookwell_aws::{Bucket, EventsTable, Limits, SqsQueue};
 use hookwell_local::storage::{Endpoints, QueueSettings, Storage};
 use serde_json::{Value, json};
 
@@ -138,7 +140,7 @@ async fn a_good_event_that_cannot_be_read_here_is_not_called_damaged() {
 async fn a_message_of_a_later_release_asks_for_an_update_and_a_damaged_one_says_what_is_wrong() {
     let stack = Stack::start().await;
     let mut newer: Value = serde_json::from_str(&event("newer").to_message()).unwrap();
-    newer["message_version"] = json!(2);
+    newer["message_version"] = json!(3);
     let sqs = stack.endpoints().connection().unwrap().sqs(Limits::TOOL);
     let url = &stack.endpoints().dead_letter_queue_url;
     let pointer = json!({ "stored": "shop/../other" });
@@ -158,7 +160,7 @@ async fn a_message_of_a_later_release_asks_for_an_update_and_a_damaged_one_says_
         (false, "the message points to a place where no event can be"),
         (
             true,
-            "cannot be read: a later release wrote it, as version 2: update hookwell",
+            "cannot be read: a later release wrote it, as version 3: update hookwell",
         ),
     ];
     assert_eq!(said, expected.map(|(is, why)| (is, why.to_owned())));
@@ -229,6 +231,52 @@ async fn of_a_letter_that_comes_twice_the_newer_receipt_counts() {
     let found = letters.receive().await.unwrap();
     assert_eq!(found.len(), 1);
     letters.redrive(&found[0]).await.unwrap();
+    assert_eq!(stack.depths().await, [(1, 0), (0, 0)]);
+    stack.storage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_letter_of_a_destination_opens_its_own_record_however_large_the_event_is() {
+    let stack = Stack::start().await;
+    let endpoints = stack.endpoints();
+    let connection = endpoints.connection().unwrap();
+    let (admin, table) = (Admin::new(&connection), &endpoints.events_table);
+    let ledger = EventsTable::new(connection.dynamodb(Limits::TOOL), table.clone(), None);
+    let large = Event {
+        body: Body(vec![b'x'; 1_200_000]),
+        ..event("large")
+    };
+    let now = large.received_at;
+    let copy = large.copy_for("billing", now);
+    let end = End {
+        outcome: Outcome::Rejected,
+        reason: Some("the endpoint answered 410".to_owned()),
+        tie: false,
+        at: now,
+        owner: None,
+    };
+    for one in [&large, &copy] {
+        let finished = ledger.finish(one, &end).await;
+        assert_eq!(finished, Ok(Finish::Recorded), "a record each");
+    }
+    stack
+        .queue
+        .bury(&copy, "the endpoint answered 410")
+        .await
+        .unwrap();
+    let letters = letters(endpoints, Some(bucket(endpoints)));
+    let letter = letters.receive().await.unwrap().remove(0);
+    assert_eq!(letter.event.as_ref(), Ok(&copy));
+    let reopened = letters.reopen(&admin, table, &letter, "ada", now).await;
+    assert_eq!(reopened, Ok(true));
+    let status = async |pk: &str| {
+        let item = admin.get(table, pk).await.unwrap().unwrap();
+        (item["status"].clone(), item.get("destination").cloned())
+    };
+    let own = status(large.key.as_str()).await;
+    assert_eq!(own, (json!("quarantined"), None), "none of its business");
+    let its = status(&format!("{}>billing", large.key.as_str())).await;
+    assert_eq!(its, (json!("pending"), Some(json!("billing"))));
     assert_eq!(stack.depths().await, [(1, 0), (0, 0)]);
     stack.storage.stop().await;
 }

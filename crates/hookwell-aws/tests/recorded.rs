@@ -170,6 +170,7 @@ impl Stack {
                 &self.ledger,
                 &self.queue,
                 &self.documents,
+                &[],
                 vec![message],
                 invocation,
                 clock.clock(),

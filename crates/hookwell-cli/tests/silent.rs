@@ -11,6 +11,7 @@ use hookwell::event::body::Body;
 use hookwell::event::identity::Key;
 use hookwell::event::{Event, Operation};
 use hookwell::ports::handler::{HandleError, Handled, Handler, Outcome};
+use hookwell_aws::settings::Environment;
 use hookwell_lambda::now::now;
 use hookwell_lambda::process::Process;
 use hookwell_local::storage::{QueueSettings, Storage};
@@ -75,8 +76,8 @@ async fn everything_ends_before_the_deadline_while_the_queue_is_silent() {
         retry_every: Duration::from_hours(1),
     };
     let storage = Storage::start(0, None, queue).await.unwrap();
-    let (endpoints, silent) = (&storage.endpoints, silent());
-    let environment = |name: &str| {
+    let (endpoints, silent) = (storage.endpoints.clone(), silent());
+    let environment = move |name: &str| {
         if name == "AWS_ENDPOINT_URL_SQS" {
             return Some(silent.clone());
         }
@@ -84,8 +85,9 @@ async fn everything_ends_before_the_deadline_while_the_queue_is_silent() {
         let mut found = all.iter().filter(|(other, _)| *other == name);
         found.next().map(|(_, value)| (*value).to_owned())
     };
+    let environment: Environment<'static> = Box::leak(Box::new(environment));
     let cases = [0, 2, 3, 4, 5, 6].map(|seconds| {
-        let process = Process::from_environment(&environment, "[sources.s]", |_| {
+        let process = Process::from_environment(environment, "[sources.s]", |_| {
             Ok(Late(Duration::from_secs(seconds)))
         })
         .unwrap();

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use self::known::Known;
 use crate::now::{clock, millis, now};
-use crate::settings::sources_text;
+use crate::settings::{lines, sources_text};
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use hookwell::config;
 use hookwell::ports::handler::Handler;
@@ -20,7 +20,8 @@ use hookwell::ports::queue::Queue;
 use hookwell::process::{Invocation, Message, Processed, process};
 use hookwell_aws::settings::{Environment, NotSet, required};
 use hookwell_aws::{
-    BoxError, Bucket, Connection, Context, DocumentsTable, EventsTable, Idle, Limits, SqsQueue,
+    BoxError, Bucket, Connection, Context, Destinations, DocumentsTable, EventsTable, Idle, Limits,
+    SqsQueue, stores,
 };
 use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
 
@@ -58,6 +59,8 @@ pub struct Process<L, Q, H> {
     ledger: L,
     queue: Q,
     handler: H,
+    /// Who else gets events; `None` where nobody does.
+    destinations: Option<Destinations>,
     /// The sources whose events it takes; all, where `None`.
     sources: Option<BTreeSet<String>>,
 }
@@ -70,13 +73,15 @@ impl<H: Handler> Process<EventsTable, SqsQueue, H> {
     /// # Errors
     /// When a setting is missing, the sources file cannot be read, or the handler cannot be made.
     pub fn from_environment(
-        env: Environment<'_>,
+        env: Environment<'static>,
         sources: &str,
         handler: impl FnOnce(Context<'_>) -> Result<H, BoxError>,
     ) -> Result<Self, StartError> {
-        let sources = sources_text(env, sources).map_err(StartError::File)?;
+        let text = sources_text(env, sources).map_err(StartError::File)?;
         let sources =
-            config::names(&sources).map_err(|problem| StartError::Sources(problem.to_string()))?;
+            config::names(&text).map_err(|problem| StartError::Sources(problem.to_string()))?;
+        let destinations =
+            config::destinations(&text).map_err(|all| StartError::Sources(lines(&all)))?;
         let connection = Connection::from_environment(env, Idle::PROCESS)?;
         let tables = connection.dynamodb(Limits::PROCESS);
         let documents =
@@ -90,9 +95,14 @@ impl<H: Handler> Process<EventsTable, SqsQueue, H> {
             bucket,
         );
         let queue = queue.with_dead_letters(required(env, "HOOKWELL_DEAD_LETTER_QUEUE_URL")?);
-        let handler = handler(Context::new(env, connection, documents));
-        let handler = handler.map_err(StartError::Handler)?;
-        Ok(Self::new(ledger, queue, handler).of(sources))
+        let context = Context::new(env, connection.clone(), documents);
+        let handler = handler(context).map_err(StartError::Handler)?;
+        let process = Self::new(ledger, queue, handler).of(sources);
+        if destinations.is_empty() {
+            return Ok(process);
+        }
+        let fetch = stores::fetch(env, connection.clone());
+        Ok(process.telling(Destinations::new(destinations, connection, fetch)))
     }
 
     /// Answers invocations until Lambda ends the process.
@@ -117,7 +127,17 @@ impl<L: Ledger, Q: Queue, H: Handler> Process<L, Q, H> {
             ledger,
             queue,
             handler,
+            destinations: None,
             sources: None,
+        }
+    }
+
+    /// The same, which tells these destinations as well.
+    #[must_use]
+    pub fn telling(self, destinations: Destinations) -> Self {
+        Self {
+            destinations: Some(destinations),
+            ..self
         }
     }
 
@@ -177,10 +197,25 @@ impl<L: Ledger, Q: Queue, H: Handler> Process<L, Q, H> {
         let sources = self.sources.as_ref();
         let known = Known {
             handler: &self.handler,
+            destinations: self.destinations.as_ref(),
             sources,
         };
+        let destinations = self
+            .destinations
+            .as_ref()
+            .map_or(&[][..], Destinations::all);
         let (ledger, queue) = (&self.ledger, &self.queue);
-        let processed = process(ledger, queue, &known, batch, invocation, clock()).await;
+        let clock = clock();
+        let processed = process(
+            ledger,
+            queue,
+            &known,
+            destinations,
+            batch,
+            invocation,
+            clock,
+        );
+        let processed = processed.await;
         for done in &processed {
             log::message(done, sources);
         }

@@ -113,19 +113,26 @@ where
         let line = line.trim_end();
         // A quotation mark inside a text has a backslash before it, so this is the field itself.
         let has_value = line.contains(&format!("\"{metric}\":"));
+        let dimensions = if line.contains(r#""destination":""#) {
+            r#""source","destination","outcome""#
+        } else {
+            r#""source","outcome""#
+        };
         match line.strip_suffix('}') {
-            Some(open) if has_value => writeln!(writer, "{open},{}}}", emf(namespace, metric)),
+            Some(open) if has_value => {
+                writeln!(writer, "{open},{}}}", emf(namespace, dimensions, metric))
+            }
             _ => writeln!(writer, "{line}"),
         }
     }
 }
 
 /// Fields that make a line a metric: "Specification: Embedded metric format", CloudWatch user guide.
-fn emf(namespace: &str, metric: &str) -> String {
+fn emf(namespace: &str, dimensions: &str, metric: &str) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.unwrap_or_default().as_millis();
     format!(
-        r#""_aws":{{"Timestamp":{now},"CloudWatchMetrics":[{{"Namespace":"{namespace}","Dimensions":[["source","outcome"]],"Metrics":[{{"Name":"{metric}","Unit":"Milliseconds"}}]}}]}}"#
+        r#""_aws":{{"Timestamp":{now},"CloudWatchMetrics":[{{"Namespace":"{namespace}","Dimensions":[[{dimensions}]],"Metrics":[{{"Name":"{metric}","Unit":"Milliseconds"}}]}}]}}"#
     )
 }
 

@@ -283,9 +283,10 @@ async fn process_asks_once_for_a_batch_and_makes_two_calls_for_each_event() {
         _ => Answer::taken(),
     })
     .await;
-    let environment = |name: &str| services.environment(name);
+    let services: &Services = Box::leak(Box::new(services));
+    let environment = Box::leak(Box::new(|name: &str| services.environment(name)));
     let process =
-        Process::from_environment(&environment, SOURCES, |context| Ok(context.documents)).unwrap();
+        Process::from_environment(environment, SOURCES, |context| Ok(context.documents)).unwrap();
     let record = &sample("process-create.json")["Records"][0];
     let records: Vec<Value> = (0..10)
         .map(|number| {

@@ -39,6 +39,13 @@ fn ed25519() -> Option<KeyPair> {
     KeyPair::ed25519(&Sha256::digest("hookwell local test key"))
 }
 
+/// A secret that signs the requests of a destination.
+#[must_use]
+pub fn signing_secret(reference: &SecretRef) -> String {
+    let hash = Sha256::digest(format!("hookwell dev {reference}"));
+    format!("whsec_{}", STANDARD.encode(hash))
+}
+
 /// A text that a source takes as this secret: in the form of its key, or the public half of its test key.
 #[must_use]
 pub fn made_up(source: &Source, reference: &SecretRef) -> String {

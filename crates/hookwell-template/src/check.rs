@@ -1,23 +1,29 @@
 //! A template under every rule, once for each way in which its parameters decide its conditions.
 
+use hookwell::deliver::Destination;
 use hookwell::source::Source;
 
 use crate::deployment::Deployment;
 use crate::node::{Node, Unreadable};
 use crate::report::{Finding, Report};
 use crate::resolve::{self, Choice};
-use crate::rules::RULES;
+use crate::rules::{RULES, access};
 
-/// Looks at a template with every rule. `sources` are the senders that ingest will serve.
+/// Looks at a template with every rule. `sources` are the senders that ingest will serve, `destinations` those who get events
+/// from process.
 ///
 /// # Errors
 /// When the text is no YAML or has no `Resources`.
-pub fn check(text: &str, sources: &[Source]) -> Result<Vec<Finding>, Unreadable> {
+pub fn check(
+    text: &str,
+    sources: &[Source],
+    destinations: &[Destination],
+) -> Result<Vec<Finding>, Unreadable> {
     let template = Node::template(text)?;
     let choices = resolve::choices(&template);
     let mut found: Vec<Finding> = Vec::new();
     for choice in &choices {
-        let deployment = Deployment::new(&template, choice, sources);
+        let deployment = Deployment::new(&template, choice, sources, destinations);
         for rule in RULES {
             let mut report = Report::new(rule.id);
             (rule.look)(&deployment, &mut report);
@@ -33,8 +39,35 @@ pub fn check(text: &str, sources: &[Source]) -> Result<Vec<Finding>, Unreadable>
             }
         }
     }
+    if !destinations.is_empty() {
+        let lacking = choices.iter().map(|choice| {
+            let deployment = Deployment::new(&template, choice, sources, destinations);
+            let mut report = Report::new("missing-action");
+            access::destinations(&deployment, &mut report);
+            report.found
+        });
+        found.extend(lacking_for_destinations(lacking));
+    }
     found.sort_by_key(|finding| finding.line);
     Ok(found)
+}
+
+/// Rights that the destinations lack by the defaults of the parameters. Where another value of one grants a right it is a note:
+/// only the deployment decides.
+fn lacking_for_destinations(mut lacking: impl Iterator<Item = Vec<Finding>>) -> Vec<Finding> {
+    let mut by_default = lacking.next().unwrap_or_default();
+    for found in lacking {
+        for finding in &mut by_default {
+            let is_same = |one: &Finding| one.message == finding.message;
+            finding.is_problem &= found.iter().any(is_same);
+        }
+    }
+    for finding in by_default.iter_mut().filter(|one| !one.is_problem) {
+        finding
+            .message
+            .push_str(", by giving the parameter that does when you deploy");
+    }
+    by_default
 }
 
 /// Parameters that differ from the defaults, in words.

@@ -1,6 +1,7 @@
 //! The functions, queues and tables that a template deploys, found by type and wiring, never by the names that somebody
 //! gave.
 
+use hookwell::deliver::Destination;
 use hookwell::source::Source;
 
 use super::node::Node;
@@ -17,6 +18,8 @@ pub(super) struct Deployment<'t> {
     resources: Vec<Resource>,
     /// The senders that ingest will serve.
     pub(super) sources: &'t [Source],
+    /// Those who get events from process.
+    pub(super) destinations: &'t [Destination],
 }
 
 /// An event source mapping from a queue to a function, of whatever notation.
@@ -46,11 +49,17 @@ pub(super) struct Endpoint<'d> {
 }
 
 impl<'t> Deployment<'t> {
-    pub(super) fn new(template: &'t Node, choice: &Choice, sources: &'t [Source]) -> Self {
+    pub(super) fn new(
+        template: &'t Node,
+        choice: &Choice,
+        sources: &'t [Source],
+        destinations: &'t [Destination],
+    ) -> Self {
         Self {
             template,
             resources: resolve::deployment(template, choice),
             sources,
+            destinations,
         }
     }
 

@@ -32,7 +32,7 @@ const TAKEN: [&str; 4] = [
 pub fn own_tables(text: &str) -> Result<Vec<OwnTable>, Unreadable> {
     let template = Node::template(text)?;
     let choice = resolve::choices(&template).into_iter().next();
-    let deployment = Deployment::new(&template, &choice.unwrap_or_default(), &[]);
+    let deployment = Deployment::new(&template, &choice.unwrap_or_default(), &[], &[]);
     let own = deployment.own_tables().into_iter();
     Ok(own
         .map(|(variable, table)| own_table(variable, table))

@@ -1,6 +1,6 @@
 //! The rules, in the order of a delivery's way: endpoint, functions, queue, tables, then who may do what and who is told.
 
-mod access;
+pub(crate) mod access;
 mod alarms;
 mod functions;
 mod queues;

@@ -1,5 +1,6 @@
 //! The sources file: TOML in, sources out, and every problem of the file at once, each with its path.
 
+mod destination;
 mod event;
 mod fields;
 mod preset;
@@ -17,6 +18,7 @@ pub use self::fields::Problem;
 use self::fields::{Fields, Problems};
 pub use self::preset::{preset_table, presets, presets_text};
 pub use self::source::MAX_BODY_BYTES;
+use crate::deliver::Destination;
 use crate::source::Source;
 
 /// Reads a sources file.
@@ -41,6 +43,7 @@ pub fn parse_locally(text: &str) -> Result<(Vec<Source>, Vec<Problem>), Vec<Prob
         Ok(file) => file,
         Err(error) => return Err(vec![syntax(text, &error)]),
     };
+    let senders = named_in(&file, "sources");
     let mut root = Fields::new("", file, &problems);
     let mut sources = Vec::new();
     match root.table("sources") {
@@ -55,6 +58,9 @@ pub fn parse_locally(text: &str) -> Result<(Vec<Source>, Vec<Problem>), Vec<Prob
                 }
             }
         }
+    }
+    if let Some(named) = root.table("destinations") {
+        destination::read_all(named, &senders, &problems);
     }
     root.finish();
     let shared = Problems::default();
@@ -76,13 +82,38 @@ pub fn parse_locally(text: &str) -> Result<(Vec<Source>, Vec<Problem>), Vec<Prob
 /// When it is no TOML, or has no sources.
 pub fn names(text: &str) -> Result<BTreeSet<String>, Problem> {
     let file: Table = text.parse().map_err(|error| syntax(text, &error))?;
-    let sources = file.get("sources").and_then(|all| all.as_table());
-    let names: BTreeSet<_> = sources.into_iter().flat_map(Table::keys).cloned().collect();
+    let names = named_in(&file, "sources");
     if names.is_empty() {
         let (path, message) = ("sources".to_owned(), "names no sender".to_owned());
         return Err(Problem { path, message });
     }
     Ok(names)
+}
+
+/// The destinations in a file, whatever is wrong with its sources.
+///
+/// # Errors
+/// When it is no TOML; else every problem of its destinations, in its order by path.
+pub fn destinations(text: &str) -> Result<Vec<Destination>, Vec<Problem>> {
+    let file: Table = text.parse().map_err(|error| vec![syntax(text, &error)])?;
+    let sources = named_in(&file, "sources");
+    let problems = Problems::default();
+    let mut root = Fields::new("", file, &problems);
+    let named = root.table("destinations");
+    let read = named.map(|named| destination::read_all(named, &sources, &problems));
+    root.ignore_rest();
+    let problems = problems.into_sorted();
+    if problems.is_empty() {
+        Ok(read.unwrap_or_default())
+    } else {
+        Err(problems)
+    }
+}
+
+/// The names below a key of the file.
+fn named_in(file: &Table, key: &str) -> BTreeSet<String> {
+    let named = file.get(key).and_then(|all| all.as_table());
+    named.into_iter().flat_map(Table::keys).cloned().collect()
 }
 
 fn syntax(text: &str, error: &toml::de::Error) -> Problem {

@@ -7,6 +7,7 @@ pub mod identity;
 pub mod message;
 pub mod typed;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -170,6 +171,12 @@ pub struct Event {
     /// Reason why ingest could not read the event, for sources that keep what they cannot read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invalid: Option<String>,
+    /// Destination that this copy of the event is for; `None` for the project's own handler.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination: Option<String>,
+    /// Time at which process queued the copy for its destination, from which its tries count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued_at: Option<Millis>,
     /// Trace of the delivery: for a log line, or to pass on with a call.
     #[serde(
         default,
@@ -230,6 +237,8 @@ impl Event {
             document_at: None,
             without_state: None,
             invalid: None,
+            destination: None,
+            queued_at: None,
             trace: None,
             settled: None,
             renewed: None,
@@ -265,6 +274,45 @@ impl Event {
     pub fn settle(&mut self, version: Version, received_at: Millis) {
         self.received_at = received_at;
         self.settled = Some(version);
+    }
+
+    /// The copy of the event for a destination, queued at this time: with a record, a lease and tries of its own. The whole
+    /// event is kept once, for the project's own handler.
+    #[must_use]
+    pub fn copy_for(&self, destination: &str, queued_at: Millis) -> Self {
+        Self {
+            destination: Some(destination.to_owned()),
+            queued_at: Some(queued_at),
+            retain_until: None,
+            settled: None,
+            renewed: None,
+            ..self.clone()
+        }
+    }
+
+    /// Key of the record: the event's, or the one of its copy for a destination.
+    #[must_use]
+    pub fn record_key(&self) -> Cow<'_, Key> {
+        match &self.destination {
+            Some(destination) => Cow::Owned(self.key.for_destination(destination)),
+            None => Cow::Borrowed(&self.key),
+        }
+    }
+
+    /// The group of its messages: the source, or the source and the destination. SQS serves the groups of a queue in turn,
+    /// so that the backlog of one does not delay the others ("Amazon SQS fair queues").
+    #[must_use]
+    pub fn group(&self) -> Cow<'_, str> {
+        match &self.destination {
+            Some(destination) => Cow::Owned(format!("{}/{destination}", self.source)),
+            None => Cow::Borrowed(&self.source),
+        }
+    }
+
+    /// Time from which its tries count, unless an operator has put it back since.
+    #[must_use]
+    pub fn tried_from(&self) -> Millis {
+        self.queued_at.unwrap_or(self.received_at)
     }
 
     /// Key of the document that the event is about, if any.
@@ -322,6 +370,8 @@ mod tests {
             document_at: Some("/data".into()),
             without_state: None,
             invalid: None,
+            destination: None,
+            queued_at: None,
             trace: None,
             settled: None,
             renewed: None,

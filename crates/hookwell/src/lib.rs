@@ -7,6 +7,7 @@
 //! * [`config`]: the sources file: TOML into sources, every problem with its path; presets.
 //! * [`source`]: one sender as configured: where its events are, how it checks an address, what it is told.
 //! * [`keys`]: key material: references, secrets, public keys, certificates.
+//! * [`deliver`]: destinations: who else gets events, which ones, and in what form.
 //!
 //! When a delivery arrives:
 //! * [`event`](mod@event): the delivery, before anybody trusts it; the event that it becomes, which is the queue's message.
@@ -21,11 +22,12 @@
 //! * [`format`](mod@format): bytes into values: JSON, forms, times, patterns, templates, encodings, traces.
 //! * `sender`: test senders: sample deliveries, and signatures by private keys. A feature of this name, off on Lambda.
 //!
-//! No module reaches back: `format` knows nothing; `event` and `keys` know `format`; `verify` knows these; `ports` knows
-//! `event`; `source` knows `verify`; `config`, `ingest` and `sender` know `source`. `ingest` and `process` know `ports`, and
-//! `process` knows no source.
+//! No module reaches back: `format` knows nothing; `event` and `keys` know `format`; `verify` and `deliver` know
+//! these; `ports` knows `event`; `source` knows `verify`; `config`, `ingest` and `sender` know `source`. `ingest` and `process`
+//! know `ports`, `config` and `process` know `deliver`, and `process` knows no source.
 
 pub mod config;
+pub mod deliver;
 pub mod event;
 pub mod format;
 pub mod ingest;

@@ -353,8 +353,8 @@ fn a_forged_or_damaged_message_is_named_and_is_a_letter_at_once_beside_its_neigh
 #[test]
 fn what_a_later_release_wrote_waits_for_the_update_of_this_function() {
     let setup = Setup::<MemoryDocuments>::default();
-    let mut later = vec![changed("message_version", json!(2))];
-    later.push(r#"{"message_version":3,"what":"nobody knows yet"}"#.to_owned());
+    let mut later = vec![changed("message_version", json!(3))];
+    later.push(r#"{"message_version":4,"what":"nobody knows yet"}"#.to_owned());
     for text in later {
         let done = setup.run_messages(vec![message(&text)]).remove(0);
         assert!(
@@ -521,7 +521,15 @@ fn what_there_is_no_time_for_is_not_started_and_comes_back() {
             deadline: NOW + left,
         };
         let (batch, clock) = (batch.clone(), StoppedClock::at(NOW));
-        let done = process(ledger, queue, handler, batch, invocation, clock.clock());
+        let done = process(
+            ledger,
+            queue,
+            handler,
+            &[],
+            batch,
+            invocation,
+            clock.clock(),
+        );
         done.now_or_never().unwrap().remove(0).fate
     };
     assert_eq!(run(4_999), Fate::NotStarted);
@@ -543,7 +551,15 @@ fn at_the_deadline_what_still_runs_comes_back_and_what_is_done_stays_done() {
     let (clock, deadline) = (Clock::new(NOW), NOW + 30_000);
     let (timers, invocation) = (clock.timers(), Invocation { id: "1", deadline });
     let batch = batch.to_vec();
-    let done = process(ledger, queue, handler, batch, invocation, timers.clock());
+    let done = process(
+        ledger,
+        queue,
+        handler,
+        &[],
+        batch,
+        invocation,
+        timers.clock(),
+    );
     let done = clock.run(done);
     assert!(clock.now() < deadline, "Lambda hears of it");
     let failed: Vec<_> = done.iter().filter(|done| done.fate.is_failure()).collect();
@@ -1026,7 +1042,15 @@ fn a_handler_that_is_always_too_slow_is_tried_for_the_whole_time() {
         let (timers, id) = (clock.timers(), format!("{tries}"));
         let invocation = Invocation { id: &id, deadline };
         let batch = vec![received(3, &slow.to_message())];
-        let done = process(ledger, queue, handler, batch, invocation, timers.clock());
+        let done = process(
+            ledger,
+            queue,
+            handler,
+            &[],
+            batch,
+            invocation,
+            timers.clock(),
+        );
         let done = clock.run(done);
         let why = "there was no time to finish it";
         assert_eq!(done[0].fate, Fate::Retry(why.into()));

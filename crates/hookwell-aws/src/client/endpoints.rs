@@ -6,6 +6,7 @@ use super::settings::Environment;
 #[derive(Debug, Clone)]
 pub(super) struct Endpoints {
     pub(super) dynamodb: Option<String>,
+    pub(super) eventbridge: Option<String>,
     pub(super) s3: Option<String>,
     pub(super) secretsmanager: Option<String>,
     pub(super) sqs: Option<String>,
@@ -17,6 +18,7 @@ impl Endpoints {
         let of = |service: &str| env(service).or_else(|| env("AWS_ENDPOINT_URL"));
         Self {
             dynamodb: of("AWS_ENDPOINT_URL_DYNAMODB"),
+            eventbridge: of("AWS_ENDPOINT_URL_EVENTBRIDGE"),
             s3: of("AWS_ENDPOINT_URL_S3"),
             secretsmanager: of("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
             sqs: of("AWS_ENDPOINT_URL_SQS"),

@@ -146,7 +146,7 @@ fn code(answer: &Answer) -> String {
 }
 
 fn object_name(event: &Event) -> String {
-    let key = event.key.as_str().replace('#', "/");
+    let key = event.record_key().as_str().replace(['#', '>'], "/");
     format!("{key}/{}", event.body.hash())
 }
 

@@ -202,7 +202,7 @@ impl DeadLetters {
             Ok(event) => {
                 let from = [Status::Quarantined, Status::Pending];
                 admin
-                    .reopen(events_table, &event.key, &from, by, now)
+                    .reopen(events_table, &event.record_key(), &from, by, now)
                     .await?
             }
             Err(_) => false,
@@ -238,7 +238,7 @@ impl DeadLetters {
     async fn put_back(&self, letter: &DeadLetter) -> Result<(), AdminError> {
         let request = self.client.send_message().queue_url(&self.queue_url);
         let event = letter.event.as_ref().ok();
-        let group = event.map(|event| event.source.clone());
+        let group = event.map(|event| event.group().into_owned());
         let request = request
             .message_body(&letter.body)
             .set_message_group_id(group);

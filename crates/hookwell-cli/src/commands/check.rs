@@ -10,6 +10,7 @@ use crate::sender::from_environment;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use hookwell::config;
+use hookwell::deliver::{SigningKey, Target};
 use hookwell::keys::not_ready::SecretProblem;
 use hookwell::keys::reference::SecretRef;
 use hookwell::source::Source;
@@ -71,9 +72,11 @@ impl Finding {
 pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitCode> {
     let text = text(arguments.sources.as_deref(), embedded)?;
     let (mut found, sources) = findings(&text);
+    let destinations = config::destinations(&text).unwrap_or_default();
     if let Some(path) = &arguments.template {
         let file = path.display().to_string();
-        let all = hookwell_template::check(&read(path)?, &sources).with_context(|| file.clone())?;
+        let all = hookwell_template::check(&read(path)?, &sources, &destinations)
+            .with_context(|| file.clone())?;
         for one in all {
             let list = if one.is_problem {
                 &mut found.problems
@@ -187,6 +190,25 @@ fn findings(text: &str) -> (Findings, Vec<Source>) {
             }
         }
         found.sources.push(source.name.clone());
+    }
+    for destination in config::destinations(text).unwrap_or_default() {
+        let Target::Http { secret, .. } = &destination.to else {
+            continue;
+        };
+        let path = format!("destinations.{}.secret", destination.name);
+        match from_environment(secret) {
+            Ok(text) => {
+                if let Err(why) = SigningKey::new(&text) {
+                    let why = format!("{secret} {why}");
+                    found.problems.push(finding(&path, why));
+                }
+            }
+            Err(SecretProblem::NotSet) => {
+                let why = format!("{secret} is not set here");
+                found.notes.push(finding(&path, why));
+            }
+            Err(why) => found.notes.push(finding(&path, format!("{secret} {why}"))),
+        }
     }
     (found, sources)
 }

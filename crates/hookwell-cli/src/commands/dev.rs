@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use super::interrupts::Interrupts;
 use super::print::{self, lines};
-use super::sources::noted_sources;
+use super::sources::{destinations, noted_sources};
 use crate::machine::{self, Machine, Options};
 use crate::sender::{Secrets, Senders, signed};
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
+use hookwell::deliver::{Destination, SigningKey, Target, check_address};
 use hookwell::event::Operation;
+use hookwell::keys::reference::SecretRef;
 use hookwell::ports::handler::Handler;
 use hookwell::source::Source;
 use hookwell_aws::{BoxError, Context};
@@ -25,6 +27,7 @@ use hookwell_template::{OwnTable, own_tables};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hookwell dev
+  hookwell dev --forward-to http://localhost:3000/hooks
   hookwell dev --port 8000 --sources sources.toml --data .hookwell")]
 pub(crate) struct Arguments {
     /// Port to listen on, at 127.0.0.1. The tables, the queue and the bucket take the next three ports where those are free. 0
@@ -41,6 +44,10 @@ pub(crate) struct Arguments {
     /// Keep tables and queues in this folder over restarts.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// An HTTP server that gets every event, in signed requests: https, or http on this machine. The secret is in
+    /// `HOOKWELL_FORWARD_SECRET`, or made up and printed.
+    #[arg(long, value_name = "URL", value_parser = forward)]
+    forward_to: Option<Destination>,
     /// Print where everything is as one JSON object, first thing on standard output.
     #[arg(long)]
     json: bool,
@@ -53,6 +60,7 @@ impl Default for Arguments {
             sources: None,
             template: None,
             data: None,
+            forward_to: None,
             json: false,
         }
     }
@@ -65,15 +73,30 @@ pub(crate) fn run<H: Handler + 'static>(
 ) -> Result<ExitCode> {
     print::start_log();
     let sources = noted_sources(arguments.sources.as_deref(), embedded)?;
-    let secrets = Secrets::made_up_for(&sources);
-    let unusable = unusable(&sources, &secrets);
+    let mut destinations = destinations(arguments.sources.as_deref(), embedded)?;
+    destinations.extend(arguments.forward_to);
+    let secrets = Secrets::made_up_for(&sources).and_for(&destinations);
+    let mut unusable = unusable(&sources, &secrets);
+    unusable.extend(unusable_for(&destinations, &secrets));
     ensure!(
         unusable.is_empty(),
         "secrets that cannot be used:\n{}",
         unusable.join("\n")
     );
     let sample = sample(&sources, &secrets);
-    let senders = Senders { sources, secrets };
+    for destination in &destinations {
+        if !matches!(destination.to, Target::Http { .. }) {
+            let name = &destination.name;
+            print::note(&format!(
+                "note: destination {name} is in AWS, and this machine reaches none: its events are tried again and again"
+            ));
+        }
+    }
+    let senders = Senders {
+        sources,
+        destinations,
+        secrets,
+    };
     let mut options = Options::new(arguments.port, senders.clone());
     options.data = arguments.data;
     options.own_tables = tables_of(arguments.template.as_deref())?;
@@ -111,6 +134,25 @@ fn tables_of(template: Option<&Path>) -> Result<Vec<OwnTable>> {
     own_tables(&text).with_context(|| shown.to_string())
 }
 
+/// The destination of everything, at the address that was typed.
+fn forward(url: &str) -> Result<Destination, &'static str> {
+    let url = match url.split_once("://") {
+        Some(_) => url.to_owned(),
+        None => format!("http://{url}"),
+    };
+    check_address(&url)?;
+    Ok(Destination {
+        name: "forward-to".to_owned(),
+        to: Target::Http {
+            url,
+            secret: SecretRef::Env("HOOKWELL_FORWARD_SECRET".to_owned()),
+            timeout: Duration::from_secs(10),
+        },
+        sources: None,
+        types: None,
+    })
+}
+
 /// Secrets that no source could verify with, a line each.
 fn unusable(sources: &[Source], secrets: &Secrets) -> Vec<String> {
     let problem = |source: &Source| {
@@ -119,6 +161,24 @@ fn unusable(sources: &[Source], secrets: &Secrets) -> Vec<String> {
         Some(format!("  source {}: {why}", source.name))
     };
     sources.iter().filter_map(problem).collect()
+}
+
+/// Secrets that sign nothing, a line each.
+fn unusable_for(destinations: &[Destination], secrets: &Secrets) -> Vec<String> {
+    let problem = |destination: &Destination| {
+        let Target::Http { secret, .. } = &destination.to else {
+            return None;
+        };
+        let why = match secrets.fetch(secret) {
+            Ok(text) => SigningKey::new(&text).err()?.to_string(),
+            Err(why) => why.to_string(),
+        };
+        Some(format!(
+            "  destination {}: {secret} {why}",
+            destination.name
+        ))
+    };
+    destinations.iter().filter_map(problem).collect()
 }
 
 /// A signed request of the first source that this machine can sign for.
@@ -132,12 +192,22 @@ fn sample(sources: &[Source], secrets: &Secrets) -> Option<Signed> {
 }
 
 fn introduce(machine: &Machine, senders: &Senders, sample: Option<&Signed>) -> Result<()> {
-    let Senders { sources, secrets } = senders;
+    let Senders {
+        sources,
+        destinations,
+        secrets,
+    } = senders;
     lines(&format!("listening on {}", machine.url))?;
     lines("open it in a browser to see what arrives and what becomes of it")?;
     lines("\nsources")?;
     for source in sources {
         lines(&format!("  {}/webhooks/{}", machine.url, source.name))?;
+    }
+    if !destinations.is_empty() {
+        lines("\ndestinations")?;
+    }
+    for Destination { name, to, .. } in destinations {
+        lines(&format!("  {name:<32} {to}"))?;
     }
     if secrets.made_up().next().is_some() {
         lines("\nsecrets made up for this machine, because they are not set")?;

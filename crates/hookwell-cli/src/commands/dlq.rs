@@ -116,12 +116,21 @@ async fn list(arguments: &List) -> Result<ExitCode> {
             of(event.map(|event| event.kind.as_str())),
             letter.id().to_owned(),
             of(event.and_then(|event| event.document_id.as_deref())),
+            of(event.and_then(|event| event.destination.as_deref())),
             letter.why(),
         ]
     };
     let rows: Vec<_> = letters.iter().map(row).collect();
     table(
-        &["SENT", "SOURCE", "TYPE", "EVENT", "DOCUMENT", "REASON"],
+        &[
+            "SENT",
+            "SOURCE",
+            "TYPE",
+            "EVENT",
+            "DOCUMENT",
+            "DESTINATION",
+            "REASON",
+        ],
         &rows,
     )?;
     Ok(ExitCode::SUCCESS)
@@ -258,5 +267,6 @@ fn describe(letter: &DeadLetter) -> Value {
         "type": event.map(|event| &event.kind),
         "operation": event.map(|event| event.operation),
         "document_id": event.and_then(|event| event.document_id.as_deref()),
+        "destination": event.and_then(|event| event.destination.as_deref()),
     })
 }

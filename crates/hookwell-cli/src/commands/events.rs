@@ -11,7 +11,7 @@ use hookwell_sandbox::rank::percentile;
 use serde_json::{Value, json};
 
 use super::filter::{COLUMNS, Filter, became, received_at};
-use super::items::{self, List, Show, Table};
+use super::items::{self, DESTINATION, List, Show, Table};
 use super::print::{self, table};
 use super::tail::{self, Tail};
 use super::target::Target;
@@ -38,7 +38,7 @@ pub(crate) enum Command {
     /// time is printed. What comes and ends between two looks is one line. Refused deliveries are in no table; the log
     /// has them.
     Tail(Tail),
-    /// Count events by source: what became of them, and how long that took.
+    /// Count events by source, and their copies by destination: what became of them, and how long that took.
     Stats(Stats),
 }
 
@@ -111,10 +111,11 @@ async fn stats(arguments: &Stats) -> Result<ExitCode> {
     let mut sources: BTreeMap<String, Counts> = BTreeMap::new();
     for item in opened.admin.scan(&opened.events_table, None).await? {
         if arguments.filter.keeps(&item) {
-            sources
-                .entry(readable(&item, "source"))
-                .or_default()
-                .add(&item);
+            let mut of = readable(&item, "source");
+            if item.contains_key(DESTINATION) {
+                of = format!("{of} to {}", readable(&item, DESTINATION));
+            }
+            sources.entry(of).or_default().add(&item);
         }
     }
     let names = [

@@ -9,7 +9,7 @@ use hookwell_lambda::now::now;
 use jiff::{Span, SpanRelativeTo, Timestamp};
 use serde_json::Value;
 
-use super::items::Column;
+use super::items::{Column, DESTINATION};
 
 /// Columns of a line about an event.
 pub(super) const COLUMNS: &[Column] = &[
@@ -21,6 +21,7 @@ pub(super) const COLUMNS: &[Column] = &[
     ("type", "TYPE"),
     ("event_id", "EVENT"),
     ("document_id", "DOCUMENT"),
+    (DESTINATION, "DESTINATION"),
 ];
 
 /// Filters of events, beside their source.

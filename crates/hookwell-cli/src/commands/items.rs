@@ -50,6 +50,9 @@ pub(super) struct Table {
 /// An attribute and its heading.
 pub(super) type Column = (&'static str, &'static str);
 
+/// Attribute that only the records of copies for destinations have.
+pub(super) const DESTINATION: &str = "destination";
+
 /// The longest cell of a list, in characters; of a longer one the rest is left out, and `…` says so.
 const MAX_CELL: usize = 60;
 
@@ -83,7 +86,13 @@ pub(super) fn print(items: &[Item], columns: &[Column], json: bool) -> Result<()
         }
         return Ok(());
     }
-    let rows: Vec<_> = items.iter().map(|item| row(item, columns)).collect();
+    // Whoever has no destinations sees nothing of them.
+    let has_copies = items.iter().any(|item| item.contains_key(DESTINATION));
+    let columns = columns.iter().copied();
+    let columns: Vec<_> = columns
+        .filter(|(name, _)| has_copies || *name != DESTINATION)
+        .collect();
+    let rows: Vec<_> = items.iter().map(|item| row(item, &columns)).collect();
     let headings: Vec<_> = columns.iter().map(|(_, heading)| *heading).collect();
     Ok(table(&headings, &rows)?)
 }

@@ -209,6 +209,14 @@ impl Fields {
     fn get(&self, name: &str) -> &str {
         self.0.get(name).map_or("", String::as_str)
     }
+
+    /// The source, and the destination of a copy.
+    fn source_and_destination(&self) -> String {
+        match (self.get("source"), self.get("destination")) {
+            (source, "") => source.to_owned(),
+            (source, destination) => format!("{source} to {destination}"),
+        }
+    }
 }
 
 impl Visit for Fields {
@@ -251,7 +259,7 @@ where
             ),
             "event" => format!(
                 "-> {:<10} {:<16}",
-                fields.get("source"),
+                fields.source_and_destination(),
                 paint(code, fields.get("outcome"), self.colours)
             ),
             other => paint(code, other, self.colours),

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Error, Result, anyhow, bail};
 use hookwell::config::{self, Problem};
+use hookwell::deliver::Destination;
 use hookwell::source::Source;
 
 use super::print;
@@ -52,6 +53,18 @@ pub(super) fn noted_sources(file: Option<&Path>, embedded: Option<&str>) -> Resu
         print::note(&format!("note, an error for `check` and on AWS: {problem}"));
     }
     Ok(sources)
+}
+
+/// The destinations of the same file.
+///
+/// # Errors
+/// As [`sources`].
+pub(super) fn destinations(
+    file: Option<&Path>,
+    embedded: Option<&str>,
+) -> Result<Vec<Destination>> {
+    let text = text(file, embedded)?;
+    config::destinations(&text).map_err(|problems| mistakes(&problems))
 }
 
 fn mistakes(problems: &[Problem]) -> Error {

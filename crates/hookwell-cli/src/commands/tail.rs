@@ -25,7 +25,7 @@ const LATE: Millis = 60_000;
 const PAUSES: u32 = 4;
 
 /// The width of a line's columns, in characters.
-const WIDTHS: [usize; 8] = [24, 12, 11, 8, 9, 24, 28, 0];
+const WIDTHS: [usize; 9] = [24, 12, 11, 8, 9, 24, 28, 24, 0];
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:

@@ -1,6 +1,7 @@
 //! The two functions with their triggers: the front before ingest, the event source mapping before process.
 
 use std::collections::HashSet;
+use std::future::ready;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,11 +9,13 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, anyhow};
 use aws_lambda_events::event::sqs::SqsEvent;
-use hookwell::ingest::key_cache::Sources;
+use hookwell::ingest::key_cache::{Fetch, Sources};
 use hookwell::ports::handler::Handler;
 use hookwell_aws::settings::process_environment;
 use hookwell_aws::tools::mapping::EventSourceMapping;
-use hookwell_aws::{BoxError, Bucket, Connection, Context, EventsTable, Limits, SqsQueue};
+use hookwell_aws::{
+    BoxError, Bucket, Connection, Context, Destinations, EventsTable, Limits, SqsQueue,
+};
 use hookwell_lambda::ingest::Ingest;
 use hookwell_lambda::now::now;
 use hookwell_lambda::process::Process;
@@ -163,7 +166,9 @@ fn ingest(
     endpoints: &Endpoints,
     senders: &Senders,
 ) -> Ingest<EventsTable, SqsQueue> {
-    let Senders { sources, secrets } = senders;
+    let Senders {
+        sources, secrets, ..
+    } = senders;
     let tables = connection.dynamodb(Limits::INGEST_PUT);
     Ingest::new(
         Sources::new(sources.clone(), |reference| secrets.fetch(reference)),
@@ -194,8 +199,15 @@ fn process<H: Handler>(
         queue(connection, endpoints, Limits::PROCESS, Limits::PROCESS)
             .with_dead_letters(endpoints.dead_letter_queue_url.clone()),
         handler,
-    );
-    Ok(process.of(names.collect()))
+    )
+    .of(names.collect());
+    if senders.destinations.is_empty() {
+        return Ok(process);
+    }
+    let secrets = senders.secrets.clone();
+    let fetch = Fetch::new(move |reference| ready(secrets.fetch(&reference)));
+    let all = senders.destinations.clone();
+    Ok(process.telling(Destinations::new(all, connection.clone(), fetch)))
 }
 
 fn queue(

@@ -47,6 +47,7 @@ impl Account {
         let (recorder, records) = Recorder::new();
         let senders = Senders {
             sources: Vec::new(),
+            destinations: Vec::new(),
             secrets: Secrets::from_environment(),
         };
         let page = Page::new(None, recorder, senders, self.stack, Some(self.entry))?;

@@ -1,5 +1,7 @@
 //! The effect of one event: the outcome, and the tries until then.
 
+use std::collections::BTreeMap;
+
 use hookwell::format::time::Millis;
 use hookwell::ports::handler::Outcome;
 use hookwell::process::{Fate, Processed, TRIES_IN_PLACE};
@@ -27,6 +29,8 @@ pub(super) struct Effect {
     pub(super) waits_until: Option<Millis>,
     pub(super) reason: Option<String>,
     pub(super) tries: Vec<Try>,
+    /// The effects of its copies, by the names of their destinations.
+    pub(super) copies: BTreeMap<String, Effect>,
 }
 
 /// Every outcome of an event, the one that needs a person most first. A delivery of many shows the first that it has.
@@ -47,6 +51,7 @@ impl Default for Effect {
             waits_until: None,
             reason: None,
             tries: Vec::new(),
+            copies: BTreeMap::new(),
         }
     }
 }
@@ -66,6 +71,7 @@ impl Effect {
             waits_until,
             reason: Some(clip(text("reason"))).filter(|reason| !reason.is_empty()),
             tries: Vec::new(),
+            copies: BTreeMap::new(),
         }
     }
 
@@ -145,6 +151,7 @@ mod tests {
             waits_until: None,
             reason: None,
             tries: vec![tried(10, "rejected")],
+            copies: BTreeMap::new(),
         };
         let mut queued = rejected.clone();
         queued.put_back(20);

@@ -40,7 +40,8 @@ pub(super) async fn view(
         (effect, index.deliveries_of(&which.key))
     };
     let state = effect.as_ref().map(|effect| {
-        let tries = effect.tries.len();
+        let copies = effect.copies.values().map(|copy| copy.tries.len());
+        let tries = effect.tries.len() + copies.sum::<usize>();
         format!("{}-{tries}-{:?}", effect.outcome, effect.ended_at)
     });
     let revision = page.revision(format_args!(
@@ -60,7 +61,11 @@ pub(super) async fn view(
         let content = sentence(&page, "No such event", text);
         return page.html(StatusCode::NOT_FOUND, content);
     }
-    let stored = record.as_ref().map(Effect::of_record);
+    let copies = effect.as_ref().map(|effect| effect.copies.clone());
+    let stored = record.as_ref().map(|record| Effect {
+        copies: copies.unwrap_or_default(),
+        ..Effect::of_record(record)
+    });
     // What the page knows of a machine's event is newer than its record, and of an account's older.
     let effect = if page.is_machine() {
         effect.or(stored)
@@ -103,6 +108,14 @@ fn part(page: &Page, effect: &Effect, deliveries: &[u64], record: Option<&Item>)
                 @if !effect.tries.is_empty() {
                     h2 { "Timeline" }
                     ol.timeline { (tries(effect)) }
+                }
+                @for (destination, copy) in &effect.copies {
+                    h2 { "Destination " (destination) }
+                    p {
+                        (outcome(copy.outcome))
+                        @if let Some(reason) = &copy.reason { " " span.reason { (reason) } }
+                    }
+                    @if !copy.tries.is_empty() { ol.timeline { (tries(copy)) } }
                 }
                 @if page.is_machine() {
                     h2 { "Deliveries" }

@@ -162,6 +162,13 @@ impl Index {
 
     fn processed(&mut self, done: &Processed) {
         let Some(event) = &done.event else { return };
+        if let Some(destination) = &event.destination {
+            let copies = |effect: &mut Effect| {
+                let copy = effect.copies.entry(destination.clone()).or_default();
+                copy.tried(done);
+            };
+            return self.effects.change(event.key.as_str(), copies);
+        }
         let mut is_applied = false;
         self.effects.change(event.key.as_str(), |effect| {
             effect.tried(done);
@@ -194,11 +201,27 @@ impl Index {
         self.documents.insert(document.key.as_str().to_owned(), row);
     }
 
+    /// Adds the copy of an event that a line shows.
+    fn stored_copy(&mut self, item: &Item) {
+        let key = item.get("pk").and_then(Value::as_str).unwrap_or_default();
+        let Some((name, (key, _))) = destination(item).zip(key.split_once('>')) else {
+            return;
+        };
+        if self.effects.of(key).is_some() {
+            self.effects.change(key, |effect| {
+                let stored = || Effect::of_record(item);
+                effect.copies.entry(name.to_owned()).or_insert_with(stored);
+            });
+        }
+    }
+
     /// Adds the documents of the tables, and their events before all that the machine reported.
     fn stored(&mut self, events: &[Item], documents: &[Item]) {
         let known: HashSet<_> = self.rows.iter().flat_map(|row| row.keys.clone()).collect();
         let is_new = |row: &Row| !row.keys.iter().any(|key| known.contains(key));
-        let rows = events.iter().map(|item| (Row::of_record(item), item));
+        let (copies, events): (Vec<_>, Vec<_>) =
+            events.iter().partition(|item| destination(item).is_some());
+        let rows = events.into_iter().map(|item| (Row::of_record(item), item));
         let mut rows: Vec<_> = rows.filter(|(row, _)| is_new(row)).collect();
         rows.sort_by_key(|(row, _)| Reverse(row.at));
         rows.truncate(ROWS.saturating_sub(self.rows.len()));
@@ -216,6 +239,9 @@ impl Index {
             place = place.saturating_sub(1).min(row.at);
             row.place = place;
             self.rows.push_front(row);
+        }
+        for item in copies {
+            self.stored_copy(item);
         }
         for item in documents {
             let text = |name| item.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -235,6 +261,11 @@ impl Index {
         }
         self.is_filled = true;
     }
+}
+
+/// The destination of a record, where it is of a copy.
+fn destination(item: &Item) -> Option<&str> {
+    item.get("destination")?.as_str()
 }
 
 fn size(arrived: &Arrived) -> usize {

@@ -81,7 +81,10 @@ fn table(page: &Page, letters: &[DeadLetter]) -> Markup {
                         td.time { @if let Some(at) = letter.sent_at { (time(at)) } }
                         @if let Ok(one) = &letter.event {
                             td.source { (one.source) }
-                            td.type { (one.kind) }
+                            td.type {
+                                (one.kind)
+                                @if let Some(destination) = &one.destination { " to " (destination) }
+                            }
                             td.id { a href=(event::address(one.key.as_str())) { (one.id) } }
                         } @else {
                             td.source {} td.type {} td.id { (letter.message_id) }
@@ -155,7 +158,9 @@ impl Page {
                 queue.release(&meant).await;
                 return Err(why);
             }
-            if let Ok(event) = &letter.event {
+            if let Ok(event) = &letter.event
+                && event.destination.is_none()
+            {
                 let key = event.key.as_str().to_owned();
                 self.recorder.tell(Seen::PutBack { key, at });
             }

@@ -39,7 +39,9 @@ pub(super) struct Veil(Vec<String>);
 impl Veil {
     /// Hides every secret of these senders.
     pub(super) fn new(senders: &Senders) -> Self {
-        let Senders { sources, secrets } = senders;
+        let Senders {
+            sources, secrets, ..
+        } = senders;
         let references = sources.iter().flat_map(Source::references);
         let texts = references.filter_map(|reference| secrets.fetch(reference).ok());
         let mut all = Vec::new();

@@ -90,7 +90,7 @@ mod tests {
         let sources =
             "[sources.stripe]\npreset = \"stripe\"\nsecrets = [\"ssm:/hookwell/stripe\"]\n";
         let sources = hookwell::config::parse(sources).unwrap();
-        let found = hookwell_template::check(&text, &sources).unwrap();
+        let found = hookwell_template::check(&text, &sources, &[]).unwrap();
         let problems: Vec<_> = found.iter().filter(|one| one.is_problem).collect();
         assert!(problems.is_empty(), "{problems:?}");
     }

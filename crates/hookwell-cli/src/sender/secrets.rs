@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hookwell::deliver::{Destination, Target};
 use hookwell::keys::not_ready::SecretProblem;
 use hookwell::keys::reference::SecretRef;
 use hookwell::source::Source;
@@ -35,6 +36,20 @@ impl Secrets {
             }
         }
         Self { made_up }
+    }
+
+    /// The same, with a made up one for every secret of `destinations` that is not set.
+    #[must_use]
+    pub fn and_for(mut self, destinations: &[Destination]) -> Self {
+        for destination in destinations {
+            if let Target::Http { secret, .. } = &destination.to
+                && !is_set(secret)
+            {
+                let text = test_keys::signing_secret(secret);
+                self.made_up.entry(secret.to_string()).or_insert(text);
+            }
+        }
+        self
     }
 
     /// The secrets of the environment, or made up ones when it has none of them at all.

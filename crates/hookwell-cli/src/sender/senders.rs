@@ -1,5 +1,6 @@
-//! Sources with their secrets.
+//! Sources and destinations with their secrets.
 
+use hookwell::deliver::Destination;
 use hookwell::source::Source;
 
 use super::secrets::Secrets;
@@ -9,6 +10,8 @@ use super::secrets::Secrets;
 pub struct Senders {
     /// The sources.
     pub sources: Vec<Source>,
-    /// Their secrets.
+    /// Who else gets their events.
+    pub destinations: Vec<Destination>,
+    /// The secrets of both.
     pub secrets: Secrets,
 }

@@ -30,8 +30,13 @@ pub(crate) const SOURCES: [&str; 4] = ["stonal", "resource", "plain", "generic"]
 /// The senders of a sources file.
 pub(crate) fn senders_of(text: &str) -> Senders {
     let sources = config::parse(text).unwrap();
-    let secrets = Secrets::made_up_for(&sources);
-    Senders { sources, secrets }
+    let destinations = config::destinations(text).unwrap();
+    let secrets = Secrets::made_up_for(&sources).and_for(&destinations);
+    Senders {
+        sources,
+        destinations,
+        secrets,
+    }
 }
 
 /// The senders of the shipped file.

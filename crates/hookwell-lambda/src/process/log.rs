@@ -33,6 +33,7 @@ pub(crate) fn message(done: &Processed, sources: Option<&BTreeSet<String>>) {
                 outcome = done.fate.name(),
                 event.id = id,
                 event.r#type = event.map(|event| short(&event.kind)),
+                destination = event.and_then(|event| event.destination.as_deref()),
                 event.operation = event.map(|event| event.operation.name()),
                 document.id = document,
                 reason,

@@ -1,5 +1,8 @@
 //! Rules about the callers of the functions, and about the permissions of the functions.
 
+use hookwell::deliver::Target;
+use hookwell::keys::reference::SecretRef;
+
 use crate::deployment::{Deployment, Door};
 use crate::place::Place;
 use crate::report::Report;
@@ -90,6 +93,28 @@ pub(super) fn missing_action(deployment: &Deployment<'_>, report: &mut Report) {
     }
 }
 
+/// Demands what process needs to tell the destinations.
+pub(crate) fn destinations(deployment: &Deployment<'_>, report: &mut Report) {
+    for mapping in deployment.mappings() {
+        let Some(granted) = Granted::to(mapping.function, deployment) else {
+            continue;
+        };
+        granted.demand_named(&[("HOOKWELL_QUEUE_URL", &["sqs:SendMessage"])], report);
+        for destination in deployment.destinations {
+            let action = match &destination.to {
+                Target::EventBridge(_) => "events:PutEvents",
+                Target::Sqs(_) => "sqs:SendMessage",
+                Target::Http { secret, .. } => match secret {
+                    SecretRef::Ssm(_) => "ssm:GetParameter",
+                    SecretRef::SecretsManager { .. } => "secretsmanager:GetSecretValue",
+                    SecretRef::Env(_) | SecretRef::Url(_) => continue,
+                },
+            };
+            granted.demand_elsewhere(action, &destination.name, deployment, report);
+        }
+    }
+}
+
 /// The rights of a function whose policies are all in the template.
 struct Granted<'d> {
     function: &'d Resource,
@@ -171,6 +196,30 @@ impl<'d> Granted<'d> {
         }
     }
 
+    /// Demands a call on a resource that the template does not make.
+    fn demand_elsewhere(
+        &self,
+        action: &str,
+        destination: &str,
+        deployment: &Deployment<'_>,
+        report: &mut Report,
+    ) {
+        let is_own = |id: &str| deployment.all().any(|one| one.id == id);
+        let is_elsewhere = |statement: &&Place<'_>| {
+            let resources = statement.at("Resource").elements();
+            let mut targets = resources.iter().map(Place::target);
+            targets.any(|target| !target.is_some_and(is_own))
+        };
+        let mut statements = self.statements.iter().filter(is_elsewhere);
+        if !statements.any(|one| may_call(one, action)) {
+            let message = format!(
+                "does not allow {action}, which destinations.{destination} needs: allow {} to",
+                self.function.id
+            );
+            report.problem(&self.policies, message);
+        }
+    }
+
     fn demand(&self, resource: &str, actions: &[&str], report: &mut Report) {
         for action in actions {
             let mut statements = self.statements.iter();
@@ -207,17 +256,22 @@ fn own_key(resource: &Resource) -> Option<Place<'_>> {
 
 /// True for a statement that allows the action on that resource, as far as the template tells.
 fn may_allow(statement: &Place<'_>, action: &str, resource: &str) -> bool {
+    let mut resources = statement.at("Resource").elements().into_iter();
+    may_call(statement, action)
+        && (statement.at("Resource").is_missing()
+            || resources.any(|one| one.target().is_none_or(|id| id == resource)))
+}
+
+/// True for a statement that allows the action on whatever it names.
+fn may_call(statement: &Place<'_>, action: &str) -> bool {
     let is_named = |text: &str| match text.split_once('*') {
         Some((start, _)) => action.starts_with(start),
         None => text == action,
     };
     let actions = statement.at("Action");
     let mut named = actions.elements().into_iter();
-    let mut resources = statement.at("Resource").elements().into_iter();
     // What is allowed by an exception names nothing that could be compared.
-    (actions.is_missing() || named.any(|one| one.text().is_none_or(is_named)))
-        && (statement.at("Resource").is_missing()
-            || resources.any(|one| one.target().is_none_or(|id| id == resource)))
+    actions.is_missing() || named.any(|one| one.text().is_none_or(is_named))
 }
 
 pub(super) fn wildcard(deployment: &Deployment<'_>, report: &mut Report) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use hookwell::deliver::{Destination, Target};
 use hookwell::keys::reference::SecretRef;
 use hookwell::source::Source;
 
@@ -31,10 +32,46 @@ pub(super) fn variable(deployment: &Deployment<'_>, report: &mut Report) {
             }
         }
     }
+    variable_of_destinations(deployment, report);
+}
+
+/// Demands the variables of process from which destinations take their secrets.
+fn variable_of_destinations(deployment: &Deployment<'_>, report: &mut Report) {
+    for mapping in deployment.mappings() {
+        let variables = mapping.function.variables();
+        for destination in deployment.destinations {
+            let Some(name) = signing_secret(destination) else {
+                continue;
+            };
+            if !variables.iter().any(|(variable, _)| *variable == name) {
+                let place = mapping.function.properties().at("Environment.Variables");
+                let message = format!(
+                    "has no {name}, from which destinations.{} takes its secret: add it, with a NoEcho parameter as its value",
+                    destination.name
+                );
+                report.problem(&place, message);
+            }
+        }
+    }
+}
+
+/// The variable from which a destination takes its secret.
+fn signing_secret(destination: &Destination) -> Option<&str> {
+    match &destination.to {
+        Target::Http { secret, .. } => in_environment(secret),
+        Target::EventBridge(_) | Target::Sqs(_) => None,
+    }
+}
+
+/// The variables that hold secrets.
+fn all_secrets<'d>(deployment: &'d Deployment<'_>) -> BTreeSet<&'d str> {
+    let of_sources = deployment.sources.iter().flat_map(secrets);
+    let of_destinations = deployment.destinations.iter().filter_map(signing_secret);
+    of_sources.chain(of_destinations).collect()
 }
 
 pub(super) fn plain(deployment: &Deployment<'_>, report: &mut Report) {
-    let names: BTreeSet<_> = deployment.sources.iter().flat_map(secrets).collect();
+    let names = all_secrets(deployment);
     for function in deployment.functions() {
         for (name, place) in function.variables() {
             if !names.contains(name) && !sounds_secret(name) {
@@ -73,7 +110,7 @@ pub(super) fn plain(deployment: &Deployment<'_>, report: &mut Report) {
 }
 
 pub(super) fn no_echo(deployment: &Deployment<'_>, report: &mut Report) {
-    let names: BTreeSet<_> = deployment.sources.iter().flat_map(secrets).collect();
+    let names = all_secrets(deployment);
     for function in deployment.functions() {
         for (name, place) in function.variables() {
             if let Some(Value::Parameter {

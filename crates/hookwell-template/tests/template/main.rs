@@ -26,7 +26,7 @@ fn sources() -> Vec<Source> {
 }
 
 fn found(text: &str) -> Vec<Finding> {
-    check(text, &sources()).unwrap()
+    check(text, &sources(), &[]).unwrap()
 }
 
 fn rules(found: &[Finding]) -> BTreeSet<&str> {
@@ -95,7 +95,7 @@ fn a_source_that_is_expected_to_send_needs_an_alarm_for_its_silence() {
         &format!("{alarm}  SourceNotConfigured:\n"),
         1,
     );
-    assert_eq!(check(&with, &expecting("1h")).unwrap(), []);
+    assert_eq!(check(&with, &expecting("1h"), &[]).unwrap(), []);
     for (template, every) in [
         (TEMPLATE.to_owned(), "1h"),
         (with.clone(), "2h"),
@@ -110,7 +110,7 @@ fn a_source_that_is_expected_to_send_needs_an_alarm_for_its_silence() {
             "1h",
         ),
     ] {
-        let found = check(&template, &expecting(every)).unwrap();
+        let found = check(&template, &expecting(every), &[]).unwrap();
         assert_eq!(
             rules(&found),
             ["alarm-quiet-source"].into(),
@@ -210,7 +210,7 @@ fn what_is_no_template_is_refused_with_its_line() {
         ("", "not one YAML document"),
         ("Resources:\n  A: 1\n  A: 2\n", "line 3"),
     ] {
-        let why = check(text, &[]).unwrap_err().to_string();
+        let why = check(text, &[], &[]).unwrap_err().to_string();
         assert!(why.contains(part), "{why}");
     }
 }
@@ -305,4 +305,56 @@ fn what_published_samples_do_is_caught() {
         let expected: BTreeSet<_> = expected.iter().copied().collect();
         assert_eq!(rules(&found), expected, "{found:#?}");
     }
+}
+
+/// What `check` finds of a template for these destinations: each with whether it is a problem.
+fn found_for(text: &str, table: &str) -> Vec<(bool, String)> {
+    let file = format!("{SOURCES}\n[destinations.one]\n{table}");
+    let destinations = config::destinations(&file).unwrap();
+    let found = check(text, &sources(), &destinations).unwrap();
+    let found = found.into_iter();
+    found.map(|one| (one.is_problem, one.message)).collect()
+}
+
+#[test]
+fn what_a_destination_needs_is_noted_while_a_parameter_gives_it_and_else_a_problem() {
+    const HINT: &str = ", by giving the parameter that does when you deploy";
+    let queue = "does not allow sqs:SendMessage on Queue, which ProcessFunction calls: add it";
+    let queue = (false, format!("{queue}{HINT}"));
+    for (table, action, granted, other) in [
+        (
+            "to = \"eventbridge:main\"",
+            "events:PutEvents",
+            "Action: events:PutEvents\n",
+            "Action: events:DescribeEventBus\n",
+        ),
+        (
+            "to = \"sqs:https://sqs.eu-west-1.amazonaws.com/1/orders\"",
+            "sqs:SendMessage",
+            "Resource: !Ref DestinationQueueArn\n",
+            "Resource: !GetAtt Queue.Arn\n",
+        ),
+    ] {
+        let why = format!(
+            "does not allow {action}, which destinations.one needs: allow ProcessFunction to"
+        );
+        let noted = (false, format!("{why}{HINT}"));
+        assert_eq!(found_for(TEMPLATE, table), [queue.clone(), noted]);
+        assert_eq!(TEMPLATE.matches(granted).count(), 1, "{granted}");
+        let found = found_for(&TEMPLATE.replace(granted, other), table);
+        assert_eq!(found, [queue.clone(), (true, why)]);
+    }
+    let table = "to = \"https://example.com\"\nsecret = \"ssm:/hookwell-out/one\"";
+    let why =
+        "does not allow ssm:GetParameter, which destinations.one needs: allow ProcessFunction to";
+    assert_eq!(
+        found_for(TEMPLATE, table),
+        [queue.clone(), (false, format!("{why}{HINT}"))]
+    );
+    // From the environment it takes a variable.
+    let table = "to = \"https://example.com\"\nsecret = \"env:OUT_SECRET\"";
+    let why = "has no OUT_SECRET, from which destinations.one takes its secret: add it, with a NoEcho parameter as its value";
+    let found = found_for(TEMPLATE, table);
+    assert!(found.contains(&(true, why.to_owned())), "{found:?}");
+    assert!(found.contains(&queue));
 }

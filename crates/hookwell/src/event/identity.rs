@@ -38,6 +38,12 @@ impl Key {
         &self.0
     }
 
+    /// The key of the event's copy for a destination. Neither the name of a source nor a hash has a `>`.
+    #[must_use]
+    pub(super) fn for_destination(&self, destination: &str) -> Self {
+        Self(format!("{}>{destination}", self.0))
+    }
+
     /// Part of the key that tells it from other keys of this source; `None` where it is a key of another one.
     #[must_use]
     pub(super) fn of(&self, source: &str) -> Option<&str> {

@@ -3,7 +3,7 @@
 //! Only ingest and the operator's tools may send to the queue. Whoever else can is stopped here by what they cannot know to
 //! be checked, and a damaged message is named as what it is.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::body::may_hold_refused;
@@ -11,15 +11,22 @@ use super::identity::{MAX_ID_BYTES, MAX_KEY_BYTES, MAX_TYPE_BYTES};
 use super::{Event, LIFE_DAYS, MAX_FUTURE};
 use crate::format::time::{DAY, Millis};
 
-/// The version of messages that this release writes and reads. It grows only when a function that does not know the new one
+/// The newest version of messages that this release reads. It grows only when a function that does not know the new one
 /// would do something wrong with it; a field that may be ignored changes nothing. Messages of version 1 do not say so.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
+
+/// The version of messages for a destination. A function of version 1 would take one for a copy of the event, which is done,
+/// and drop it.
+const FOR_DESTINATION: u64 = 2;
 
 /// A year, in seconds.
 const YEAR: i64 = 366 * 86_400;
 
 /// The longest source name, in bytes.
 const MAX_SOURCE_BYTES: usize = 64;
+
+/// The longest destination name, in bytes: with a source's it must fit the group of a message, 128 (`SendMessage`).
+const MAX_DESTINATION_BYTES: usize = 32;
 
 /// True when a text can be the name of a source.
 #[must_use]
@@ -30,6 +37,12 @@ pub fn is_source_name(name: &str) -> bool {
     // `.` and `..` are steps of a path, not names in one.
     let is_step = matches!(name, "." | "..");
     (1..=MAX_SOURCE_BYTES).contains(&name.len()) && name.bytes().all(plain) && !is_step
+}
+
+/// True when a text can be the name of a destination.
+#[must_use]
+pub fn is_destination_name(name: &str) -> bool {
+    name.len() <= MAX_DESTINATION_BYTES && is_source_name(name)
 }
 
 /// Reason why a message is no event that can be processed.
@@ -55,6 +68,9 @@ pub enum Damage {
     /// A source that no sources file can have.
     #[error("the message names a source that cannot be")]
     Source,
+    /// A destination that no sources file can have.
+    #[error("the message names a destination that cannot be")]
+    Destination,
     /// An empty key, or nothing behind the source.
     #[error("the message has no key")]
     NoKey,
@@ -91,12 +107,28 @@ struct Head {
     version: Option<Value>,
 }
 
+/// A message that says its version.
+#[derive(Serialize)]
+struct Versioned<'e> {
+    message_version: u64,
+    #[serde(flatten)]
+    event: &'e Event,
+}
+
 impl Event {
     /// The event as a queue message.
     #[must_use]
     pub fn to_message(&self) -> String {
+        let versioned = || Versioned {
+            message_version: FOR_DESTINATION,
+            event: self,
+        };
+        let message = match self.destination {
+            Some(_) => serde_json::to_string(&versioned()),
+            None => serde_json::to_string(self),
+        };
         // A map with text keys and no float always serialises.
-        let message = serde_json::to_string(self).unwrap_or_default();
+        let message = message.unwrap_or_default();
         if may_hold_refused(&message) {
             return message
                 .replace('\u{FFFE}', "\\uFFFE")
@@ -113,7 +145,7 @@ impl Event {
         let not_an_event = |_| Damage::NotAnEvent;
         let Head { version } = serde_json::from_str(message).map_err(not_an_event)?;
         match version.as_ref().map(Value::as_u64) {
-            None | Some(Some(VERSION)) => {}
+            None | Some(Some(1..=VERSION)) => {}
             Some(None | Some(0)) => return Err(Damage::Version.into()),
             Some(Some(newer)) => return Err(Unreadable::Newer(newer)),
         }
@@ -126,6 +158,10 @@ impl Event {
     fn check(&self) -> Result<(), Damage> {
         if !is_source_name(&self.source) {
             return Err(Damage::Source);
+        }
+        let destination = self.destination.as_deref();
+        if destination.is_some_and(|name| !is_destination_name(name)) {
+            return Err(Damage::Destination);
         }
         match self.key.of(&self.source) {
             _ if self.key.as_str().is_empty() => return Err(Damage::NoKey),
@@ -179,6 +215,9 @@ impl Event {
         let latest = now.saturating_add(MAX_FUTURE);
         if !(0..=latest).contains(&self.received_at) {
             return Err(Damage::OutOfRange("reception"));
+        }
+        if self.queued_at.is_some_and(|at| !(0..=latest).contains(&at)) {
+            return Err(Damage::OutOfRange("time of queueing"));
         }
         if self.time.is_some_and(|time| time > latest) {
             return Err(Damage::OutOfRange("time"));

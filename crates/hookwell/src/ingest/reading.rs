@@ -197,6 +197,8 @@ impl Reading<'_> {
             document_type: told.document_type,
             without_state,
             invalid: None,
+            destination: None,
+            queued_at: None,
             trace: self.verified.delivery.trace.clone(),
             settled: None,
             renewed: None,

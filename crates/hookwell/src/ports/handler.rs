@@ -66,7 +66,7 @@ pub trait Handler: Send + Sync {
     /// Applies one event.
     ///
     /// # Errors
-    /// [`HandleError::Retry`] or [`HandleError::RetryEnded`] to be called again later, [`HandleError::Reject`] when that
+    /// [`HandleError::Retry`], [`HandleError::RetryEnded`] or [`HandleError::RetryAfter`] to be called again later, [`HandleError::Reject`] when that
     /// can never help. A panic is a retry.
     fn handle(&self, event: &Event) -> impl Future<Output = Result<Handled, HandleError>> + Send;
 
@@ -92,6 +92,14 @@ pub enum HandleError {
     /// was not reached. The next call need not wait for the lease.
     #[error("{0}")]
     RetryEnded(String),
+    /// As [`Self::RetryEnded`], and not for so many seconds, at most 15 minutes: the service has said so.
+    #[error("{why}")]
+    RetryAfter {
+        /// Reason why it was not applied.
+        why: String,
+        /// Time that the service asks for, in seconds.
+        seconds: u32,
+    },
     /// Nothing will help: the event goes to the dead-letter queue now.
     #[error("{0}")]
     Reject(String),

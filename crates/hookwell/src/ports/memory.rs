@@ -138,7 +138,9 @@ impl MemoryLedger {
 impl Ledger for MemoryLedger {
     async fn remember(&self, event: &Event, now: Millis) -> Result<Remembered, LedgerError> {
         let mut records = locked(&self.records);
-        let live = records.get(&event.key).filter(|stored| stored.is_live(now));
+        let live = records
+            .get(&*event.record_key())
+            .filter(|stored| stored.is_live(now));
         let is_of_it = |stored: &&Stored| {
             let repeats_after = event.repeats_after.unwrap_or(Millis::MIN);
             stored.record.received_at >= repeats_after
@@ -146,7 +148,7 @@ impl Ledger for MemoryLedger {
         if let Some(stored) = live.filter(is_of_it) {
             return Ok(Remembered::Known(stored.record.clone()));
         }
-        records.insert(event.key.clone(), Stored::pending(event));
+        records.insert(event.record_key().into_owned(), Stored::pending(event));
         Ok(Remembered::New)
     }
 
@@ -157,7 +159,9 @@ impl Ledger for MemoryLedger {
     ) -> Result<Vec<Option<Record>>, LedgerError> {
         let records = locked(&self.records);
         let live = |event: &&Event| {
-            let stored = records.get(&event.key).filter(|stored| stored.is_live(now));
+            let stored = records
+                .get(&*event.record_key())
+                .filter(|stored| stored.is_live(now));
             stored.map(|stored| stored.record.clone())
         };
         Ok(events.iter().map(live).collect())
@@ -165,7 +169,7 @@ impl Ledger for MemoryLedger {
 
     async fn claim(&self, event: &Event, lease: &Lease<'_>) -> Result<Claim, LedgerError> {
         let mut records = locked(&self.records);
-        let live = records.get_mut(&event.key);
+        let live = records.get_mut(&*event.record_key());
         let Some(stored) = live.filter(|stored| stored.is_live(lease.now)) else {
             return Err(LedgerError("there is no record".to_owned()));
         };
@@ -186,7 +190,7 @@ impl Ledger for MemoryLedger {
 
     async fn fail(&self, event: &Event, failure: &Failure<'_>) {
         let mut records = locked(&self.records);
-        let Some(stored) = records.get_mut(&event.key) else {
+        let Some(stored) = records.get_mut(&*event.record_key()) else {
             return;
         };
         let is_done = stored.record.status == Status::Done;
@@ -212,15 +216,15 @@ impl Ledger for MemoryLedger {
 
     async fn finish(&self, event: &Event, end: &End) -> Result<Finish, LedgerError> {
         let mut records = locked(&self.records);
-        let live = records.get(&event.key);
+        let live = records.get(&*event.record_key());
         if !live.is_some_and(|stored| stored.is_live(end.at)) {
             if end.owner.is_some() {
                 return Ok(Finish::NotOwner);
             }
-            records.insert(event.key.clone(), Stored::pending(event));
+            records.insert(event.record_key().into_owned(), Stored::pending(event));
         }
         let stored = records
-            .entry(event.key.clone())
+            .entry(event.record_key().into_owned())
             .or_insert_with(|| Stored::pending(event));
         let holder = stored.lease.as_ref().map(|(owner, _)| owner);
         let is_holder = end.owner.is_some() && holder == end.owner.as_ref();

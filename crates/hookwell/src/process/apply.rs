@@ -27,6 +27,7 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
             tie,
             steps,
             tried: self.progress.tried(&known.message),
+            pause: self.progress.pause(&known.message),
             ..self.done(known.message, Some(known.event), fate)
         };
         // At once: a later event of the batch may kill the function.
@@ -51,14 +52,24 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
             Some(reason) => Err(HandleError::Reject(reason)),
             None => self.handle(known, reaches_outside, steps).await,
         };
-        let (handled, reason) = match handled {
-            Ok(handled) => (handled, reason_of(handled.outcome, event)),
+        let ended = match handled {
+            Ok(handled) => Ok(handled),
             Err(HandleError::Retry(why) | HandleError::RetryEnded(why)) => {
                 return Err(Fate::retry(&why));
             }
-            Err(HandleError::Reject(reason)) => {
-                // The record and the letter both have a limit, and the handler may say anything.
-                let reason = cut::reason(&reason);
+            Err(HandleError::RetryAfter { why, seconds }) => {
+                self.progress.pauses(&known.message, seconds);
+                return Err(Fate::retry(&why));
+            }
+            // The record and the letter both have a limit, and the handler may say anything.
+            Err(HandleError::Reject(reason)) => Err(cut::reason(&reason)),
+        };
+        // Before the record says that it is done: a crash in between repeats both, and the copies' own records tell what is a
+        // repetition.
+        self.queue_copies(event).await?;
+        let (handled, reason) = match ended {
+            Ok(handled) => (handled, reason_of(handled.outcome, event)),
+            Err(reason) => {
                 let buried = self.queue.bury(event, &reason).await;
                 buried.map_err(|why| Fate::retry(&why))?;
                 (Outcome::Rejected.into(), Some(reason))
@@ -79,6 +90,25 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
             Ok(Finish::NotOwner) => Err(Fate::Retry("the lease was lost".to_owned())),
             Err(why) => Err(Fate::retry(&why)),
         }
+    }
+
+    /// Queues an event once more for each of its destinations. One that the project's own handler rejects goes there as well:
+    /// they are others, and may well take it.
+    async fn queue_copies(&self, event: &Event) -> Result<(), Fate> {
+        if event.destination.is_some() {
+            return Ok(());
+        }
+        let now = (self.clock.now)();
+        let takers = self.destinations.iter().filter(|one| one.takes(event));
+        let copies: Vec<_> = takers.map(|one| event.copy_for(&one.name, now)).collect();
+        if copies.is_empty() {
+            return Ok(());
+        }
+        let copies: Vec<_> = copies.iter().collect();
+        // Boxed: otherwise every enclosing future grows by its size.
+        let sent = Box::pin(self.queue.send_all(&copies)).await;
+        let sent: Result<(), _> = sent.into_iter().collect();
+        sent.map_err(|why| Fate::retry(&why))
     }
 
     /// Takes the lease of an event, and gives its owner.

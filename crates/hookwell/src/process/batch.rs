@@ -9,6 +9,7 @@ use futures_util::future::{join, join_all, select};
 use super::known::{Known, by_document};
 use super::message::{Fate, Invocation, Message, OfEvent, Processed};
 use super::progress::{Open, Progress};
+use crate::deliver::Destination;
 use crate::event::Event;
 use crate::event::message::{Damage, Unreadable};
 use crate::format::cut;
@@ -28,11 +29,15 @@ const WORK_ENDS: Millis = 2_000;
 /// nothing, and every message of the batch would come back.
 const PAUSES_END: Millis = 500;
 
+/// The longest pause that a handler may ask for, in seconds: a message that waits in place counts as in flight.
+const LONGEST_PAUSE: u32 = 15 * 60;
+
 /// Ports, clock and limits of an invocation.
 pub(super) struct Call<'a, L, Q, H> {
     pub(super) ledger: &'a L,
     pub(super) queue: &'a Q,
     pub(super) handler: &'a H,
+    pub(super) destinations: &'a [Destination],
     pub(super) clock: Clock<'a>,
     pub(super) invocation: Invocation<'a>,
     pub(super) progress: Progress,
@@ -41,12 +46,16 @@ pub(super) struct Call<'a, L, Q, H> {
 /// Processes a batch: documents side by side, the events of one document in the order of their versions, so that a
 /// batch never contends with itself. Every message of the batch is in the answer exactly once.
 ///
+/// An event that has come to its end is queued once more for each of its destinations, and only then is it marked done. `handler`
+/// gets these copies as well: [`Event::destination`] tells them.
+///
 /// All of it ends before the invocation's deadline: events are not started shortly before it, and what still runs when
 /// the time for work is over is abandoned and comes back, whether or not it took effect.
 pub async fn process<L: Ledger, Q: Queue, H: Handler>(
     ledger: &L,
     queue: &Q,
     handler: &H,
+    destinations: &[Destination],
     batch: Vec<Message>,
     invocation: Invocation<'_>,
     clock: Clock<'_>,
@@ -55,6 +64,7 @@ pub async fn process<L: Ledger, Q: Queue, H: Handler>(
         ledger,
         queue,
         handler,
+        destinations,
         clock,
         invocation,
         progress: Progress::default(),
@@ -254,6 +264,7 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
             at: (self.clock.now)(),
             steps: OfEvent::default(),
             tried: None,
+            pause: 0,
         }
     }
 
@@ -287,15 +298,16 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
         self.ledger.fail(event, &failure).await;
     }
 
-    /// Visibility timeout of a failed message, in seconds: the pause, or the rest of a lease if that is longer, since to
-    /// come back while it lasts would only use up a try.
+    /// Visibility timeout of a failed message, in seconds: the pause, or what the handler asks for or the rest of a lease if
+    /// that is longer, since to come back while it lasts would only use up a try.
     fn pause(&self, done: &Processed) -> u32 {
+        let asked = done.pause.min(LONGEST_PAUSE);
         let lease = match &done.fate {
             Fate::Busy { until } => *until,
             Fate::Retry(_) if done.tried.is_some_and(|tried| tried.runs_on) => {
                 self.invocation.lease_end()
             }
-            _ => return done.message.backoff(),
+            _ => return asked.max(done.message.backoff()),
         };
         let seconds = lease.saturating_sub((self.clock.now)()).max(0) / 1000;
         let seconds = u32::try_from(seconds).unwrap_or(u32::MAX).saturating_add(1);

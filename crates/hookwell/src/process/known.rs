@@ -29,7 +29,7 @@ pub(super) struct Known {
 impl Known {
     /// An event as its record has it; one without a record is here for the first time.
     pub(super) fn new(mut event: Event, message: Message, record: Option<Record>) -> Self {
-        let (mut from, mut failure, mut unended_tries) = (event.received_at, None, 0);
+        let (mut from, mut failure, mut unended_tries) = (event.tried_from(), None, 0);
         if let Some(record) = record {
             from = from.max(record.tries.reopened_at.unwrap_or(from));
             failure = record.tries.reason;
@@ -81,12 +81,15 @@ impl Known {
     }
 }
 
-/// Events by document, each group in order. An event without a document is a group of its own.
+/// Events by document and destination, each group in order. An event without a document is a group of its own.
 pub(super) fn by_document(events: Vec<Known>) -> Vec<Vec<Known>> {
     let mut groups: BTreeMap<String, Vec<Known>> = BTreeMap::new();
     for known in events {
         let group = match known.event.document_key() {
-            Some(key) => format!("document {}", key.as_str()),
+            Some(key) => {
+                let destination = known.event.destination.as_deref().unwrap_or_default();
+                format!("document {destination} {}", key.as_str())
+            }
             None => format!("message {}", known.message.id),
         };
         groups.entry(group).or_default().push(known);

@@ -168,6 +168,8 @@ pub struct Processed {
     pub steps: OfEvent,
     /// The lease under which it was tried, if it was.
     pub(super) tried: Option<Tried>,
+    /// Pause that the handler asked for, in seconds.
+    pub(super) pause: u32,
 }
 
 impl Processed {

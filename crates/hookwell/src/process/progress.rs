@@ -21,6 +21,8 @@ pub(super) struct Open {
     pub(super) event: Option<Arc<Event>>,
     /// The lease under which it is being tried.
     pub(super) tried: Option<Tried>,
+    /// Pause that the handler asks for, in seconds.
+    pause: u32,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -34,6 +36,7 @@ impl Progress {
             message: message.without_body(),
             event: None,
             tried: None,
+            pause: 0,
         };
         locked(&self.open).insert(message.id.clone(), open);
     }
@@ -53,6 +56,19 @@ impl Progress {
         {
             tried.runs_on = runs_on;
         }
+    }
+
+    /// Notes for how many seconds the handler asks not to be called again.
+    pub(super) fn pauses(&self, message: &Message, seconds: u32) {
+        if let Some(open) = locked(&self.open).get_mut(&message.id) {
+            open.pause = seconds;
+        }
+    }
+
+    /// The pause that the handler asks for, in seconds.
+    pub(super) fn pause(&self, message: &Message) -> u32 {
+        let open = locked(&self.open);
+        open.get(&message.id).map_or(0, |open| open.pause)
     }
 
     /// The lease under which a message is being tried.

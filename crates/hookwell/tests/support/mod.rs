@@ -77,5 +77,14 @@ pub(crate) async fn invoke(
     let deadline = now + TIMEOUT;
     let invocation = Invocation { id, deadline };
     let clock = StoppedClock::at(now);
-    process(ledger, queue, handler, batch, invocation, clock.clock()).await
+    process(
+        ledger,
+        queue,
+        handler,
+        &[],
+        batch,
+        invocation,
+        clock.clock(),
+    )
+    .await
 }
