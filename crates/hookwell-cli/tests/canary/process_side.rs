@@ -149,6 +149,12 @@ async fn every_fate(world: &World, process: &Tested) {
     assert_eq!(respond(process, "1", long, failing).await, 2);
     let busy = vec![typed("7", "outside.retry")];
     assert_eq!(respond(process, "2", long, busy).await, 1);
+    // The sources file of this process names no destination.
+    let unknown = message("13", |event| {
+        event["message_version"] = json!(2);
+        event["destination"] = json!("billing");
+    });
+    assert_eq!(respond(process, "1", long, vec![unknown]).await, 1);
     let late = vec![typed("8", "order.created")];
     assert_eq!(respond(process, "1", Duration::from_secs(4), late).await, 1);
 
