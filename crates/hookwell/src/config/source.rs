@@ -45,24 +45,11 @@ pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> O
     // What stands in the file is no guess.
     let names_document = fields.peek(&["event", "document_id"]);
     let names_kinds = KINDS.iter().any(|key| fields.peek(&["event", *key]));
-    if let Some(preset) = &preset {
-        if let Some(mut base) = preset::preset_table(preset) {
-            for about in preset::ABOUT {
-                base.remove(about);
-            }
-            fields.underlay(base);
-        } else {
-            let near = preset::presets()
-                .into_iter()
-                .find(|known| looks_like(known, preset));
-            let hint = near
-                .map(|known| format!(": did you mean {known}?"))
-                .unwrap_or_default();
-            let message = format!("there is no preset {preset:?}{hint}");
-            problems.add(&format!("{path}.preset"), &message);
-            fields.ignore_rest();
-            return None;
-        }
+    if let Some(preset) = &preset
+        && !underlay(&mut fields, preset, problems)
+    {
+        fields.ignore_rest();
+        return None;
     }
     let names_secrets = fields.has_some("secrets");
     let secrets = references(&mut fields, "secrets", problems);
@@ -140,6 +127,26 @@ pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> O
     consistent(&source, names_secrets, &path, problems);
     proof::places(&source, names_kinds, &path, problems);
     Some(source)
+}
+
+/// Puts a preset below what the file says; false where there is no such preset.
+fn underlay(fields: &mut Fields<'_>, preset: &str, problems: &Problems) -> bool {
+    if let Some(mut base) = preset::preset_table(preset) {
+        for about in preset::ABOUT {
+            base.remove(about);
+        }
+        fields.underlay(base);
+        return true;
+    }
+    let near = preset::presets()
+        .into_iter()
+        .find(|known| looks_like(known, preset));
+    let hint = near
+        .map(|known| format!(": did you mean {known}?"))
+        .unwrap_or_default();
+    let message = format!("there is no preset {preset:?}{hint}");
+    problems.add(&format!("{}.preset", fields.path()), &message);
+    false
 }
 
 /// Checks what no single key shows.
