@@ -11,7 +11,7 @@ use hookwell_local::storage::Endpoints;
 use hookwell_sandbox::http::Message;
 use serde_json::{Value, json};
 
-use crate::checker::Sent;
+use crate::checker::{Item, Sent};
 use crate::http::Stream;
 use crate::journal::now;
 use crate::plan::{Nature, Plan, Source};
@@ -109,6 +109,17 @@ impl<'a> Operator<'a> {
             400 if said.contains("ConditionalCheckFailed") => Ok(false),
             status => bail!("the events table answered {status}: {said}"),
         }
+    }
+
+    /// The events table and the documents table as they are.
+    pub(crate) async fn tables(&self) -> Result<[Vec<Item>; 2]> {
+        let Endpoints {
+            events_table,
+            documents_table,
+            ..
+        } = self.endpoints;
+        let records = self.admin.scan(events_table, None).await?;
+        Ok([records, self.admin.scan(documents_table, None).await?])
     }
 
     /// The events of a plan that were kept whole, by record key.

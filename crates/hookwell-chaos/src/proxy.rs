@@ -138,7 +138,7 @@ async fn converse(mut stream: Stream, world: Arc<World>) {
             let call = Request {
                 caller,
                 rest,
-                request,
+                message: request,
             };
             called(&world, call, &mut stream, &mut upstreams).await
         };
@@ -163,7 +163,7 @@ struct Request<'a> {
     caller: Caller,
     /// The path without the part that says who asks.
     rest: &'a str,
-    request: Message,
+    message: Message,
 }
 
 /// One call of the Lambda Runtime API.
@@ -211,7 +211,7 @@ async fn called(
     let Request {
         caller,
         rest,
-        mut request,
+        message: mut request,
     } = call;
     let mut body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
     let site = site(world, caller, &request, &body);

@@ -25,7 +25,7 @@ use crate::proxy::{self, World};
 use crate::report::{self, Run};
 use crate::rng::Rng;
 use crate::sandbox::{Function, Pool, Setup};
-use crate::senders::Senders;
+use crate::senders::{Senders, Try};
 
 /// What failed three times comes back soon, so that a run has an end.
 const QUEUE: QueueSettings = QueueSettings {
@@ -128,25 +128,8 @@ async fn under_chaos(
     world.process.stop();
     report::progress_ended();
 
-    let (tries, writes) = (senders.log(), world.journal.documents());
-    let (sent, firsts) = (world.journal.sent(), world.journal.records());
-    let dead_letters = operator.all_letters().await?.to_vec();
-    let calls = world.endpoint.calls();
-    let kept = operator.kept(&plan).await?;
-    let verdict = Verdict::of(&Evidence {
-        calls: (arguments.handler == Handler::Http).then_some(&calls),
-        plan: &plan,
-        tries: &tries,
-        sent: &sent,
-        firsts: &firsts,
-        expired: &operator.expired,
-        taken: &operator.taken,
-        kept: &kept,
-        writes: &writes,
-        records: &admin.scan(&endpoints.events_table, None).await?,
-        documents: &admin.scan(&endpoints.documents_table, None).await?,
-        dead_letters: &dead_letters,
-    });
+    let tries = senders.log();
+    let verdict = judged(arguments.handler, &plan, &world, &tries, &mut operator).await?;
     let memory = lock(&watch.memory).clone();
     let object = report::object(
         &Run {
@@ -174,6 +157,33 @@ async fn under_chaos(
         print!("{}", report::table(&object));
     }
     Ok(drained && verdict.is_kept())
+}
+
+/// What became of everything that was sent.
+async fn judged(
+    handler: Handler,
+    plan: &Plan,
+    world: &World,
+    tries: &[Try],
+    operator: &mut Operator<'_>,
+) -> Result<Verdict> {
+    let dead_letters = operator.all_letters().await?.to_vec();
+    let calls = world.endpoint.calls();
+    let [records, documents] = operator.tables().await?;
+    Ok(Verdict::of(&Evidence {
+        calls: (handler == Handler::Http).then_some(&calls),
+        plan,
+        tries,
+        sent: &world.journal.sent(),
+        firsts: &world.journal.records(),
+        expired: &operator.expired,
+        taken: &operator.taken,
+        kept: &operator.kept(plan).await?,
+        writes: &world.journal.documents(),
+        records: &records,
+        documents: &documents,
+        dead_letters: &dead_letters,
+    }))
 }
 
 fn world(

@@ -352,7 +352,9 @@ impl Pool {
     /// larger ones.
     pub(crate) fn answers(&self) -> [Vec<u64>; 2] {
         let mut answers = lock(&self.answers).clone();
-        answers.iter_mut().for_each(|part| part.sort_unstable());
+        for part in &mut answers {
+            part.sort_unstable();
+        }
         answers
     }
 

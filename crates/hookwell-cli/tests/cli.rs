@@ -94,6 +94,7 @@ fn dev_says_where_everything_is_and_ends_cleanly() {
         "documents_table",
         "dynamodb_endpoint",
         "events_table",
+        "own_tables",
         "queue_url",
         "retry_queue_url",
         "s3_endpoint",

@@ -117,8 +117,11 @@ const TELLING: [&str; 9] = [
 fn are_whole(fields: &[(Cow<'_, str>, Cow<'_, str>)]) -> bool {
     let next = fields.iter().skip(1).map(Some).chain([None]);
     fields.iter().zip(next).all(|((name, value), next)| {
+        // What is cut off a time that still is one begins with no letter.
+        let is_time = name == "Timestamp";
         let begins_anew = |(name, _): &(Cow<'_, str>, Cow<'_, str>)| {
-            name.starts_with(|first: char| first.is_ascii_uppercase())
+            let is_letter = |c: char| c.is_ascii_uppercase() || (is_time && c.is_ascii_lowercase());
+            name.starts_with(is_letter)
         };
         !TELLING.contains(&&**name) || (is_value(name, value) && next.is_none_or(begins_anew))
     })
@@ -129,15 +132,20 @@ fn is_value(name: &str, value: &str) -> bool {
     let is_of = |allowed: fn(u8) -> bool| !value.is_empty() && value.bytes().all(allowed);
     match name {
         "Timestamp" => event_time(value).is_some(),
-        // Two capitals and 32 digits: <https://www.twilio.com/docs/glossary/what-is-a-sid>.
-        "MessageSid" | "CallSid" => value.split_at_checked(2).is_some_and(|(kind, rest)| {
-            let is_kind = kind.bytes().all(|byte| byte.is_ascii_uppercase());
-            is_kind && !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_hexdigit())
-        }),
+        // Two capitals and 32 digits (<https://www.twilio.com/docs/glossary/what-is-a-sid>), and no name of a field behind them.
+        "MessageSid" | "CallSid" => {
+            let begins_name = |pair: &[u8]| {
+                let [first, second] = pair else { return false };
+                first.is_ascii_uppercase() && second.is_ascii_lowercase()
+            };
+            let rest = value.as_bytes().get(2..).unwrap_or_default();
+            is_of(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+                && !rest.windows(2).any(begins_name)
+        }
         "EventType" | "StatusCallbackEvent" => {
             is_of(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
         }
-        _ => is_of(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_')),
+        _ => is_of(|byte| byte.is_ascii_lowercase() || matches!(byte, b'.' | b'-' | b'_')),
     }
 }
 
