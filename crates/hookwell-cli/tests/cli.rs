@@ -6,11 +6,12 @@ mod sources;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use hookwell::config;
 use hookwell_cli::sender::Secrets;
+use hookwell_sandbox::child::Owned;
 use hookwell_template::RULES;
 use serde_json::{Value, json};
 use sources::source_of;
@@ -37,7 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// `hookwell dev` in a process of its own.
 struct Dev {
-    process: Child,
+    process: Owned,
     machine: Value,
 }
 
@@ -47,15 +48,16 @@ impl Dev {
     }
 
     fn with(arguments: &[&str]) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_hookwell"))
-            .current_dir(ROOT)
-            .args(["dev", "--port", "0", "--json"])
-            .args(arguments)
-            .env_remove("HOOKWELL_SECRET_RESOURCE")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut process = Owned::spawn(
+            Command::new(env!("CARGO_BIN_EXE_hookwell"))
+                .current_dir(ROOT)
+                .args(["dev", "--port", "0", "--json"])
+                .args(arguments)
+                .env_remove("HOOKWELL_SECRET_RESOURCE")
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null()),
+        )
+        .unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap())
             .read_line(&mut line)
@@ -177,13 +179,14 @@ fn what_dev_says_to_export_is_what_a_shell_then_has() {
     let all: String = config::presets().iter().map(|it| source_of(it)).collect();
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), &all).unwrap();
-    let mut dev = Command::new(env!("CARGO_BIN_EXE_hookwell"))
-        .args(["dev", "--port", "0", "--sources"])
-        .arg(file.path())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut dev = Owned::spawn(
+        Command::new(env!("CARGO_BIN_EXE_hookwell"))
+            .args(["dev", "--port", "0", "--sources"])
+            .arg(file.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null()),
+    )
+    .unwrap();
     let mut said = String::new();
     let mut output = BufReader::new(dev.stdout.take().unwrap());
     while !said.contains("Ctrl-C ends it") {

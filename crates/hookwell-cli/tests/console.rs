@@ -5,10 +5,11 @@ mod support;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use hookwell_local::storage::Endpoints;
+use hookwell_sandbox::child::Owned;
 use serde_json::json;
 use support::browser::{get, press, shows, submit};
 use support::{World, body, machine};
@@ -18,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// `hookwell console` in a process of its own, and a browser that looks at it.
 struct Console {
-    process: Child,
+    process: Owned,
     /// Open for as long as it may print.
     _output: BufReader<ChildStdout>,
     first_line: String,
@@ -30,13 +31,14 @@ struct Console {
 impl Console {
     /// Over these tables, as over those of an account.
     fn start(endpoints: &Endpoints) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_hookwell"))
-            .args(["console", "--port", "0"])
-            .envs(endpoints.environment())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut process = Owned::spawn(
+            Command::new(env!("CARGO_BIN_EXE_hookwell"))
+                .args(["console", "--port", "0"])
+                .envs(endpoints.environment())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null()),
+        )
+        .unwrap();
         let mut first_line = String::new();
         let mut output = BufReader::new(process.stdout.take().unwrap());
         output.read_line(&mut first_line).unwrap();
@@ -68,13 +70,6 @@ impl Console {
         let id = self.process.id().to_string();
         Command::new("kill").args(["-INT", &id]).status().unwrap();
         self.process.wait().unwrap().success()
-    }
-}
-
-impl Drop for Console {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 

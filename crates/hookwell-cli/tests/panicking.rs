@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use hookwell::event::Event;
 use hookwell::ports::handler::{HandleError, Handled, Handler};
+use hookwell_sandbox::child::Owned;
 use serde_json::{Value, json};
 
 /// Turns everything red and begins a line of its own.
@@ -37,13 +38,14 @@ fn main() -> ExitCode {
 }
 
 fn a_panic_of_the_handler_is_one_line_that_does_not_act_on_the_terminal() {
-    let mut dev = Command::new(std::env::current_exe().unwrap())
-        .args(["dev", "--port", "0", "--json"])
-        .env("IS_HOOKWELL", "yes")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut dev = Owned::spawn(
+        Command::new(std::env::current_exe().unwrap())
+            .args(["dev", "--port", "0", "--json"])
+            .env("IS_HOOKWELL", "yes")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped()),
+    )
+    .unwrap();
     let mut line = String::new();
     let mut output = BufReader::new(dev.stdout.take().unwrap());
     output.read_line(&mut line).unwrap();

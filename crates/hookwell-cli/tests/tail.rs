@@ -10,7 +10,7 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,7 @@ use hookwell::event::Event;
 use hookwell::event::identity::Key;
 use hookwell::ports::ledger::Ledger as _;
 use hookwell_aws::{EventsTable, Limits};
+use hookwell_sandbox::child::Owned;
 use serde_json::{Value, json};
 use support::{PATIENCE, World, body, machine};
 use tokio::task::JoinSet;
@@ -30,17 +31,18 @@ const EVENTS: usize = 10;
 const MANY: usize = 2_500;
 
 /// A tail that runs, and is past its first words.
-struct Tail(Child);
+struct Tail(Owned);
 
 impl Tail {
     fn start(world: &World) -> Self {
-        let mut tail = Command::new(env!("CARGO_BIN_EXE_hookwell"))
-            .args(["events", "tail", "--json", "--every", "1"])
-            .args(["--local", &world.url])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut tail = Owned::spawn(
+            Command::new(env!("CARGO_BIN_EXE_hookwell"))
+                .args(["events", "tail", "--json", "--every", "1"])
+                .args(["--local", &world.url])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped()),
+        )
+        .unwrap();
         let mut started = String::new();
         let mut said = BufReader::new(tail.stderr.take().unwrap());
         said.read_line(&mut started).unwrap();

@@ -6,11 +6,13 @@
 //! * `test_keys`: secrets and key pairs to sign with; public, they protect nothing
 //! * `trigger`: the event that a trigger makes of a request
 //! * `binaries`: the functions as release binaries
+//! * `child`: a process that ends with its owner
 //! * `runtime`: the Lambda Runtime API and the environment of a function
 //! * `http`: messages of HTTP/1.1
 //! * `rank`: percentiles of what was measured
 
 pub mod binaries;
+pub mod child;
 pub mod http;
 pub mod rank;
 pub mod runtime;

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
+use hookwell_sandbox::child::Owned;
 use hookwell_sandbox::http::Message;
 use hookwell_sandbox::runtime::{Call, accepted, environment, invocation};
 use serde_json::Value;
@@ -66,20 +67,21 @@ fn the_invocations_trace_is_in_the_message_in_the_log_and_on_the_way_to_the_queu
     let (asked, requests) = channel();
     let api = serve(asked);
     let url = format!("http://{api}");
-    let mut ingest = Command::new(env!("CARGO_BIN_EXE_ingest"))
-        .env_clear()
-        .envs(environment("ingest", &api, 256))
-        .env("AWS_ENDPOINT_URL", &url)
-        .env("AWS_REGION", "us-east-1")
-        .env("AWS_ACCESS_KEY_ID", "none")
-        .env("AWS_SECRET_ACCESS_KEY", "none")
-        .env("HOOKWELL_SECRET_RESOURCE", SECRET)
-        .env("HOOKWELL_EVENTS_TABLE", "table")
-        .env("HOOKWELL_QUEUE_URL", format!("{url}/1/queue"))
-        .env("HOOKWELL_METRICS", "Hookwell/test")
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut ingest = Owned::spawn(
+        Command::new(env!("CARGO_BIN_EXE_ingest"))
+            .env_clear()
+            .envs(environment("ingest", &api, 256))
+            .env("AWS_ENDPOINT_URL", &url)
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_ACCESS_KEY_ID", "none")
+            .env("AWS_SECRET_ACCESS_KEY", "none")
+            .env("HOOKWELL_SECRET_RESOURCE", SECRET)
+            .env("HOOKWELL_EVENTS_TABLE", "table")
+            .env("HOOKWELL_QUEUE_URL", format!("{url}/1/queue"))
+            .env("HOOKWELL_METRICS", "Hookwell/test")
+            .stderr(Stdio::piped()),
+    )
+    .unwrap();
     let is_send =
         |request: &Message| request.header("x-amz-target") == Some("AmazonSQS.SendMessage");
     let sent = requests.iter().find(is_send).unwrap();
