@@ -26,6 +26,7 @@ UNSEEN = {
     ("IngestRole", "xray:PutTelemetryRecords"): ("*", TRACES),
     ("ProcessRole", "sqs:ReceiveMessage"): ("Queue", MAPPING),
     ("ProcessRole", "sqs:DeleteMessage"): ("Queue", MAPPING),
+    ("ProcessRole", "sqs:GetQueueAttributes"): ("Queue", MAPPING),
     ("ProcessRole", "logs:CreateLogStream"): ("ProcessLogs", LOGS),
     ("ProcessRole", "logs:PutLogEvents"): ("ProcessLogs", LOGS),
     ("ProcessRole", "xray:PutTraceSegments"): ("*", TRACES),
