@@ -1,4 +1,4 @@
-//! What a handler is made from: the environment, the connection to AWS and the documents table.
+//! The context that a handler is made from: the environment, the connection to AWS and the documents table.
 
 use std::error::Error;
 use std::fmt;

@@ -37,7 +37,7 @@ struct Stored {
 pub struct SecretError {
     /// The variable that names the secret.
     pub name: &'static str,
-    /// What the store said.
+    /// Reason of the store.
     pub problem: SecretProblem,
 }
 

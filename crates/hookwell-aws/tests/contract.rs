@@ -185,7 +185,8 @@ async fn a_ledger_forgets_on_time(ledger: &impl Ledger) {
     );
 }
 
-/// Where an equal body is a new event after a while, ingest writes its record over that of the earlier one. Process never does.
+/// Ingest writes the record of a repetition over that of the earlier event, where equal bodies are one event for a while only.
+/// Process never does.
 async fn a_ledger_tells_repetitions_from_copies(ledger: &impl Ledger) {
     let first = event("body", Operation::Create, 1, "d");
     assert_eq!(remember(ledger, &first, NOW).await, Ok(Remembered::New));

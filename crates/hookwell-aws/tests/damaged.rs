@@ -2,8 +2,11 @@
 //! queue, tables and bucket.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
 
+mod support;
+
 use std::time::Duration;
 
+use axum::Router;
 use hookwell::event::body::Body;
 use hookwell::event::identity::Key;
 use hookwell::event::{Event, Operation};
@@ -16,6 +19,7 @@ use hookwell_aws::tools::dead_letters::DeadLetters;
 use hookwell_aws::{Bucket, DocumentsTable, EventsTable, Limits, SqsQueue};
 use hookwell_local::storage::{Endpoints, QueueSettings, Storage};
 use serde_json::json;
+use support::serve;
 
 const NOW: i64 = 1_795_700_000_000;
 
@@ -212,11 +216,7 @@ async fn what_a_message_points_to_must_be_that_very_event() {
 
 /// A server that answers everything with a page, as a proxy on the way may.
 async fn pages() -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let page = axum::Router::new().fallback(|| async { "<!doctype html><title>Please sign in" });
-    tokio::spawn(async move { axum::serve(listener, page).await });
-    url
+    serve(Router::new().fallback(|| async { "<!doctype html><title>Please sign in" })).await
 }
 
 /// An event must not end as a letter because of it, nor be taken for stored.

@@ -1,6 +1,8 @@
 //! Destinations as they are reached: what an endpoint, a bus and a queue get, and what their answers mean.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::future::{pending, ready};
 use std::sync::{Arc, Mutex};
@@ -22,7 +24,7 @@ use hookwell::ports::handler::{HandleError, Handled, Handler as _, Outcome};
 use hookwell_aws::{Connection, Destinations, Idle};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use tokio::net::TcpListener;
+use support::serve;
 
 const SECRET: &str = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -76,10 +78,8 @@ async fn answer(State(stub): State<Arc<Stub>>, request: Request) -> Response {
 /// Sends an event to one destination, given by its table, and gives what it got. `URL` in the table is the stub's.
 async fn tell(table: &str, event: &Event) -> (Result<Handled, HandleError>, Vec<Got>) {
     let stub = Arc::new(Stub::default());
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
     let router = Router::new().fallback(answer).with_state(Arc::clone(&stub));
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    let url = serve(router).await;
     let env = |name: &str| match name {
         "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("local".to_owned()),
         "AWS_REGION" => Some("eu-west-1".to_owned()),

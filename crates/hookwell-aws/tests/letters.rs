@@ -1,6 +1,8 @@
 //! Dead letters as an operator has them: read with what is at hand, and put back by whoever holds them.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
 
+mod support;
+
 use std::time::Duration;
 
 use axum::Router;
@@ -17,6 +19,7 @@ use hookwell_aws::tools::dead_letters::{DeadLetter, DeadLetters};
 use hookwell_aws::{Bucket, EventsTable, Limits, SqsQueue};
 use hookwell_local::storage::{Endpoints, QueueSettings, Storage};
 use serde_json::{Value, json};
+use support::serve;
 
 /// A queue, its dead-letter queue and a bucket. Nobody works on the queue.
 struct Stack {
@@ -211,11 +214,7 @@ async fn first_receive_hides_nothing(sqs: &str) -> String {
             tokio::task::spawn_blocking(ask).await.unwrap()
         }
     };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let router = Router::new().fallback(pass);
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    url
+    serve(Router::new().fallback(pass)).await
 }
 
 /// SQS delivers at least once, and a look at many letters may take longer than they are hidden.

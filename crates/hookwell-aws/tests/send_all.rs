@@ -2,6 +2,8 @@
 //! named every one as sent.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +17,7 @@ use hookwell::ports::queue::{Queue as _, QueueError};
 use hookwell_aws::{Connection, Idle, Limits, SqsQueue};
 use http::HeaderMap;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use support::serve;
 
 const NOW: i64 = 1_790_000_000_000;
 
@@ -83,10 +85,8 @@ async fn send(events: usize, says: &[Says]) -> (Vec<Result<(), QueueError>>, Vec
         says: Mutex::new([(last, says.to_vec())].into()),
         ..Stub::default()
     });
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
     let router = Router::new().fallback(answer).with_state(Arc::clone(&stub));
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    let url = serve(router).await;
     let env = |name: &str| match name {
         "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("local".to_owned()),
         "AWS_REGION" => Some("us-east-1".to_owned()),

@@ -1,6 +1,8 @@
 //! The real SDK clients against a stub of Parameter Store, Secrets Manager and a page with a certificate.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -24,7 +26,7 @@ use hookwell_local::gate::Gate;
 use hookwell_sandbox::trigger::{HttpRequest, Trigger};
 use http::{HeaderMap, StatusCode, Uri};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use support::serve;
 
 const NOW: i64 = 1_790_000_000_000;
 const OLD: &str = "canary-old-0123456789";
@@ -118,10 +120,8 @@ impl World {
     async fn start() -> Self {
         LazyLock::force(&LOG);
         let stub = Arc::new(Stub::default());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let server = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new().fallback(answer).with_state(Arc::clone(&stub));
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let server = serve(router).await;
         let gate = Gate::start(&server).await.unwrap();
         let url = gate.url.clone();
         let env = move |name: &str| match name {

@@ -2,57 +2,19 @@
 //! senders' log, the proxy's journal, the tables and the dead-letter queue, and knows the rules of docs/design.md by
 //! itself.
 
+mod evidence;
+mod sent;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
-use crate::endpoint::Calls;
-use crate::journal::{DocumentWrite, FirstRecord, Message};
-use crate::plan::{Nature, Plan, Planned, Source};
+use self::evidence::{Due, Trail};
+pub(crate) use self::evidence::{Evidence, Item};
+pub(crate) use self::sent::Sent;
+use crate::journal::{DocumentWrite, FirstRecord};
+use crate::plan::{Nature, Planned, Source};
 use crate::senders::Try;
-
-/// A table item.
-pub(crate) type Item = BTreeMap<String, Value>;
-
-/// Everything there is to know about a run.
-#[derive(Debug)]
-pub(crate) struct Evidence<'a> {
-    /// What the senders meant to do.
-    pub(crate) plan: &'a Plan,
-    /// The tries, as the senders saw them.
-    pub(crate) tries: &'a [Try],
-    /// The messages that the queue took.
-    pub(crate) sent: &'a [Message],
-    /// The first records that the events table took.
-    pub(crate) firsts: &'a [FirstRecord],
-    /// Time at which the done record of each of these keys expired, while nothing else happened.
-    pub(crate) expired: &'a BTreeMap<String, u64>,
-    /// Time at which the letter of each of these events was taken away, while nothing else happened.
-    pub(crate) taken: &'a BTreeMap<String, u64>,
-    /// The events that were kept whole, by record key.
-    pub(crate) kept: &'a BTreeMap<String, String>,
-    /// The calls of the example handler by record key, when it was the handler.
-    pub(crate) calls: Option<&'a BTreeMap<String, Calls>>,
-    /// The document writes that the table accepted or refused.
-    pub(crate) writes: &'a [DocumentWrite],
-    /// The events table in the end.
-    pub(crate) records: &'a [Item],
-    /// The documents table in the end.
-    pub(crate) documents: &'a [Item],
-    /// The messages of the dead-letter queue, but for those of `taken`.
-    pub(crate) dead_letters: &'a [String],
-}
-
-impl Evidence<'_> {
-    /// Time at which the record of an event expired, or its letter was taken away.
-    fn forgotten(&self, sent: &Sent) -> Option<u64> {
-        let expired = self.expired.get(&sent.key);
-        expired.or(self.taken.get(&sent.id)).copied()
-    }
-}
 
 /// The decision.
 #[derive(Debug, Default)]
@@ -105,137 +67,6 @@ const LATE: u64 = 10_000;
 /// Distance of a reception behind the clock at most, in milliseconds: a process never receives two deliveries in one millisecond, and
 /// counts on where a forged one takes less.
 const COUNTED_ON: u64 = 20;
-
-/// One event, read from the bytes that were sent.
-pub(crate) struct Sent {
-    /// Id of the event: the sender's, or the one that stands for it where a list has no ids.
-    pub(crate) id: String,
-    /// Key of the event's record.
-    pub(crate) key: String,
-    place: usize,
-    document: Option<String>,
-    time: Option<u64>,
-    state: Option<Value>,
-}
-
-impl Sent {
-    /// Reads an event of a plan.
-    pub(crate) fn read(plan: &Plan, planned: &Planned) -> Option<Self> {
-        let delivery = plan.delivery_of(planned)?;
-        let body: Value = serde_json::from_str(&planned.text).ok()?;
-        let text = |pointer: &str| body.pointer(pointer)?.as_str();
-        let place = planned.place;
-        let (id, name) = if delivery.source == Source::Nameless {
-            let list = hash(&delivery.body);
-            (format!("{list}.{place}"), format!("item\0{list}\0{place}"))
-        } else {
-            let id = text("/id")?.to_owned();
-            (id.clone(), id)
-        };
-        let state = body.pointer("/data/object")?.clone();
-        let is_delete = text("/type")?.ends_with(".deleted");
-        let time = match text("/created_at") {
-            Some(time) => Some(millis(time)?),
-            None => None,
-        };
-        Some(Self {
-            key: format!("{}#{}", delivery.source.name(), hash(&name)),
-            place,
-            document: state.get("id").and_then(Value::as_str).map(str::to_owned),
-            time,
-            state: (!is_delete).then_some(state),
-            id,
-        })
-    }
-
-    /// The version of an event whose delivery was first received at that time.
-    fn version(&self, received_at: u64) -> String {
-        let time = self.time.unwrap_or(received_at);
-        let hash: String = hash(&self.key).chars().take(16).collect();
-        let place = self.place;
-        format!("{time:015}~3~~{received_at:015}.{place:06}~{hash}")
-    }
-}
-
-/// Promises to one event since a moment.
-#[derive(Debug, Clone, Copy)]
-struct Due {
-    acknowledged: bool,
-    /// True when the event was acknowledged or queued.
-    must_end: bool,
-}
-
-fn hash(text: &str) -> String {
-    URL_SAFE_NO_PAD.encode(Sha256::digest(text))
-}
-
-/// Milliseconds since 1970 of `2026-11-21T09:00:00.000Z`; all events are of that month.
-fn millis(time: &str) -> Option<u64> {
-    let number = |from: usize, to: usize| time.get(from..to)?.parse::<u64>().ok();
-    let first_of_november = 1_793_491_200_000;
-    let days = number(8, 10)?.checked_sub(1)?;
-    let hours = days * 24 + number(11, 13)?;
-    let seconds = (hours * 60 + number(14, 16)?) * 60 + number(17, 19)?;
-    Some(first_of_november + seconds * 1000 + number(20, 23)?)
-}
-
-/// The evidence by event.
-struct Trail<'a> {
-    tries: HashMap<usize, Vec<&'a Try>>,
-    sent: HashMap<&'a str, Vec<&'a Message>>,
-    firsts: HashMap<&'a str, Vec<&'a FirstRecord>>,
-    writes: HashMap<&'a str, Vec<&'a DocumentWrite>>,
-    records: HashMap<&'a str, &'a Item>,
-}
-
-impl<'a> Trail<'a> {
-    fn of(evidence: &Evidence<'a>) -> Self {
-        let records = evidence.records.iter();
-        Self {
-            tries: by(evidence.tries, |one| one.delivery),
-            sent: by(evidence.sent, |message| message.key.as_str()),
-            firsts: by(evidence.firsts, |first| first.pk.as_str()),
-            writes: by(evidence.writes, |write| write.event.as_str()),
-            records: records
-                .filter_map(|item| Some((item.get("pk")?.as_str()?, item)))
-                .collect(),
-        }
-    }
-
-    /// The tries of a delivery.
-    fn tries(&self, delivery: usize) -> &[&'a Try] {
-        self.tries.get(&delivery).map_or(&[], Vec::as_slice)
-    }
-
-    fn firsts(&self, key: &str) -> Vec<&'a FirstRecord> {
-        self.firsts.get(key).cloned().unwrap_or_default()
-    }
-
-    fn writes(&self, id: &str) -> Vec<&'a DocumentWrite> {
-        self.writes.get(id).cloned().unwrap_or_default()
-    }
-
-    fn due(&self, delivery: usize, sent: &Sent, since: u64) -> Due {
-        let mut tries = self.tries(delivery).iter();
-        let acknowledged = tries.any(|one| one.status == 200 && one.started >= since);
-        let mut messages = self.sent.get(sent.key.as_str()).into_iter().flatten();
-        Due {
-            acknowledged,
-            must_end: acknowledged || messages.any(|message| message.at >= since),
-        }
-    }
-}
-
-fn by<'a, T, K: Eq + std::hash::Hash>(
-    all: &'a [T],
-    name: impl Fn(&'a T) -> K,
-) -> HashMap<K, Vec<&'a T>> {
-    let mut grouped: HashMap<K, Vec<&T>> = HashMap::new();
-    for one in all {
-        grouped.entry(name(one)).or_default().push(one);
-    }
-    grouped
-}
 
 fn count<T>(all: impl IntoIterator<Item = T>) -> u64 {
     u64::try_from(all.into_iter().count()).unwrap_or(u64::MAX)

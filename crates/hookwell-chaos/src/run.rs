@@ -159,7 +159,7 @@ async fn under_chaos(
     Ok(drained && verdict.is_kept())
 }
 
-/// What became of everything that was sent.
+/// The verdict on everything that was sent.
 async fn judged(
     handler: Handler,
     plan: &Plan,

@@ -74,8 +74,7 @@ impl Dev {
 
     /// Ends it as Ctrl-C does.
     fn interrupt(mut self) -> bool {
-        let id = self.process.id().to_string();
-        Command::new("kill").args(["-INT", &id]).status().unwrap();
+        self.process.interrupt().unwrap();
         self.process.wait().unwrap().success()
     }
 }
@@ -151,24 +150,19 @@ fn a_second_interrupt_ends_dev_although_a_request_is_not_over() {
         .unwrap();
     // Served behind it, so the machine has the connection.
     assert_eq!(ureq::get(dev.url()).call().unwrap().status(), 200);
-    let id = dev.process.id().to_string();
-    let interrupt = || Command::new("kill").args(["-INT", &id]).status().unwrap();
-    interrupt();
+    dev.process.interrupt().unwrap();
     let started = Instant::now();
     while TcpStream::connect(&address).is_ok() {
         assert!(started.elapsed() < PATIENCE, "it takes connections");
         std::thread::yield_now();
     }
-    interrupt();
+    dev.process.interrupt().unwrap();
     loop {
         if let Some(status) = dev.process.try_wait().unwrap() {
             assert_eq!(status.code(), Some(1), "it says that it left something");
             break;
         }
-        if started.elapsed() > PATIENCE {
-            dev.process.kill().unwrap();
-            panic!("it waits for the client");
-        }
+        assert!(started.elapsed() < PATIENCE, "it waits for the client");
         std::thread::yield_now();
     }
 }
@@ -192,8 +186,7 @@ fn what_dev_says_to_export_is_what_a_shell_then_has() {
     while !said.contains("Ctrl-C ends it") {
         assert!(output.read_line(&mut said).unwrap() > 0, "{said}");
     }
-    let id = dev.id().to_string();
-    Command::new("kill").args(["-INT", &id]).status().unwrap();
+    dev.interrupt().unwrap();
     assert!(dev.wait().unwrap().success());
     let (_, script) = said.split_once("under `cargo lambda watch`\n").unwrap();
     let (script, _) = script.split_once("\none line per delivery").unwrap();

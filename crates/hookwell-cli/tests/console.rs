@@ -67,8 +67,7 @@ impl Console {
 
     /// Ends it as Ctrl-C does.
     fn interrupt(&mut self) -> bool {
-        let id = self.process.id().to_string();
-        Command::new("kill").args(["-INT", &id]).status().unwrap();
+        self.process.interrupt().unwrap();
         self.process.wait().unwrap().success()
     }
 }
@@ -256,15 +255,13 @@ async fn a_second_interrupt_ends_the_page_although_a_request_is_not_over() {
     client.write_all(b"GET / HTTP/1.1\r\n").unwrap();
     // Served behind it, so the page has the connection.
     console.open().await;
-    let id = console.process.id().to_string();
-    let interrupt = || Command::new("kill").args(["-INT", &id]).status().unwrap();
-    interrupt();
+    console.process.interrupt().unwrap();
     let started = Instant::now();
     while TcpStream::connect(&address).is_ok() {
         assert!(started.elapsed() < PATIENCE, "it takes connections");
         std::thread::yield_now();
     }
-    interrupt();
+    console.process.interrupt().unwrap();
     while console.process.try_wait().unwrap().is_none() {
         assert!(started.elapsed() < PATIENCE, "it waits for the client");
         std::thread::yield_now();

@@ -10,6 +10,7 @@ use std::process::{Command, Output, Stdio};
 use hookwell::event::Event;
 use hookwell::event::body::Body;
 use hookwell::event::identity::Key;
+use hookwell_sandbox::child::Owned;
 use serde_json::{Value, json};
 use support::{World, machine};
 
@@ -140,12 +141,12 @@ async fn no_command_lets_a_sender_act_on_the_terminal() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_log_line_of_dev_acts_on_the_terminal() {
-    let mut dev = hookwell(&["dev", "--port", "0", "--json"])
+    let mut dev = hookwell(&["dev", "--port", "0", "--json"]);
+    let dev = dev
         .env_remove("HOOKWELL_SECRET_RESOURCE")
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+        .stderr(Stdio::piped());
+    let mut dev = Owned::spawn(dev).unwrap();
     let mut line = String::new();
     let mut output = BufReader::new(dev.stdout.take().unwrap());
     output.read_line(&mut line).unwrap();
@@ -153,8 +154,7 @@ async fn no_log_line_of_dev_acts_on_the_terminal() {
     let endpoints = serde_json::from_value(description.clone()).unwrap();
     let world = World::new(description["url"].as_str().unwrap(), &endpoints);
     hostile_events(&world).await;
-    let id = dev.id().to_string();
-    Command::new("kill").args(["-INT", &id]).status().unwrap();
+    dev.interrupt().unwrap();
     let mut log = Vec::new();
     dev.stderr.take().unwrap().read_to_end(&mut log).unwrap();
     dev.wait().unwrap();

@@ -59,7 +59,7 @@ pub struct Process<L, Q, H> {
     ledger: L,
     queue: Q,
     handler: H,
-    /// Who else gets events; `None` where nobody does.
+    /// The destinations of events; `None` without any.
     destinations: Option<Destinations>,
     /// The sources whose events it takes; all, where `None`.
     sources: Option<BTreeSet<String>>,

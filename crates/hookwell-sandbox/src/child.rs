@@ -2,7 +2,7 @@
 
 use std::io;
 use std::ops::{Deref, DerefMut};
-use std::process::{Child, Command};
+use std::process::{Child, Command, ExitStatus};
 
 /// A child that is killed, if it still runs, when this is dropped.
 #[derive(Debug)]
@@ -15,6 +15,15 @@ impl Owned {
     /// When it cannot be started.
     pub fn spawn(command: &mut Command) -> io::Result<Self> {
         command.spawn().map(Self)
+    }
+
+    /// Asks it to end, as Ctrl-C does. Gives the status of `kill`.
+    ///
+    /// # Errors
+    /// When there is no `kill`.
+    pub fn interrupt(&self) -> io::Result<ExitStatus> {
+        let id = self.id().to_string();
+        Command::new("kill").args(["-INT", &id]).status()
     }
 }
 

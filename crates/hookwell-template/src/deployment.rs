@@ -18,7 +18,7 @@ pub(super) struct Deployment<'t> {
     resources: Vec<Resource>,
     /// The senders that ingest will serve.
     pub(super) sources: &'t [Source],
-    /// Those who get events from process.
+    /// The destinations that process sends events to.
     pub(super) destinations: &'t [Destination],
 }
 

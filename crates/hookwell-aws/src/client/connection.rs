@@ -80,7 +80,7 @@ pub enum ConnectionError {
     CaBundle {
         /// The file.
         path: String,
-        /// What is wrong with the file.
+        /// Fault of the file.
         why: String,
     },
     /// The certificates cannot be used.

@@ -47,7 +47,7 @@ impl Stores {
     /// The text behind a reference.
     ///
     /// # Errors
-    /// Why there is none.
+    /// The reason why there is none.
     pub(crate) async fn find(&self, reference: &SecretRef) -> Result<String, SecretProblem> {
         match reference {
             SecretRef::Env(name) => (self.env)(name).ok_or(SecretProblem::NotSet),

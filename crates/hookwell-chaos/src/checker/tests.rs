@@ -3,6 +3,8 @@
 use serde_json::json;
 
 use super::*;
+use crate::endpoint::Calls;
+use crate::journal::Message;
 use crate::plan::Plan;
 
 /// Time at which the run begins.

@@ -1,5 +1,4 @@
-//! What people get wrong about a recipe: each entry changes one thing of it, and says in plain words what that means and what
-//! to do about it.
+//! Mistakes in a recipe: each entry changes one thing of it, and says in plain words what that means and how to mend it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};

@@ -10,7 +10,7 @@ use super::secrets::Secrets;
 pub struct Senders {
     /// The sources.
     pub sources: Vec<Source>,
-    /// Who else gets their events.
+    /// The destinations of their events.
     pub destinations: Vec<Destination>,
     /// The secrets of both.
     pub secrets: Secrets,

@@ -52,7 +52,7 @@ impl Mistake {
         }
     }
 
-    /// What nobody can tell from a delivery, and so no explanation may.
+    /// A mistake that no delivery shows, so that no explanation may name it.
     fn untold(name: &'static str, signature: String) -> Self {
         Self {
             name,
