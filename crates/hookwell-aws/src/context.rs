@@ -56,10 +56,10 @@ impl<'a> Context<'a> {
     /// A secret: the text of a variable, or what the variable names, `ssm:NAME` or `secretsmanager:ID`.
     ///
     /// # Errors
-    /// When the variable is not set. The store is not asked yet.
-    pub fn secret(&self, name: &'static str) -> Result<Secret, NotSet> {
+    /// When the variable is not set, or begins as a reference and is none. The store is not asked yet.
+    pub fn secret(&self, name: &'static str) -> Result<Secret, BoxError> {
         let text = self.required(name)?;
-        Ok(Secret::new(name, text, self.connection.clone()))
+        Ok(Secret::new(name, text, self.connection.clone())?)
     }
 
     /// A client for tables of your own.

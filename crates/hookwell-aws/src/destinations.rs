@@ -29,10 +29,10 @@ impl Destinations {
     #[must_use]
     pub fn new(all: Vec<Destination>, connection: Connection, fetch: Fetch) -> Self {
         Self {
-            all,
             queues: connection.sqs(Limits::PROCESS),
             connection,
-            keys: SigningKeys::new(fetch),
+            keys: SigningKeys::new(&all, fetch),
+            all,
         }
     }
 
@@ -42,7 +42,7 @@ impl Destinations {
         &self.all
     }
 
-    /// The destination that a copy is for. A function that was started before the file named it may get one.
+    /// The destination that a copy is for. A function that still runs with an older file gets copies that it does not know: they wait.
     fn of(&self, event: &Event) -> Result<&Destination, HandleError> {
         let name = event.destination.as_deref();
         let found = self.all.iter().find(|one| Some(one.name.as_str()) == name);

@@ -1,7 +1,5 @@
 //! The built-in handler: documents in a DynamoDB table, key `pk`, TTL attribute [`TTL_ATTRIBUTE`] (tombstones only).
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
@@ -14,6 +12,7 @@ use hookwell::ports::handler::{HandleError, Handled, Handler, Outcome};
 
 use crate::client::connection::reason;
 use crate::client::item::{Item, TTL_ATTRIBUTE, integer, number, text};
+use crate::now::now;
 
 /// The documents table.
 #[derive(Debug, Clone)]
@@ -131,10 +130,4 @@ fn refused(document: &Document) -> String {
         );
     }
     "the documents table refuses the document (ValidationException)".to_owned()
-}
-
-/// The time, for how far ahead a stored version is.
-fn now() -> Millis {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    Millis::try_from(since.unwrap_or_default().as_millis()).unwrap_or(Millis::MAX)
 }

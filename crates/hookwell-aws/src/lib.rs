@@ -9,7 +9,7 @@
 //! * `queue`: SQS, with the bucket for large messages.
 //! * `documents`: the documents table, the handler unless a project has its own.
 //! * `context`: what a handler is made from.
-//! * `secret`: a secret of the handler.
+//! * `secret`: a secret of the handler; `kept`: the text of a secret for some minutes.
 //! * `destinations`: HTTP endpoints, buses and queues, the handler of the events' copies for them.
 //! * `tools`: what only the command line and the tests need (a feature).
 
@@ -18,7 +18,9 @@ mod context;
 mod destinations;
 mod documents;
 mod http;
+mod kept;
 mod ledger;
+mod now;
 mod queue;
 mod secret;
 #[cfg(feature = "tools")]

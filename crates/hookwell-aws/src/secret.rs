@@ -1,18 +1,17 @@
 //! A secret of the handler: fetched when it is needed, and kept for a while.
 
 use std::fmt;
-use std::time::{Duration, Instant};
 
 use hookwell::keys::not_ready::SecretProblem;
 use hookwell::keys::reference::SecretRef;
 use hookwell::ports::handler::HandleError;
-use tokio::sync::Mutex;
 
 use crate::client::connection::Connection;
 use crate::http::stores::Stores;
+use crate::kept::Kept;
 
-/// Time after which a store is asked again, so that a rotated secret needs no deploy.
-const FRESH: Duration = Duration::from_mins(5);
+/// Beginnings of references to a secret.
+const REFERENCES: [&str; 3] = ["env:", "ssm:", "secretsmanager:"];
 
 /// A secret that is in the environment or in a store.
 pub struct Secret {
@@ -28,8 +27,13 @@ enum Place {
 struct Stored {
     reference: SecretRef,
     stores: Stores,
-    kept: Mutex<Option<(Instant, String)>>,
+    kept: Kept,
 }
+
+/// A variable begins as a reference to a secret and is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0} begins as a reference, and is neither ssm:NAME nor secretsmanager:ID#STAGE")]
+pub(crate) struct Mistyped(&'static str);
 
 /// A store did not give a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,51 +53,44 @@ impl From<SecretError> for HandleError {
 }
 
 impl Secret {
-    pub(crate) fn new(name: &'static str, text: String, connection: Connection) -> Self {
+    pub(crate) fn new(
+        name: &'static str,
+        text: String,
+        connection: Connection,
+    ) -> Result<Self, Mistyped> {
         let reference = SecretRef::parse(&text);
         let place = match reference {
             Some(reference @ (SecretRef::Ssm(_) | SecretRef::SecretsManager { .. })) => {
                 Place::Store(Box::new(Stored {
                     reference,
                     stores: Stores::new(&nothing, connection),
-                    kept: Mutex::new(None),
+                    kept: Kept::default(),
                 }))
+            }
+            // A mistyped reference must not go out as the secret.
+            _ if REFERENCES.iter().any(|start| text.starts_with(start)) => {
+                return Err(Mistyped(name));
             }
             _ => Place::Text(text),
         };
-        Self { name, place }
+        Ok(Self { name, place })
     }
 
-    /// The text of the secret. A store is asked every five minutes; while it does not answer, the last text stays.
+    /// The text of the secret. A store is asked again after five minutes, so that a rotated secret needs no deploy; while the
+    /// store does not answer, the last text stays for a day.
     ///
     /// # Errors
-    /// When the store has never given it.
+    /// When the store has none, or has not answered for too long.
     pub async fn text(&self) -> Result<String, SecretError> {
-        let Stored {
-            reference,
-            stores,
-            kept,
-        } = match &self.place {
+        let stored = match &self.place {
             Place::Text(text) => return Ok(text.clone()),
-            Place::Store(stored) => &**stored,
+            Place::Store(stored) => stored,
         };
-        let mut kept = kept.lock().await;
-        if let Some((at, text)) = &*kept
-            && at.elapsed() < FRESH
-        {
-            return Ok(text.clone());
-        }
-        match (stores.find(reference).await, &*kept) {
-            (Ok(text), _) => {
-                *kept = Some((Instant::now(), text.clone()));
-                Ok(text)
-            }
-            (Err(_), Some((_, text))) => Ok(text.clone()),
-            (Err(problem), None) => Err(SecretError {
-                name: self.name,
-                problem,
-            }),
-        }
+        let found = stored.kept.text(|| stored.stores.find(&stored.reference));
+        found.await.map_err(|problem| SecretError {
+            name: self.name,
+            problem,
+        })
     }
 }
 

@@ -226,7 +226,7 @@ async fn what_no_queue_takes_is_rejected_and_an_unknown_destination_waits() {
         ..event()
     };
     let (handled, got) = tell("to = \"sqs:URL/1/orders\"", &large).await;
-    let why = "the event has 1024 KiB, and SQS takes at most 1,024".to_owned();
+    let why = "the event has 1025 KiB, and SQS takes at most 1,024".to_owned();
     assert_eq!(handled, Err(HandleError::Reject(why)));
     assert!(got.is_empty());
     let connection = Connection::local(

@@ -97,9 +97,14 @@ fn nothing_that_is_there_is_touched() {
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join("mine"), "").unwrap();
     let path = folder.path().display().to_string();
+    let git = ["--git", "https://example.com/hookwell.git"];
     for (arguments, why) in [
-        (&["new", path.as_str()][..], "is not empty"),
-        (&["new", "shop", "--preset", "strip"], "there is no preset"),
+        (&["new", path.as_str(), git[0], git[1]][..], "is not empty"),
+        (
+            &["new", "shop", git[0], git[1], "--preset", "strip"],
+            "there is no preset",
+        ),
+        (&["new", "shop"], "--path <REPOSITORY>"),
         (
             &["new", "shop", "--path", &path],
             "is no checkout of Hookwell",

@@ -102,16 +102,16 @@ async fn pass(
     }
     let how = *how.lock().unwrap();
     if how == Dead::Closed {
-        return;
+        let _ = client.shutdown().await;
     }
     if let Ok(1..) = client.read(&mut to).await {
         tried.fetch_add(1, Ordering::Relaxed);
     }
-    if how == Dead::Reset {
-        let _ = client.set_zero_linger();
-        return;
+    match how {
+        Dead::Closed => {}
+        Dead::Reset => drop(client.set_zero_linger()),
+        Dead::Silent => while let Ok(1..) = client.read(&mut to).await {},
     }
-    while let Ok(1..) = client.read(&mut to).await {}
 }
 
 /// The status of the answer to one delivery.
@@ -167,6 +167,10 @@ async fn no_more_than_one_dead_connection_to_a_host_is_tried_after_a_freeze() {
         let list = json!({ "events": (0..1_000).map(event).collect::<Vec<_>>() });
         // On a busy machine its time may be over before all of it is queued; the connections are open all the same.
         let status = deliver(&ingest, "list", &list).await;
+        for way in [&tables, &queues] {
+            // Each connection that lives listens for its death.
+            assert!(way.deaths.receiver_count() > 0, "no connection to die");
+        }
         tables.die(how);
         queues.die(how);
         let mut refused = 0;

@@ -31,8 +31,8 @@ pub enum StartError {
     /// A variable is missing.
     #[error(transparent)]
     NotSet(#[from] hookwell_aws::settings::NotSet),
-    /// `HOOKWELL_SOURCES_FILE` cannot be read.
-    #[error("HOOKWELL_SOURCES_FILE: {0}")]
+    /// The sources file cannot be read.
+    #[error("the sources file cannot be read: {0}")]
     File(std::io::Error),
     /// The sources file has mistakes; all of them, a line each.
     #[error("the sources file has mistakes:\n{0}")]

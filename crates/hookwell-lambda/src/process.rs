@@ -37,8 +37,8 @@ pub enum StartError {
     /// A variable is missing.
     #[error(transparent)]
     NotSet(#[from] NotSet),
-    /// `HOOKWELL_SOURCES_FILE` cannot be read.
-    #[error("HOOKWELL_SOURCES_FILE: {0}")]
+    /// The sources file cannot be read.
+    #[error("the sources file cannot be read: {0}")]
     File(std::io::Error),
     /// The sources file has mistakes.
     #[error("the sources file has mistakes:\n{0}")]
@@ -217,7 +217,7 @@ impl<L: Ledger, Q: Queue, H: Handler> Process<L, Q, H> {
         );
         let processed = processed.await;
         for done in &processed {
-            log::message(done, sources);
+            log::message(done, sources, destinations);
         }
         Ok(processed)
     }

@@ -1,7 +1,9 @@
 //! The sources file of both functions: the one that `HOOKWELL_SOURCES_FILE` names, the one of the bundle, or the one of the build.
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::fs::read_to_string;
+use std::io::ErrorKind;
+use std::path::Path;
 
 use hookwell::config::Problem;
 use hookwell_aws::settings::Environment;
@@ -9,24 +11,22 @@ use hookwell_aws::settings::Environment;
 /// The text of the sources file.
 ///
 /// # Errors
-/// When the file that the environment names cannot be read.
+/// When a file is there, or is named, and cannot be read.
 pub(crate) fn sources_text<'a>(
     env: Environment<'_>,
     built_in: &'a str,
 ) -> std::io::Result<Cow<'a, str>> {
-    match env("HOOKWELL_SOURCES_FILE") {
-        Some(path) => std::fs::read_to_string(path).map(Cow::Owned),
-        None => match bundled(env) {
-            Some(path) => std::fs::read_to_string(path).map(Cow::Owned),
-            None => Ok(Cow::Borrowed(built_in)),
-        },
+    if let Some(path) = env("HOOKWELL_SOURCES_FILE") {
+        return read_to_string(path).map(Cow::Owned);
     }
-}
-
-/// The file that `hookwell bundle` puts beside the function.
-fn bundled(env: Environment<'_>) -> Option<PathBuf> {
-    let path = Path::new(&env("LAMBDA_TASK_ROOT")?).join("sources.toml");
-    path.exists().then_some(path)
+    // `hookwell bundle` puts one beside the function.
+    let Some(root) = env("LAMBDA_TASK_ROOT") else {
+        return Ok(Cow::Borrowed(built_in));
+    };
+    match read_to_string(Path::new(&root).join("sources.toml")) {
+        Err(why) if why.kind() == ErrorKind::NotFound => Ok(Cow::Borrowed(built_in)),
+        read => read.map(Cow::Owned),
+    }
 }
 
 /// The mistakes of a sources file, a line each.

@@ -423,7 +423,7 @@ fn under_kills_and_faults_every_destination_is_told_of_every_event() {
 }
 
 #[test]
-fn a_destination_that_fails_delays_no_other() {
+fn a_destination_that_answers_an_error_delays_no_other() {
     let calm = run(&World::new(1_000, 4, false));
     let world = World::new(1_000, 4, true);
     let took = run(&world);

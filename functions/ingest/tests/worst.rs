@@ -384,4 +384,8 @@ fn the_worst_bodies_of_the_largest_size_get_an_answer_within_128_mb() {
         slowest.1
     );
     assert!(exits.is_empty(), "the function ended: {exits:#?}");
+    assert!(
+        verified > 0,
+        "no body was verified, so nothing behind a signature was reached"
+    );
 }

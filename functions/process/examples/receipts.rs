@@ -32,6 +32,8 @@ impl YourHandler {
     /// When a variable is not set.
     pub fn new(context: Context<'_>) -> Result<Self, BoxError> {
         let http = reqwest::Client::builder().timeout(std::time::Duration::from_secs(5));
+        // A redirected POST would become a GET, whose 200 says nothing of the event.
+        let http = http.redirect(reqwest::redirect::Policy::none());
         Ok(Self {
             tables: context.dynamodb(),
             receipts: context.required("RECEIPTS_TABLE")?,

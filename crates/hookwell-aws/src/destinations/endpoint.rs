@@ -1,20 +1,23 @@
 //! An HTTP endpoint: one signed request for each event, and what its answer means.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use hookwell::deliver::{Request, SigningKey};
 use hookwell::event::Event;
-use hookwell::format::time::Millis;
 use hookwell::ports::handler::HandleError;
 use tokio::time::timeout;
 
 use super::Destinations;
+use crate::now::now;
 
 /// The most of an answer that is read, in bytes, so that its connection can be used again.
 const MAX_ANSWER: usize = 64 * 1024;
+
+/// Time to read the body of an answer.
+const DRAIN: Duration = Duration::from_millis(500);
 
 /// The answer to a request, as far as it counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,12 +38,13 @@ impl Destinations {
     ) -> Result<(), HandleError> {
         let request = request(url, &Request::new(event, key, now()), event)
             .map_err(|why| HandleError::RetryEnded(why.to_owned()))?;
-        let answered = async {
-            let answer = self.connection.send(request).await?;
-            Ok::<_, &str>(read(answer).await)
-        };
-        match timeout(limit, answered).await {
-            Ok(Ok(answer)) => judge(answer),
+        match timeout(limit, self.connection.send(request)).await {
+            Ok(Ok(answer)) => {
+                let said = Answer::of(&answer);
+                // So that the connection can be used again. The status has said everything.
+                let _ = timeout(DRAIN, drain(answer)).await;
+                judge(said)
+            }
             // Whatever the endpoint began may be running.
             Ok(Err(why)) => Err(HandleError::Retry(format!("the endpoint: {why}"))),
             Err(_) => {
@@ -64,10 +68,18 @@ fn request(url: &str, signed: &Request, event: &Event) -> Result<HttpRequest, &'
     Ok(request)
 }
 
-async fn read(answer: HttpResponse) -> Answer {
-    let status = answer.status().as_u16();
-    let retry_after = answer.headers().get("retry-after");
-    let retry_after = retry_after.and_then(|seconds| seconds.trim().parse().ok());
+impl Answer {
+    fn of(answer: &HttpResponse) -> Self {
+        let retry_after = answer.headers().get("retry-after");
+        Self {
+            status: answer.status().as_u16(),
+            retry_after: retry_after.and_then(|seconds| seconds.trim().parse().ok()),
+        }
+    }
+}
+
+/// Reads the body of an answer, as far as it is short.
+async fn drain(answer: HttpResponse) {
     let mut body = ByteStream::new(answer.into_body());
     let mut read = 0_usize;
     while let Some(Ok(bytes)) = body.next().await {
@@ -75,10 +87,6 @@ async fn read(answer: HttpResponse) -> Answer {
         if read > MAX_ANSWER {
             break;
         }
-    }
-    Answer {
-        status,
-        retry_after,
     }
 }
 
@@ -97,12 +105,6 @@ fn judge(answer: Answer) -> Result<(), HandleError> {
         (_, Some(seconds)) => Err(HandleError::RetryAfter { why, seconds }),
         (_, None) => Err(HandleError::RetryEnded(why)),
     }
-}
-
-/// The time, for the signature.
-fn now() -> Millis {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    Millis::try_from(since.unwrap_or_default().as_millis()).unwrap_or(Millis::MAX)
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ fn entries(bus: &str, event: &Event) -> Result<String, HandleError> {
     let detail = entry(event);
     let size = source.len() + detail_type.len() + detail.len() + 14;
     if size > MAX_ENTRY {
-        let kb = size / 1024;
+        let kb = size.div_ceil(1024);
         return Err(HandleError::Reject(format!(
             "the event has {kb} KiB, and EventBridge takes at most 1,024"
         )));
@@ -78,7 +78,9 @@ fn judge(answer: &Answer) -> Result<(), HandleError> {
     }
     let kind = text("/__type").and_then(|kind| kind.rsplit('#').next());
     let message = text("/message").or_else(|| text("/Message"));
-    let is_too_large = message.is_some_and(|message| message.contains("size"));
+    // Other messages repeat what is wrong, such as a type with this word in it.
+    let is_too_large =
+        message.is_some_and(|message| message.starts_with("Total size of the entries"));
     if kind == Some("ValidationException") && is_too_large {
         let why = "EventBridge takes no event of this size".to_owned();
         return Err(HandleError::Reject(why));
@@ -134,7 +136,7 @@ mod tests {
             body: Body(format!("{{\"a\":\"{}\"}}", "x".repeat(1024 * 1024)).into_bytes()),
             ..Event::bare("shop", "1")
         };
-        let why = "the event has 1024 KiB, and EventBridge takes at most 1,024";
+        let why = "the event has 1025 KiB, and EventBridge takes at most 1,024";
         let end = entries("main", &event);
         assert_eq!(end, Err(HandleError::Reject(why.to_owned())));
     }
@@ -150,6 +152,10 @@ mod tests {
             (
                 400,
                 r#"{"__type":"ValidationException","message":"no such bus"}"#,
+            ),
+            (
+                400,
+                r#"{"__type":"ValidationException","message":"Value 'image.resized' at 'entries.1' failed"}"#,
             ),
             (500, ""),
         ] {

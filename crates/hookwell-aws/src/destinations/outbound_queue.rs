@@ -19,7 +19,7 @@ impl Destinations {
     pub(super) async fn send_message(&self, url: &str, event: &Event) -> Result<(), HandleError> {
         let body = entry(event);
         if body.len() > MAX_MESSAGE_BYTES {
-            let kb = body.len() / 1024;
+            let kb = body.len().div_ceil(1024);
             return Err(HandleError::Reject(format!(
                 "the event has {kb} KiB, and SQS takes at most 1,024"
             )));

@@ -1,57 +1,43 @@
-//! The secrets of destinations: fetched when one is needed, kept, and fetched again after five minutes.
+//! The secrets that sign the requests to destinations.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
-use hookwell::deliver::SigningKey;
+use hookwell::deliver::{Destination, SigningKey, Target};
 use hookwell::ingest::key_cache::Fetch;
-use hookwell::keys::not_ready::SecretProblem;
 use hookwell::keys::reference::SecretRef;
 use hookwell::ports::handler::HandleError;
 
-/// The age at which a key is fetched again, as the keys of sources are.
-const RENEW_AFTER: Duration = Duration::from_mins(5);
+use crate::kept::Kept;
 
-/// Keys by their references.
+/// Secrets by their references.
 #[derive(Debug)]
 pub(super) struct SigningKeys {
     fetch: Fetch,
-    held: Mutex<BTreeMap<String, (SigningKey, Instant)>>,
+    kept: BTreeMap<String, Kept>,
 }
 
 impl SigningKeys {
-    pub(super) fn new(fetch: Fetch) -> Self {
+    /// The secrets of these destinations, none of which is fetched yet.
+    pub(super) fn new(all: &[Destination], fetch: Fetch) -> Self {
+        let secrets = all.iter().filter_map(|one| match &one.to {
+            Target::Http { secret, .. } => Some((secret.to_string(), Kept::default())),
+            Target::EventBridge(_) | Target::Sqs(_) => None,
+        });
         Self {
             fetch,
-            held: Mutex::default(),
+            kept: secrets.collect(),
         }
     }
 
-    /// The key under a reference. Where its store does not answer, the last one stays in force.
+    /// The key under a reference of a destination.
     pub(super) async fn key(&self, reference: &SecretRef) -> Result<SigningKey, HandleError> {
-        let name = reference.to_string();
-        let held = self.held().get(&name).cloned();
-        if let Some((key, since)) = &held
-            && since.elapsed() < RENEW_AFTER
-        {
-            return Ok(key.clone());
-        }
-        // Boxed: otherwise every enclosing future grows by its size.
-        let found = Box::pin(self.fetch.find(reference.clone())).await;
-        let key = match (found, held) {
-            (Ok(text), _) => SigningKey::new(&text).map_err(|why| why.to_string()),
-            (Err(SecretProblem::Unavailable(_) | SecretProblem::Crowded), Some((key, _))) => {
-                return Ok(key);
-            }
-            (Err(why), _) => Err(why.to_string()),
+        let unusable = |why: &dyn ToString| {
+            HandleError::RetryEnded(format!("{reference} {}", why.to_string()))
         };
-        let key = key.map_err(|why| HandleError::RetryEnded(format!("{reference} {why}")))?;
-        self.held().insert(name, (key.clone(), Instant::now()));
-        Ok(key)
-    }
-
-    fn held(&self) -> MutexGuard<'_, BTreeMap<String, (SigningKey, Instant)>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        let kept = self.kept.get(&reference.to_string());
+        let kept = kept.ok_or_else(|| unusable(&"is of no destination"))?;
+        // Boxed: otherwise every enclosing future grows by its size.
+        let text = Box::pin(kept.text(|| self.fetch.find(reference.clone()))).await;
+        SigningKey::new(&text.map_err(|why| unusable(&why))?).map_err(|why| unusable(&why))
     }
 }

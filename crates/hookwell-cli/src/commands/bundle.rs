@@ -7,11 +7,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use hookwell::config;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::print;
-use super::sources::{sources, text};
+use super::sources::{mistakes, text};
 
 /// Pack both functions with a sources file, from binaries that were built before.
 ///
@@ -38,8 +39,9 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitCode> {
     let file = arguments.sources.as_deref();
     let text = text(file, embedded)?;
-    // Every mistake is said here, not by a function that does not start.
-    let sources = sources(file, embedded)?;
+    // Every mistake is said here, as the functions would say it, and not by one that does not start.
+    let sources = config::parse(&text).map_err(|all| mistakes(&all))?;
+    config::destinations(&text).map_err(|all| mistakes(&all))?;
     let out = &arguments.out;
     std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
     for function in ["ingest", "process"] {

@@ -15,17 +15,21 @@ use crate::project::{Crates, File, files};
 /// them. Nothing is asked, and nothing outside of the folder is written.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  hookwell new webhooks
-  hookwell new webhooks --preset stripe --preset github
-  hookwell new webhooks --path ../hookwell")]
+  hookwell new webhooks --path ../hookwell
+  hookwell new webhooks --path ../hookwell --preset stripe --preset github")]
 pub(crate) struct Arguments {
     /// The folder to make. One that is there must be empty.
     dir: PathBuf,
     /// A sender to begin with; `hookwell presets list` has them.
     #[arg(long = "preset", value_name = "NAME", default_value = "generic")]
     presets: Vec<String>,
-    /// Take Hookwell's crates from a checkout of its repository, not from the registry.
-    #[arg(long, value_name = "REPOSITORY", conflicts_with = "git")]
+    /// Take Hookwell's crates from a checkout of its repository.
+    #[arg(
+        long,
+        value_name = "REPOSITORY",
+        conflicts_with = "git",
+        required_unless_present = "git"
+    )]
     path: Option<PathBuf>,
     /// Take Hookwell's crates from a Git repository; `cargo update` then takes its newest commit.
     #[arg(long, value_name = "URL")]
@@ -37,8 +41,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let shown = dir.display();
     let crates = match (&arguments.path, &arguments.git) {
         (Some(path), _) => Crates::Path(checkout(path)?),
-        (None, Some(url)) => Crates::Git(url.clone()),
-        (None, None) => Crates::Registry,
+        (None, url) => Crates::Git(url.clone().unwrap_or_default()),
     };
     ensure_empty(dir)?;
     let full = std::path::absolute(dir)?;

@@ -67,7 +67,8 @@ pub(super) fn destinations(
     config::destinations(&text).map_err(|problems| mistakes(&problems))
 }
 
-fn mistakes(problems: &[Problem]) -> Error {
+/// The mistakes of a sources file as an error, a line each.
+pub(super) fn mistakes(problems: &[Problem]) -> Error {
     let lines = problems.iter().map(|problem| format!("  {problem}"));
     let lines: Vec<_> = lines.collect();
     anyhow!("the sources file has mistakes:\n{}", lines.join("\n"))

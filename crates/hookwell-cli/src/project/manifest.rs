@@ -7,8 +7,6 @@ const WORKSPACE: &str = include_str!("../../project/workspace.toml");
 /// Place from which the project takes Hookwell's crates.
 #[derive(Debug)]
 pub(crate) enum Crates {
-    /// The registry, in the version of this tool.
-    Registry,
     /// A checkout of the repository.
     Path(PathBuf),
     /// A Git repository.
@@ -30,9 +28,7 @@ const OTHERS: [&str; 2] = ["tokio", "tracing"];
 
 impl Crates {
     fn dependency(&self, name: &str) -> String {
-        let version = env!("CARGO_PKG_VERSION");
         match self {
-            Self::Registry => format!("{name} = \"{version}\"\n"),
             Self::Path(path) => {
                 let path = path.join("crates").join(name);
                 format!("{name} = {{ path = {:?} }}\n", path.display().to_string())

@@ -3,19 +3,27 @@
 use std::collections::BTreeSet;
 
 use crate::telemetry::millis;
+use hookwell::deliver::Destination;
 use hookwell::format::cut::{MAX_SHOWN, cut};
 use hookwell::format::trace::Trace;
 use hookwell::ports::handler::Outcome;
 use hookwell::process::{Fate, Processed};
 
-/// Name in place of the source of a message that is none of ours: whoever can send to the queue can make up names, and each
+/// Name in place of a source or a destination that the file does not have: whoever can send to the queue can make up names, and each
 /// would be a metric.
 const UNKNOWN: &str = "unknown";
 
-pub(crate) fn message(done: &Processed, sources: Option<&BTreeSet<String>>) {
+pub(crate) fn message(
+    done: &Processed,
+    sources: Option<&BTreeSet<String>>,
+    destinations: &[Destination],
+) {
     let event = done.event.as_ref();
     let source = event.map(|event| event.source.as_str());
     let source = source.filter(|name| sources.is_none_or(|sources| sources.contains(*name)));
+    let destination = event.and_then(|event| event.destination.as_deref());
+    let is_known = |name: &str| destinations.iter().any(|one| one.name == name);
+    let destination = destination.map(|name| if is_known(name) { name } else { UNKNOWN });
     let since_received = event.map(|event| done.at.saturating_sub(event.received_at));
     let short = |text: &str| cut(text, MAX_SHOWN).into_owned();
     let id = event.map(|event| short(&event.id));
@@ -33,7 +41,7 @@ pub(crate) fn message(done: &Processed, sources: Option<&BTreeSet<String>>) {
                 outcome = done.fate.name(),
                 event.id = id,
                 event.r#type = event.map(|event| short(&event.kind)),
-                destination = event.and_then(|event| event.destination.as_deref()),
+                destination,
                 event.operation = event.map(|event| event.operation.name()),
                 document.id = document,
                 reason,

@@ -196,7 +196,7 @@ impl<'d> Granted<'d> {
         }
     }
 
-    /// Demands a call on a resource that the template does not make.
+    /// Demands a call on something other than Hookwell's own queues.
     fn demand_elsewhere(
         &self,
         action: &str,
@@ -204,7 +204,8 @@ impl<'d> Granted<'d> {
         deployment: &Deployment<'_>,
         report: &mut Report,
     ) {
-        let is_own = |id: &str| deployment.all().any(|one| one.id == id);
+        let queues = deployment.queues();
+        let is_own = |id: &str| queues.iter().any(|one| one.id == id);
         let is_elsewhere = |statement: &&Place<'_>| {
             let resources = statement.at("Resource").elements();
             let mut targets = resources.iter().map(Place::target);

@@ -19,7 +19,7 @@ pub enum Target {
         url: String,
         /// Place of the secret that signs the requests.
         secret: SecretRef,
-        /// Time that one request may take, its answer included.
+        /// Time until the status of the answer to one request.
         timeout: Duration,
     },
     /// An EventBridge bus, by its name or ARN.

@@ -1,12 +1,10 @@
 //! An event as one JSON object, for a bus or a queue.
 
-use std::borrow::Cow;
-
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::event::Event;
-use crate::event::body::{Body, REFUSED};
+use crate::event::body::{Body, escape_refused};
 use crate::event::identity::Key;
 use crate::format::json::Json;
 use crate::format::time::{Millis, to_rfc3339};
@@ -54,22 +52,12 @@ pub fn entry(event: &Event) -> String {
         body,
     };
     // A map with text keys and no float always serialises.
-    let entry = serde_json::to_string(&entry).unwrap_or_default();
-    plain(entry.into()).into_owned()
+    escape_refused(serde_json::to_string(&entry).unwrap_or_default())
 }
 
 /// Time of the event: the sender's, else that of the first reception.
 fn time(event: &Event) -> Millis {
     event.time.unwrap_or(event.received_at)
-}
-
-/// JSON without the characters that SQS refuses; in JSON they can only stand in a text.
-fn plain(json: Cow<'_, str>) -> Cow<'_, str> {
-    if !json.contains(REFUSED) {
-        return json;
-    }
-    let json = json.replace('\u{FFFE}', "\\uFFFE");
-    json.replace('\u{FFFF}', "\\uFFFF").into()
 }
 
 #[cfg(test)]

@@ -12,9 +12,18 @@ use crate::format::json::count;
 /// Characters that JSON allows in a string, and SQS nowhere in a message (`SendMessage`).
 pub const REFUSED: [char; 2] = ['\u{FFFE}', '\u{FFFF}'];
 
+/// JSON without the [`REFUSED`] characters: in JSON they can only stand in a string, where they have an escape.
+pub(crate) fn escape_refused(json: String) -> String {
+    if !may_hold_refused(&json) {
+        return json;
+    }
+    json.replace('\u{FFFE}', "\\uFFFE")
+        .replace('\u{FFFF}', "\\uFFFF")
+}
+
 /// True when a text may hold a [`REFUSED`] character: both begin with this byte, and bytes are looked at many times
 /// faster than characters.
-pub(super) fn may_hold_refused(text: &str) -> bool {
+fn may_hold_refused(text: &str) -> bool {
     text.as_bytes().contains(&0xEF)
 }
 

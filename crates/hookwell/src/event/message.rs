@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::body::may_hold_refused;
+use super::body::escape_refused;
 use super::identity::{MAX_ID_BYTES, MAX_KEY_BYTES, MAX_TYPE_BYTES};
 use super::{Event, LIFE_DAYS, MAX_FUTURE};
 use crate::format::time::{DAY, Millis};
@@ -128,13 +128,7 @@ impl Event {
             None => serde_json::to_string(self),
         };
         // A map with text keys and no float always serialises.
-        let message = message.unwrap_or_default();
-        if may_hold_refused(&message) {
-            return message
-                .replace('\u{FFFE}', "\\uFFFE")
-                .replace('\u{FFFF}', "\\uFFFF");
-        }
-        message
+        escape_refused(message.unwrap_or_default())
     }
 
     /// Reads a queue message.

@@ -48,7 +48,9 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
         } else {
             None
         };
-        let handled = match known.refusal(now) {
+        let refusal = known.refusal(now);
+        let is_over = refusal.is_some();
+        let handled = match refusal {
             Some(reason) => Err(HandleError::Reject(reason)),
             None => self.handle(known, reaches_outside, steps).await,
         };
@@ -66,7 +68,11 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
         };
         // Before the record says that it is done: a crash in between repeats both, and the copies' own records tell what is a
         // repetition.
-        self.queue_copies(event).await?;
+        let queued = self.queue_copies(event).await;
+        // An event that is not tried any more becomes a letter all the same. Put back, it is queued for its destinations.
+        if !is_over {
+            queued?;
+        }
         let (handled, reason) = match ended {
             Ok(handled) => (handled, reason_of(handled.outcome, event)),
             Err(reason) => {
