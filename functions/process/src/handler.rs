@@ -1,5 +1,5 @@
 //! Your code. Every event of every source comes through [`YourHandler::handle`] once it is verified and queued.
-//! docs/handler.md walks from here to a handler with an HTTP call, a table and a test.
+//! docs/handler.md of Hookwell's repository walks from here to a handler with an HTTP call, a table and a test.
 
 use hookwell::event::Event;
 use hookwell::ports::handler::{HandleError, Handled, Handler};

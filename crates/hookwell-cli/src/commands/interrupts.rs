@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::print;
 
-/// Time that the work at hand is given to end: a batch may take 30 s, and a client that sent half a request for ever.
+/// Longest wait for the work at hand. A batch takes up to 30 s; a client that never finishes its request would take for ever.
 const LIMIT: Duration = Duration::from_secs(35);
 
 /// Ctrl-C and requests to end.

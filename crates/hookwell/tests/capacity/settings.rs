@@ -88,3 +88,31 @@ pub(crate) fn concurrency(rate: u32, figures: &Figures) -> u32 {
 pub(crate) fn whole(number: f64) -> u32 {
     format!("{:.0}", (number - 1e-9).ceil()).parse().unwrap()
 }
+
+/// The page would go stale in silence otherwise: its tables are computed from what stands above.
+#[test]
+fn the_settings_are_those_of_the_template() {
+    const TEMPLATE: &str = include_str!("../../../../template.yaml");
+    let section = |name: &str| {
+        let (_, rest) = TEMPLATE.split_once(&format!("\n  {name}:\n")).unwrap();
+        rest.split("\n\n").next().unwrap()
+    };
+    let minutes = RETRY_EVERY / 60;
+    for (name, number) in [
+        ("MaximumConcurrency", MAXIMUM_CONCURRENCY),
+        ("ThrottleRate", THROTTLE_RATE),
+        ("RetryRate", RETRY_RATE),
+        ("RetryEveryMinutes", minutes),
+    ] {
+        let default = format!("Default: {number}\n");
+        assert!(section(name).contains(&default), "{name}: {default}");
+    }
+    let batch = format!("BatchSize: {BATCH}\n");
+    assert!(section("ProcessMapping").contains(&batch), "{batch}");
+    let tries = format!("maxReceiveCount: {TRIES}");
+    assert!(section("Queue").contains(&tries), "{tries}");
+    for queue in ["Queue", "RetryQueue", "DeadLetterQueue"] {
+        let kept = format!("MessageRetentionPeriod: {RETENTION:.0}");
+        assert!(section(queue).contains(&kept), "{queue}: {kept}");
+    }
+}
