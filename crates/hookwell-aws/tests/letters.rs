@@ -90,7 +90,7 @@ fn event(id: &str) -> Event {
     }
 }
 
-/// The only one there.
+/// The only letter of the dead-letter queue; fails when it holds another number.
 async fn only(letters: &DeadLetters) -> DeadLetter {
     let mut found = letters.receive().await.unwrap();
     letters.release(&found).await;

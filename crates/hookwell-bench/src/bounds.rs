@@ -11,7 +11,7 @@ use crate::target::{AT_ONCE, NO_SDK, OURS};
 /// The figure that a limit is compared with.
 #[derive(Debug, Clone, Copy)]
 enum Against {
-    /// The same figure of a target.
+    /// The same figure, measured at another target.
     Target(&'static str),
     /// One call of 4 ms.
     OneCall,

@@ -65,7 +65,7 @@ impl Console {
         self.world.cookie = Some(cookie.to_owned());
     }
 
-    /// Ends it as Ctrl-C does.
+    /// Ends the console as Ctrl-C does.
     fn interrupt(&mut self) -> bool {
         self.process.interrupt().unwrap();
         self.process.wait().unwrap().success()

@@ -162,7 +162,7 @@ impl World<'_> {
         self.rival(design, delivery, now).now_or_never()
     }
 
-    /// One of the other designs, in as few words as it needs.
+    /// Ingest by another design, which must lose or double an event in some order of failures.
     async fn rival(&self, design: Design, delivery: &Delivery, now: i64) -> bool {
         let event = event(delivery, now);
         if design == Design::StatusIsEnough {

@@ -160,7 +160,7 @@ impl Ledger for World<'_> {
     }
 }
 
-/// Counts who is in the handler, also when a call dies there.
+/// One run of the handler, counted from its start to its end, also when the call dies in between.
 struct Inside<'w>(&'w Mutex<(usize, usize)>);
 
 impl<'w> Inside<'w> {

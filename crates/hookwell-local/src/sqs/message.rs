@@ -179,7 +179,7 @@ impl Call<'_> {
         Ok(message.into())
     }
 
-    /// Of a handle that is not the newest one SQS says that "the message might not be deleted"
+    /// Deletes a message by its newest handle. By an older one SQS says that "the message might not be deleted"
     /// (page `DeleteMessage`); here it never is.
     pub(super) fn delete_message(&self, queue: &Queue, entry: &Value) -> Outcome<Value> {
         let (id, receive) = receipt(queue, entry)?;

@@ -44,7 +44,9 @@ pub(super) fn partial_batch(deployment: &Deployment<'_>, report: &mut Report) {
 pub(super) fn maximum_concurrency(deployment: &Deployment<'_>, report: &mut Report) {
     for mapping in deployment.mappings() {
         let place = mapping.place.at("ScalingConfig.MaximumConcurrency");
-        if place.is_missing() {
+        let pollers = mapping.place.at("ProvisionedPollerConfig.MaximumPollers");
+        // AWS takes one of both.
+        if place.is_missing() && pollers.is_missing() {
             let message = "is missing, so a backlog runs as many functions as the account allows: set 2 or more";
             report.problem(&place, message);
         }

@@ -38,6 +38,21 @@ fn our_template_is_clean() {
     assert_eq!(found(TEMPLATE), []);
 }
 
+#[test]
+fn pollers_of_provisioned_mode_take_the_place_of_the_limit() {
+    let range = "    # The range is CloudFormation's own: \"AWS::Lambda::EventSourceMapping";
+    let text = edited(
+        &format!("    Default: 0\n{range}"),
+        &format!("    Default: 20\n{range}"),
+    );
+    assert_eq!(found(&text), []);
+    let unlimited = text.replace(
+        "        - MaximumPollers: !Ref MaximumPollers\n          MinimumPollers",
+        "        - MinimumPollers",
+    );
+    assert_eq!(rules(&found(&unlimited)), ["maximum-concurrency"].into());
+}
+
 /// DynamoDB counts by table and operation: what is not named there fails unseen.
 #[test]
 fn the_alarm_about_the_tables_watches_every_operation_of_the_functions() {

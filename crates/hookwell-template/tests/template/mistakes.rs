@@ -95,7 +95,10 @@ pub(crate) fn mistakes() -> Vec<(&'static str, &'static str, String)> {
         (
             "maximum-concurrency",
             "Resources.ProcessMapping.Properties.ScalingConfig.MaximumConcurrency",
-            edited("        MaximumConcurrency: !Ref MaximumConcurrency\n", ""),
+            edited(
+                "        - MaximumConcurrency: !Ref MaximumConcurrency\n",
+                "        - !Ref AWS::NoValue\n",
+            ),
         ),
         (
             "reserved-concurrency",

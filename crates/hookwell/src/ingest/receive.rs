@@ -71,8 +71,8 @@ async fn admit_with_fresh_keys<'a>(
     first
 }
 
-/// Opens the address that the sender waits for: in the time of the send, which a handshake has none of. Where that
-/// fails, the reason stays and asks an operator.
+/// Opens the address with which a sender confirms a webhook, as SNS does. Takes the time that a send would take, because a
+/// handshake sends nothing. Where it fails, the reason stays in the log and asks an operator to open it.
 async fn open(sources: &Sources, delivery: &Delivery, ended: &mut Received, now: Millis) {
     if let (Some(name), Some(url)) = (&delivery.source, &ended.open)
         && sources.open(name, url, now).await

@@ -43,7 +43,7 @@ pub(crate) fn headers<'a>(all: impl Iterator<Item = (&'a str, &'a str)>) -> Head
     .collect()
 }
 
-/// When a sample comes: where its body holds the signed time, then.
+/// Time at which a sample arrives: the one that it names, for bodies that hold a signed time.
 pub(crate) fn at(sample: &Value) -> Millis {
     sample["at"].as_i64().unwrap_or(NOW)
 }
