@@ -14,6 +14,7 @@ use std::sync::Mutex;
 use futures_util::FutureExt as _;
 use hookwell::config::{destinations, parse};
 use hookwell::deliver::{Destination, Target};
+use hookwell::event::body::Body;
 use hookwell::event::{Event, Operation};
 use hookwell::ports::handler::{HandleError, Handled, Handler, Outcome};
 use hookwell::ports::ledger::Status;
@@ -311,6 +312,43 @@ impl Queue for Half<'_> {
     }
 
     async fn delay(&self, _: &str, _: u32) {}
+}
+
+/// A queue that notes how many events come at once.
+#[derive(Default)]
+struct AtOnce(MemoryQueue, Mutex<Vec<usize>>);
+
+impl Queue for AtOnce {
+    async fn send(&self, event: &Event) -> Result<(), QueueError> {
+        self.0.send(event).await
+    }
+
+    async fn send_all(&self, events: &[&Event]) -> Vec<Result<(), QueueError>> {
+        self.1.lock().unwrap().push(events.len());
+        self.0.send_all(events).await
+    }
+
+    async fn bury(&self, event: &Event, reason: &str) -> Result<(), QueueError> {
+        self.0.bury(event, reason).await
+    }
+
+    async fn delay(&self, _: &str, _: u32) {}
+}
+
+/// Bodies of 6 MB for five destinations at once are more than the function's memory.
+#[test]
+fn the_copies_of_a_large_event_are_queued_one_after_another() {
+    let world = World::new();
+    let small = event("1", Operation::Create, 1, "d");
+    let large = Event {
+        body: Body(vec![b'x'; 300_000]),
+        ..event("2", Operation::Create, 1, "d2")
+    };
+    for (event, at_once) in [(small, vec![2]), (large, vec![1, 1])] {
+        let queue = AtOnce::default();
+        world.run_with(&queue, vec![message(&event.to_message())], NOW);
+        assert_eq!(*queue.1.lock().unwrap(), at_once);
+    }
 }
 
 /// Otherwise it would come back for ever: a destination that the stack does not allow yet is enough.

@@ -13,6 +13,9 @@ use crate::ports::handler::{HandleError, Handled, Handler, Outcome};
 use crate::ports::ledger::{Claim, End, Finish, Lease, Ledger};
 use crate::ports::queue::Queue;
 
+/// Bytes of a body above which copies for destinations are queued one after another.
+const LARGE_BODY: usize = 256 * 1024;
+
 impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
     /// Takes one event to its end, or to the reason why its message must come back.
     pub(super) async fn process(&self, known: Known) -> Processed {
@@ -106,15 +109,23 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
         }
         let now = (self.clock.now)();
         let takers = self.destinations.iter().filter(|one| one.takes(event));
-        let copies: Vec<_> = takers.map(|one| event.copy_for(&one.name, now)).collect();
-        if copies.is_empty() {
-            return Ok(());
+        let takers: Vec<_> = takers.collect();
+        // A copy takes its size several times in memory until it is queued.
+        let at_once = if event.body.0.len() > LARGE_BODY {
+            1
+        } else {
+            takers.len().max(1)
+        };
+        for some in takers.chunks(at_once) {
+            let copies = some.iter().map(|one| event.copy_for(&one.name, now));
+            let copies: Vec<_> = copies.collect();
+            let copies: Vec<_> = copies.iter().collect();
+            // Boxed: otherwise every enclosing future grows by its size.
+            let sent = Box::pin(self.queue.send_all(&copies)).await;
+            let sent: Result<(), _> = sent.into_iter().collect();
+            sent.map_err(|why| Fate::retry(&why))?;
         }
-        let copies: Vec<_> = copies.iter().collect();
-        // Boxed: otherwise every enclosing future grows by its size.
-        let sent = Box::pin(self.queue.send_all(&copies)).await;
-        let sent: Result<(), _> = sent.into_iter().collect();
-        sent.map_err(|why| Fate::retry(&why))
+        Ok(())
     }
 
     /// Takes the lease of an event, and gives its owner.
