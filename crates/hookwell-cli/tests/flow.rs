@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use hookwell_aws::tools::admin::Item;
 use hookwell_cli::machine::{Options, start};
 use serde_json::{Value, json};
 use support::{SHIPPED, SOURCES, World, body, machine, senders, senders_of};
@@ -261,25 +262,24 @@ async fn a_thousand_mixed_deliveries_all_arrive_once() {
             *state
         );
     }
-    let records = world
-        .events()
-        .await
-        .into_iter()
-        .map(|event| event["outcome"].to_string());
-    let (records, queue, dead) = (
-        count(records),
-        world.queue_depth().await,
-        world.dead_letters().await,
-    );
+    let records = world.events().await;
+    // Deliveries without an id are events of their own: one that waited in the retry queue finds the state of a later one.
+    let as_expected = |event: &Item| match event["source"].as_str().unwrap() {
+        "stonal" | "plain" => event["outcome"] == "applied" || event["outcome"] == "stale",
+        _ => event["outcome"] == "applied",
+    };
+    let others: Vec<_> = records.iter().filter(|event| !as_expected(event)).collect();
+    let (queue, dead) = (world.queue_depth().await, world.dead_letters().await);
     println!("1000 deliveries, 100 of them duplicates, at concurrency 20: answers {answers:?}");
     println!(
-        "{} documents, records {records:?}, queue {queue:?}, dead letters {dead}",
-        states.len()
+        "{} documents, {} records, queue {queue:?}, dead letters {dead}",
+        states.len(),
+        records.len()
     );
     assert_eq!(answers.values().sum::<usize>(), 1000);
     assert!(answers.keys().all(|answer| answer.starts_with("200 ")));
     assert_eq!((states.len(), queue, dead), (900, (0, 0), 0));
-    assert_eq!(records.keys().collect::<Vec<_>>(), ["\"applied\""]);
+    assert_eq!(others, Vec::<&Item>::new());
     machine.stop().await;
 }
 
