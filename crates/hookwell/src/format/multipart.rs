@@ -30,36 +30,43 @@ pub(crate) fn fields(body: &[u8]) -> Vec<(String, String)> {
     fields
 }
 
-/// Name and text of one part; `None` for a file, or when it has no name.
+/// Name and text of one part; `None` for a file, and for a part whose head another reader could take for something else.
 fn field(part: &[u8]) -> Option<(String, String)> {
     let end = find(part, b"\r\n\r\n")?;
     let head = std::str::from_utf8(part.get(..end)?).ok()?;
     let text = std::str::from_utf8(part.get(end.saturating_add(4)..)?).ok()?;
-    let disposition = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
+    let headers: Option<Vec<_>> = head.split("\r\n").map(header).collect();
+    let mut dispositions = headers?.into_iter().filter_map(|(name, value)| {
         name.eq_ignore_ascii_case("content-disposition")
             .then_some(value)
-    })?;
-    let parameter = |wanted: &str| {
-        disposition.split(';').find_map(|parameter| {
-            let (name, value) = parameter.trim().split_once('=')?;
-            let value = unquoted(value)?.to_owned();
-            name.eq_ignore_ascii_case(wanted).then_some(value)
-        })
+    });
+    let (Some(disposition), None) = (dispositions.next(), dispositions.next()) else {
+        return None;
     };
-    match parameter("filename") {
-        Some(_) => None,
-        None => Some((parameter("name")?, text.to_owned())),
+    let (kind, parameter) = disposition.split_once(';')?;
+    // What has another parameter is a file.
+    let (key, name) = parameter.trim().split_once('=')?;
+    if !kind.trim().eq_ignore_ascii_case("form-data") || !key.eq_ignore_ascii_case("name") {
+        return None;
     }
+    Some((unquoted(name)?.to_owned(), text.to_owned()))
 }
 
-/// The text of a parameter, with quotes around it or without any; `None` where a quote is not closed.
+/// Name and value of a header line.
+fn header(line: &str) -> Option<(&str, &str)> {
+    let (name, value) = line.split_once(':')?;
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let is_header = !name.is_empty() && name.bytes().all(is_name);
+    is_header.then_some((name, value))
+}
+
+/// The text of a parameter, with quotes around it, or a word without any; `None` where a quote is not closed.
 fn unquoted(value: &str) -> Option<&str> {
-    let text = match value.strip_prefix('"') {
-        Some(rest) => rest.strip_suffix('"')?,
-        None => value,
+    let (text, refused): (_, &[char]) = match value.strip_prefix('"') {
+        Some(rest) => (rest.strip_suffix('"')?, &['"']),
+        None => (value, &['"', ';', ' ']),
     };
-    (!text.contains('"')).then_some(text)
+    (!text.contains(refused)).then_some(text)
 }
 
 /// Position at which `wanted` begins in `text`.
@@ -79,6 +86,36 @@ mod tests {
         let texts = [("a", "one"), ("b", "two\r\nlines")];
         let texts = texts.map(|(name, text)| (name.to_owned(), text.to_owned()));
         assert_eq!(fields(body), texts);
+    }
+
+    #[test]
+    fn a_part_whose_head_can_be_read_in_two_ways_is_none() {
+        let of = |head: &str| fields(format!("--x\r\n{head}\r\n\r\none\r\n--x--\r\n").as_bytes());
+        let plain = "Content-Disposition: form-data; name=\"a\"";
+        let a = [("a".to_owned(), "one".to_owned())];
+        assert_eq!(of(plain), a);
+        assert_eq!(
+            of(&format!(
+                "{plain}\r\nContent-Type: text/plain; charset=utf-8"
+            )),
+            a
+        );
+        for head in [
+            // What found these changed a captured delivery of Mailgun.
+            format!("{plain}\r\nata; name=\"b\""),
+            "Content-Disposition: form-data; name=\"titent-Disposition: form-data; name=\"a\""
+                .to_owned(),
+            format!("{plain}\r\n{plain}"),
+            format!("{plain}; name=\"b\""),
+            format!("{plain}; size=3"),
+            format!("{plain}\r\n folded: 1"),
+            format!("{plain}\r\n: 1"),
+            "Content-Disposition: attachment; name=\"a\"".to_owned(),
+            "Content-Disposition: form-data; name=a; filename=b".to_owned(),
+            "Content-Disposition: name=\"a\"".to_owned(),
+        ] {
+            assert_eq!(of(&head), [], "{head}");
+        }
     }
 
     #[test]

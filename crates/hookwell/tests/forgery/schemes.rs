@@ -597,7 +597,19 @@ fn mailgun(request: &Request) -> Option<View> {
     };
     let of_parts = || {
         let text = String::from_utf8_lossy(&request.body).into_owned();
-        let fields: Vec<_> = text.split("\r\n--").filter_map(part).collect();
+        let (boundary, rest) = text.split_once("\r\n").unwrap_or_default();
+        let next = format!("\r\n{boundary}");
+        let mut parts: Vec<_> = rest.split(&next).collect();
+        // What follows the last boundary, or was cut before one.
+        parts.pop();
+        let parts = parts
+            .into_iter()
+            .enumerate()
+            .map_while(|(at, part)| match at {
+                0 => Some(part),
+                _ => part.strip_prefix("\r\n"),
+            });
+        let fields: Vec<_> = parts.filter_map(part).collect();
         names.map(|wanted| {
             let field = fields.iter().find(|(name, _)| *name == wanted);
             field.map(|(_, value)| (*value).to_owned())
@@ -612,12 +624,33 @@ fn mailgun(request: &Request) -> Option<View> {
     Some(View::of(vec![signature], vec![time?, token?]))
 }
 
-/// Name and value of a part, where its name is all that its head says.
+/// Name and value of a part whose head says nothing else of it: a line for each header, one disposition, one parameter.
 fn part(text: &str) -> Option<(&str, &str)> {
     let (head, value) = text.split_once("\r\n\r\n")?;
-    let (_, name) = head.split_once("name=\"")?;
-    let (name, rest) = name.split_once('"')?;
-    rest.trim().is_empty().then_some((name, value))
+    let mut found = None;
+    for line in head.split("\r\n") {
+        let colon = line.find(':')?;
+        let key = &line[..colon];
+        if key.is_empty() || key.contains(|c: char| !c.is_ascii_alphanumeric() && c != '-') {
+            return None;
+        }
+        if key.to_ascii_lowercase() == "content-disposition"
+            && found.replace(&line[colon + 1..]).is_some()
+        {
+            return None;
+        }
+    }
+    let mut words = found?.splitn(2, ';').map(str::trim);
+    let (kind, name) = (words.next()?, words.next()?);
+    let (key, name) = name.split_at_checked(5)?;
+    if kind.to_ascii_lowercase() != "form-data" || key.to_ascii_lowercase() != "name=" {
+        return None;
+    }
+    let marks = name.matches('"').count();
+    let is_quoted = marks == 2 && name.len() > 1 && name.starts_with('"') && name.ends_with('"');
+    let is_word = marks == 0 && !name.contains([';', ' ']);
+    let is_text = !text.contains('\u{FFFD}');
+    (is_text && (is_quoted || is_word)).then(|| (name.trim_matches('"'), value))
 }
 
 fn alphabet(code: &str) -> &'static [u8] {
