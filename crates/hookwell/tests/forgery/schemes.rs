@@ -290,12 +290,13 @@ impl Recipe {
                 },
             }
         }
-        let most = if source.ends_with("-v1a") {
-            MAX_PUBLIC_KEY_SIGNATURES
-        } else {
-            MAX_SIGNATURES
-        };
-        if signatures.is_empty() || signatures.len() > most {
+        if signatures.is_empty() || signatures.len() > MAX_SIGNATURES {
+            return None;
+        }
+        let decoded = signatures.iter().filter_map(|text| decode(self.code, text));
+        let decoded: Vec<_> = decoded.collect();
+        // Only what could be a signature is checked with a pass over the body.
+        if source.ends_with("-v1a") && decoded.len() > MAX_PUBLIC_KEY_SIGNATURES {
             return None;
         }
         let time = match (&self.time, time_tag) {
@@ -309,10 +310,7 @@ impl Recipe {
             _ => None,
         };
         let mut view = View {
-            signatures: signatures
-                .iter()
-                .filter_map(|text| decode(self.code, text))
-                .collect(),
+            signatures: decoded,
             ..View::default()
         };
         let mut rest = self.content;
