@@ -7,7 +7,9 @@ use crate::client::connection::Connection;
 use crate::client::limits::Limits;
 use crate::client::settings::{Environment, NotSet, required};
 use crate::documents::DocumentsTable;
+use crate::handler_table::HandlerTable;
 use crate::secret::Secret;
+use crate::service::Service;
 
 /// Any reason why a handler cannot be made; `?` turns every error into one.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -62,7 +64,25 @@ impl<'a> Context<'a> {
         Ok(Secret::new(name, text, self.connection.clone())?)
     }
 
-    /// A client for tables of your own.
+    /// A service with an HTTP API, at the address that a variable holds.
+    ///
+    /// # Errors
+    /// When the variable is not set, or is neither `https://` nor an `http://` address of this machine.
+    pub fn service(&self, name: &'static str) -> Result<Service, BoxError> {
+        let url = self.required(name)?;
+        Ok(Service::new(self.connection.clone(), name, &url)?)
+    }
+
+    /// The handler's own table, which the template makes with `HandlerTable=yes`.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn table(&self) -> Result<HandlerTable, NotSet> {
+        let table = self.required("HANDLER_TABLE")?;
+        Ok(HandlerTable::new(self.dynamodb(), table))
+    }
+
+    /// A client for tables of another shape.
     #[must_use]
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         self.connection.dynamodb(Limits::PROCESS)

@@ -1,5 +1,6 @@
-//! Signed requests to services that have no client of the SDK here: the bucket and the stores of secrets.
+//! Requests without a client of the SDK: signed ones to the bucket and the stores of secrets, plain ones to endpoints.
 
 pub(crate) mod bucket;
+pub(crate) mod posted;
 pub(crate) mod signed;
 pub mod stores;

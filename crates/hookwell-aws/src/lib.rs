@@ -4,11 +4,12 @@
 //! # Map
 //!
 //! * `client`: the way to AWS: credentials, endpoints, limits, one connection for all clients; knows no domain.
-//! * `http`: signed requests: the bucket, the stores of secrets.
+//! * `http`: requests without a client: the bucket, the stores of secrets, endpoints.
 //! * `ledger`: the events table.
 //! * `queue`: SQS, with the bucket for large messages.
 //! * `documents`: the documents table, the handler unless a project has its own.
 //! * `context`: what a handler is made from.
+//! * `handler_table`: the handler's own table; `service`: a service that it calls.
 //! * `secret`: a secret of the handler; `kept`: the text of a secret for some minutes.
 //! * `destinations`: HTTP endpoints, buses and queues, the handler of the events' copies for them.
 //! * `tools`: what only the command line and the tests need (a feature).
@@ -17,12 +18,14 @@ mod client;
 mod context;
 mod destinations;
 mod documents;
+mod handler_table;
 mod http;
 mod kept;
 mod ledger;
 mod now;
 mod queue;
 mod secret;
+mod service;
 #[cfg(feature = "tools")]
 pub mod tools;
 
@@ -35,8 +38,10 @@ pub use client::settings;
 pub use context::{BoxError, Context};
 pub use destinations::Destinations;
 pub use documents::DocumentsTable;
+pub use handler_table::HandlerTable;
 pub use http::bucket::Bucket;
 pub use http::stores;
 pub use ledger::EventsTable;
 pub use queue::SqsQueue;
 pub use secret::{Secret, SecretError};
+pub use service::Service;

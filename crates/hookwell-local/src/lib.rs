@@ -8,6 +8,7 @@
 //! * `s3`: objects in a folder
 //! * `mapping`: the event source mapping between a queue and a function
 //! * `schedule`: moves back what waits in the retry queue
+//! * `service`: a service over HTTP, for tests of a handler that calls one
 //! * `gate`: a door before a server, for tests that take the server away
 
 pub mod gate;
@@ -16,6 +17,7 @@ pub mod mapping;
 pub mod port;
 mod s3;
 mod schedule;
+pub mod service;
 pub mod sqs;
 pub mod storage;
 mod tables;

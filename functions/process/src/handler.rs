@@ -1,5 +1,5 @@
 //! Your code. Every event of every source comes through [`YourHandler::handle`] once it is verified and queued.
-//! docs/handler.md of Hookwell's repository walks from here to a handler with an HTTP call, a table and a test.
+//! docs/handler.md of Hookwell's repository walks from here to a handler with an HTTP call, data of its own and a test.
 
 use hookwell::event::Event;
 use hookwell::ports::handler::{HandleError, Handled, Handler};
@@ -13,7 +13,7 @@ pub struct YourHandler {
 }
 
 impl YourHandler {
-    /// Takes what it needs: `context.required("MAIL_URL")?`, `context.secret("MAIL_TOKEN")?`, `context.dynamodb()`.
+    /// Takes what it needs: `context.service("PAYMENTS_URL")?`, `context.table()?`, `context.secret("TOKEN")?`.
     ///
     /// # Errors
     /// When something is missing. The function does not start then, and says why.
@@ -28,17 +28,17 @@ impl Handler for YourHandler {
     /// Add your own cases here, by source and type:
     ///
     /// ```ignore
-    /// if event.source == "shop" && event.kind == "payment.succeeded" {
-    ///     let payment: Payment = event.document_as()?;
-    ///     return self.receipt(event, payment).await;
+    /// if event.source == "shop" && event.kind == "order.placed" {
+    ///     let order: Order = event.document_as()?;
+    ///     self.payments.post(event, "/charges", &order).await?;
+    ///     return Ok(self.charges.put(event, &order.id, &order).await?.into());
     /// }
     /// ```
     ///
-    /// In a request of your own, send `event.trace` as the header `traceparent`, so that one trace shows both ends.
-    ///
-    /// It may be called again with the same event, so pass `event.key` on as the idempotency key wherever a service
-    /// takes one. Return `HandleError::Retry` to be called again later, `HandleError::RetryEnded` when besides nothing of
-    /// the call is running any more (the service has answered 503), and `HandleError::Reject` when that can never help.
+    /// It may be called again with the same event. `Service::post` and `HandlerTable::put` forgive it; in a request of your
+    /// own pass `event.key` on as the idempotency key. Return `HandleError::Retry` to be called again later,
+    /// `HandleError::RetryEnded` when besides nothing of the call is running any more (the service has answered 503), and
+    /// `HandleError::Reject` when that can never help.
     async fn handle(&self, event: &Event) -> Result<Handled, HandleError> {
         self.documents.handle(event).await
     }

@@ -8,7 +8,7 @@ use hookwell_sandbox::sample;
 const SOURCES: &str = include_str!("../../ingest/sources.toml");
 const TEMPLATE: &str = include_str!("../../../template.yaml");
 
-/// The variables that the handler needs besides its tables: `("MAIL_URL", "http://127.0.0.1:9")`.
+/// The variables that the handler needs besides its tables: `("PAYMENTS_URL", "http://127.0.0.1:9")`.
 const VARIABLES: &[(&str, &str)] = &[];
 
 #[tokio::test]

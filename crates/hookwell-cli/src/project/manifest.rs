@@ -24,7 +24,7 @@ const CRATES: [&str; 6] = [
 ];
 
 /// Other dependencies of the shipped functions.
-const OTHERS: [&str; 2] = ["tokio", "tracing"];
+const OTHERS: [&str; 4] = ["serde", "serde_json", "tokio", "tracing"];
 
 impl Crates {
     fn dependency(&self, name: &str) -> String {
@@ -146,6 +146,9 @@ path = "src/handler.rs"
 hookwell.workspace = true
 hookwell-aws.workspace = true
 hookwell-lambda.workspace = true
+# For the bodies that your handler reads.
+serde.workspace = true
+serde_json.workspace = true
 tokio.workspace = true
 # What the SDK says below `info` holds requests, and with them bodies; left out, it can be in no log.
 tracing = { workspace = true, features = ["release_max_level_info"] }
