@@ -15,13 +15,18 @@ fn bundle(folder: &Path) -> Output {
     command.current_dir(folder).args(typed).output().unwrap()
 }
 
+/// The header of a program for x86_64, and a word.
+fn binary(function: &str) -> String {
+    format!("\x7fELF{}\x3e\0{function}", "\0".repeat(14))
+}
+
 /// A folder with binaries in both layouts, and a sources file.
 fn built(sources: &str) -> TempDir {
     let folder = TempDir::new().unwrap();
     let built = folder.path().join("built");
     std::fs::create_dir_all(built.join("ingest")).unwrap();
-    std::fs::write(built.join("ingest/bootstrap"), b"\x7fELF ingest").unwrap();
-    std::fs::write(built.join("process"), b"\x7fELF process").unwrap();
+    std::fs::write(built.join("ingest/bootstrap"), binary("ingest")).unwrap();
+    std::fs::write(built.join("process"), binary("process")).unwrap();
     std::fs::write(folder.path().join("sources.toml"), sources).unwrap();
     folder
 }
@@ -44,9 +49,12 @@ fn a_bundle_is_the_function_with_the_sources_file_beside_it() {
             file.read_to_string(&mut text).unwrap();
             (file.unix_mode().unwrap() & 0o777, text)
         };
-        assert_eq!(read("bootstrap"), (0o755, format!("\u{7f}ELF {function}")));
+        assert_eq!(read("bootstrap"), (0o755, binary(function)));
         assert_eq!(read("sources.toml"), (0o644, SOURCES.to_owned()));
     }
+    let template = std::fs::read_to_string(folder.path().join("bundled.yaml")).unwrap();
+    assert!(template.contains("CodeUri: ingest.zip"));
+    assert!(template.contains("Default: x86_64"));
     let first = std::fs::read(folder.path().join("ingest.zip")).unwrap();
     bundle(folder.path());
     assert_eq!(

@@ -13,15 +13,18 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::print;
 use super::sources::{mistakes, text};
+use crate::project::of_bundles;
 
 /// Pack both functions with a sources file, from binaries that were built before.
 ///
 /// Writes ingest.zip and process.zip: the function as `bootstrap`, and `sources.toml` beside it, which counts in place of
-/// the one in the binary. The same files make the same bytes.
+/// the one in the binary. The same files make the same bytes. bundled.yaml beside them is Hookwell's own template for them, to be
+/// deployed without `sam build`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hookwell bundle --binaries target/lambda
   hookwell bundle --binaries target/lambda --sources sources.toml --out bundles
+  sam deploy --template-file bundles/bundled.yaml --stack-name hookwell --resolve-s3 --capabilities CAPABILITY_IAM
   aws lambda update-function-code --function-name NAME --zip-file fileb://ingest.zip")]
 pub(crate) struct Arguments {
     /// Folder with the binaries, as `cargo lambda build --release` leaves it (`ingest/bootstrap`), or with `ingest` and
@@ -44,14 +47,20 @@ pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitC
     config::destinations(&text).map_err(|all| mistakes(&all))?;
     let out = &arguments.out;
     std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
+    let mut processor = "arm64";
     for function in ["ingest", "process"] {
         let binary = binary(&arguments.binaries, function)?;
+        processor = processor_of(&binary).unwrap_or(processor);
         let path = out.join(format!("{function}.zip"));
         let shown = path.display();
         let size = pack(&path, &binary, &text).with_context(|| format!("cannot write {shown}"))?;
         print::line(&format!("{shown}  {} KB", print::grouped(size / 1000)))?;
     }
-    print::line(&format!("{} sources", sources.len()))?;
+    let path = out.join("bundled.yaml");
+    let shown = path.display();
+    std::fs::write(&path, of_bundles(processor))
+        .with_context(|| format!("cannot write {shown}"))?;
+    print::line(&format!("{shown}  {} sources", sources.len()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -71,6 +80,15 @@ fn binary(folder: &Path, function: &str) -> Result<Vec<u8>> {
         bail!("{shown} is no program for Linux: build it with `cargo lambda build --release`");
     }
     Ok(bytes)
+}
+
+/// The processor that a binary is for, as Lambda calls it, by `e_machine` of its header.
+fn processor_of(binary: &[u8]) -> Option<&'static str> {
+    match binary.get(18..20)? {
+        [0x3e, 0] => Some("x86_64"),
+        [0xb7, 0] => Some("arm64"),
+        _ => None,
+    }
 }
 
 /// Writes one bundle, and gives its size in bytes.

@@ -84,7 +84,7 @@ pub(crate) fn files(name: &str, presets: &[String], crates: &Crates) -> Result<V
         .replace("FIRST", first);
     files.push(file("README.md", readme));
     files.push(file("Cargo.lock", LOCK.to_owned()));
-    files.push(file("template.yaml", template::without_sources()));
+    files.push(file("template.yaml", template::of_project()));
     files.push(file("samconfig.toml", samconfig(name)));
     files.push(file("functions/ingest/sources.toml", sources));
     Ok(files)

@@ -14,3 +14,4 @@ mod template;
 
 pub(crate) use files::{File, files};
 pub(crate) use manifest::Crates;
+pub(crate) use template::of_bundles;

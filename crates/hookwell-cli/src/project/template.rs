@@ -3,7 +3,7 @@
 const SHIPPED: &str = include_str!("../../project/template.yaml");
 
 /// The shipped template for any sources: their secrets are in the stores, and one output stands for the addresses of all.
-pub(super) fn without_sources() -> String {
+fn without_sources() -> String {
     let mut text = String::new();
     // Indentation of what is left out.
     let mut leaving_out = None;
@@ -34,6 +34,32 @@ pub(super) fn without_sources() -> String {
     let (before, after) = text.split_once("  SecretPrefix:\n").unwrap_or((&text, ""));
     let after = after.replacen("Default: \"\"", "Default: hookwell/", 1);
     format!("{before}  SecretPrefix:\n{after}")
+}
+
+/// The template of a project, whose handler may have a table of its own: one that nobody uses costs nothing, and one that is
+/// missing stops a handler that has one.
+pub(super) fn of_project() -> String {
+    let text = without_sources();
+    let parameter = "  WithHandlerTable:\n";
+    let (before, after) = text.split_once(parameter).unwrap_or((&text, ""));
+    let after = after.replacen("Default: \"no\"", "Default: \"yes\"", 1);
+    format!("{before}{parameter}{after}")
+}
+
+/// The template for functions that are built already for a processor, and packed beside it.
+pub(crate) fn of_bundles(processor: &str) -> String {
+    let mut text = without_sources();
+    text = text.replacen("Default: arm64", &format!("Default: {processor}"), 1);
+    let root = "    # The workspace root, so that both functions share one target directory; CargoLambda.toml says what is built.\n    CodeUri: .\n";
+    text = text.replace(root, "");
+    for function in ["ingest", "process"] {
+        let built = format!(
+            "    Metadata:\n      BuildMethod: rust-cargolambda\n      BuildProperties:\n        Binary: {function}\n    Properties:\n"
+        );
+        let packed = format!("    Properties:\n      CodeUri: {function}.zip\n");
+        text = text.replace(&built, &packed);
+    }
+    text
 }
 
 /// The addresses, without the name of a source.
@@ -72,7 +98,7 @@ mod tests {
 
     #[test]
     fn it_says_nothing_of_the_shipped_sources_and_has_no_problem() {
-        let text = without_sources();
+        let text = of_project();
         for word in [
             "SecretResource",
             "SecretGeneric",
@@ -85,6 +111,8 @@ mod tests {
         for word in ["WebhookUrl:", "Default: hookwell/", "IngestFunctionName:"] {
             assert!(text.contains(word), "{word}");
         }
+        let own = hookwell_template::own_tables(&text).unwrap();
+        assert_eq!(own[0].variable, "HANDLER_TABLE");
         // Every other line is the shipped one's.
         assert!(SHIPPED.lines().count() < text.lines().count() + 90);
         let sources =
@@ -93,5 +121,21 @@ mod tests {
         let found = hookwell_template::check(&text, &sources, &[]).unwrap();
         let problems: Vec<_> = found.iter().filter(|one| one.is_problem).collect();
         assert!(problems.is_empty(), "{problems:?}");
+    }
+
+    #[test]
+    fn bundles_are_deployed_as_they_are() {
+        let text = of_bundles("x86_64");
+        for word in [
+            "CodeUri: ingest.zip",
+            "CodeUri: process.zip",
+            "Default: x86_64",
+        ] {
+            assert!(text.contains(word), "{word}");
+        }
+        for word in ["CodeUri: .\n", "BuildMethod", "Binary:"] {
+            assert!(!text.contains(word), "{word}");
+        }
+        assert!(hookwell_template::own_tables(&text).unwrap().is_empty());
     }
 }
