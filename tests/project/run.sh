@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A project of `hookwell new` over this checkout, as a new user makes it: its tests, with its sources and with two more, and its machine, which takes
-# a signed event. Needs `cargo build -p hookwell-cli` before. Builds below target/project, some minutes the first time.
+# A project of `hookwell new` over this checkout, as a new user makes it: its tests, as it is made and then with three more sources and the handler of
+# docs/handler.md, and its machine, which takes signed events. Needs `cargo build -p hookwell-cli` before. Builds below target/project, some minutes the first time.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 repository=$PWD
@@ -27,11 +27,18 @@ secrets = ["env:HUB_SECRET"]
 [sources.acme]
 preset = "generic"
 secrets = ["env:ACME_SECRET_NEW", "env:ACME_SECRET_OLD"]
+
+[sources.shop]
+preset = "generic"
+secrets = ["ssm:/hookwell/shop"]
 TOML
+sed -n '/^```rust$/,/^```$/{/^```/d;p}' "$repository/docs/handler.md" >functions/process/src/handler.rs
+sed -i 's|= &\[\];|= \&[("PAYMENTS_URL", "http://127.0.0.1:9"), ("PAYMENTS_TOKEN", "test")];|' functions/process/tests/handler.rs
 cargo test --quiet
 cargo run --quiet -- check
 
 cargo build --quiet
+export PAYMENTS_URL=http://127.0.0.1:9 PAYMENTS_TOKEN=test
 "$CARGO_TARGET_DIR/debug/local" dev --port 0 --json >dev.json 2>dev.log &
 dev=$!
 while [ ! -s dev.json ]; do kill -0 "$dev"; sleep 0.1; done
