@@ -361,6 +361,8 @@ def command_line(stack, sender):
     identity = sent["data"]["object"]["id"]
     shown = json.loads(stack.hookwell("events", "show", sent["id"], "--json"))
     expect((shown["pk"], shown["outcome"]), (record["pk"], "applied"), "events show")
+    by_name = json.loads(stack.hookwell("events", "show", sent["id"], "--json", "--stack", stack.name))
+    expect(by_name, shown, "events show --stack")
     shown = json.loads(stack.hookwell("documents", "show", identity, "--json"))
     expect(shown["document_id"], identity, "documents show")
     listed = {json.loads(line)["event_id"] for line in stack.hookwell("events", "list", "--json", "--limit", "10000").splitlines()}

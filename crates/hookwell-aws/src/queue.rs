@@ -44,6 +44,12 @@ impl SqsQueue {
         }
     }
 
+    /// URL of the queue.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The same queue with its dead-letter queue, for those who put events there.
     #[must_use]
     pub fn with_dead_letters(self, url: String) -> Self {

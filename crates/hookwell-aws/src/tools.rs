@@ -2,4 +2,6 @@
 
 pub mod admin;
 pub mod dead_letters;
+pub mod failure;
 pub mod mapping;
+pub mod stack;

@@ -195,9 +195,10 @@ impl Connection {
         }
     }
 
-    /// URL of EventBridge, Parameter Store or Secrets Manager, by the name that each has in a signature.
+    /// URL of CloudFormation, EventBridge, Parameter Store or Secrets Manager, by the name that each has in a signature.
     pub(crate) fn service_url(&self, service: &str) -> String {
         let endpoint = match service {
+            "cloudformation" => &self.endpoints.cloudformation,
             "events" => &self.endpoints.eventbridge,
             "ssm" => &self.endpoints.ssm,
             _ => &self.endpoints.secretsmanager,

@@ -13,7 +13,7 @@ use hookwell::event::identity::Key;
 use hookwell::event::{Event, LIFE_DAYS};
 use hookwell::format::time::{DAY, Millis, to_rfc3339};
 use hookwell::ports::ledger::Status;
-use hookwell::ports::queue::Queue as _;
+use hookwell::ports::queue::{Queue as _, QueueError};
 use hookwell::process::TRIES_IN_PLACE;
 use serde_json::{Number, Value};
 
@@ -23,23 +23,7 @@ use crate::client::limits::Limits;
 use crate::http::bucket::{Bucket, expand};
 use crate::ledger::{KEPT, kept_key};
 use crate::queue::SqsQueue;
-
-/// A call failed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what}: {why}")]
-pub struct AdminError {
-    /// The call that failed.
-    pub what: String,
-    /// Reason of the failure.
-    pub why: String,
-}
-
-pub(crate) fn failed(what: &str, why: impl Into<String>) -> AdminError {
-    AdminError {
-        what: what.to_owned(),
-        why: why.into(),
-    }
-}
+use crate::tools::failure::{AdminError, failed};
 
 /// A table item as JSON.
 pub type Item = BTreeMap<String, Value>;
@@ -436,7 +420,9 @@ impl Admin {
         let any = Status::NAMES.map(|(_, status)| status);
         self.reopen(table, &event.key, &any, by, now).await?;
         let sent = queue.send(event).await;
-        sent.map_err(|error| failed("sending to the queue", error.to_string()))
+        sent.map_err(|QueueError(why)| {
+            failed(&format!("sending to the queue {}", queue.url()), why)
+        })
     }
 
     /// The item of a table under a key.

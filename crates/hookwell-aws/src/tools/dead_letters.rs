@@ -16,7 +16,8 @@ use crate::client::connection::{Connection, reason};
 use crate::client::limits::Limits;
 use crate::http::bucket::Bucket;
 use crate::queue::{REASON, SqsQueue, stored};
-use crate::tools::admin::{Admin, AdminError, failed};
+use crate::tools::admin::Admin;
+use crate::tools::failure::{AdminError, failed};
 use crate::tools::mapping::MAX_BATCH;
 
 /// Time that a message stays hidden from others while somebody looks at it, in seconds: long enough to ask a person.
@@ -143,7 +144,10 @@ impl DeadLetters {
                 .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
                 .send()
                 .await
-                .map_err(|error| failed("reading the dead-letter queue", reason(&error)))?;
+                .map_err(|error| {
+                    let what = format!("reading the dead-letter queue {}", self.url);
+                    failed(&what, reason(&error))
+                })?;
             let messages = answer.messages.unwrap_or_default();
             let count = found.len();
             for message in messages {
@@ -245,7 +249,7 @@ impl DeadLetters {
         let sent = request.send().await;
         let sent = sent.map_err(|error| QueueError(reason(&error)));
         sent.and_then(|answer| stored(&answer))
-            .map_err(|why| failed("sending to the queue", why.0))?;
+            .map_err(|why| failed(&format!("sending to the queue {}", self.queue_url), why.0))?;
         let request = self.client.delete_message().queue_url(&self.url);
         let deleted = request.receipt_handle(&letter.receipt).send().await;
         deleted

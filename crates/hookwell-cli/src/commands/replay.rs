@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail, ensure};
 use clap::Args;
-use hookwell_aws::tools::admin::{AdminError, Item, readable};
+use hookwell_aws::tools::admin::{Item, readable};
+use hookwell_aws::tools::failure::AdminError;
 use serde_json::json;
 
 use super::confirm::confirm;

@@ -1,7 +1,8 @@
-//! Opens the tables and queues of a command: in the account of the AWS credentials, or on the machine of `hookwell
-//! dev`.
+//! Opens the tables and queues of a command: in the account of the AWS credentials, by the outputs of a stack or by
+//! variables, or on the machine of `hookwell dev`.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::front::DESCRIPTION_PATH;
@@ -12,8 +13,8 @@ use clap::Args;
 use hookwell_aws::settings::process_environment;
 use hookwell_aws::tools::admin::Admin;
 use hookwell_aws::tools::dead_letters::DeadLetters;
+use hookwell_aws::tools::stack;
 use hookwell_aws::{Bucket, Connection, Limits, SqsQueue};
-use hookwell_local::storage::Endpoints;
 
 /// Time within which a running `hookwell dev` describes itself.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -21,9 +22,82 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The account or machine that a command looks into.
 #[derive(Debug, Args)]
 pub(crate) struct Target {
+    /// CloudFormation stack in the AWS account: its outputs name tables, queues and bucket. Without it the variables
+    /// HOOKWELL_EVENTS_TABLE, HOOKWELL_DOCUMENTS_TABLE, HOOKWELL_QUEUE_URL, HOOKWELL_DEAD_LETTER_QUEUE_URL and HOOKWELL_BUCKET do.
+    #[arg(long, value_name = "NAME", conflicts_with = "local")]
+    stack: Option<String>,
     /// Look into a running `hookwell dev` instead of the AWS account; give its URL or HOST:PORT when it is not on port 9000.
     #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "http://127.0.0.1:9000")]
     local: Option<String>,
+}
+
+/// A table, queue or bucket of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    EventsTable,
+    DocumentsTable,
+    Queue,
+    DeadLetterQueue,
+    Bucket,
+}
+
+impl Part {
+    const ALL: [Self; 5] = [
+        Self::EventsTable,
+        Self::DocumentsTable,
+        Self::Queue,
+        Self::DeadLetterQueue,
+        Self::Bucket,
+    ];
+
+    /// The variable that names it, and the output of the template that does.
+    fn named_by(self) -> (&'static str, &'static str) {
+        match self {
+            Self::EventsTable => ("HOOKWELL_EVENTS_TABLE", "EventsTableName"),
+            Self::DocumentsTable => ("HOOKWELL_DOCUMENTS_TABLE", "DocumentsTableName"),
+            Self::Queue => ("HOOKWELL_QUEUE_URL", "QueueUrl"),
+            Self::DeadLetterQueue => ("HOOKWELL_DEAD_LETTER_QUEUE_URL", "DeadLetterQueueUrl"),
+            Self::Bucket => ("HOOKWELL_BUCKET", "BucketName"),
+        }
+    }
+}
+
+/// Names of tables and bucket and URLs of queues, as far as somebody said them.
+struct Names {
+    /// The stack that said them; `None` for the environment or a machine.
+    stack: Option<String>,
+    known: BTreeMap<Part, String>,
+}
+
+impl Names {
+    fn collect(stack: Option<&str>, name: impl Fn(Part) -> Option<String>) -> Self {
+        let known = Part::ALL.into_iter();
+        Self {
+            stack: stack.map(str::to_owned),
+            known: known.filter_map(|part| Some((part, name(part)?))).collect(),
+        }
+    }
+
+    fn of_environment() -> Self {
+        Self::collect(None, |part| process_environment(part.named_by().0))
+    }
+
+    /// # Errors
+    /// When nobody said it; what to do then.
+    fn get(&self, part: Part) -> Result<&str> {
+        let name = self.known.get(&part).map(String::as_str);
+        name.with_context(|| {
+            let (variable, output) = part.named_by();
+            match &self.stack {
+                Some(stack) => format!(
+                    "the stack {stack} has no output {output}: give its template the one of Hookwell's, or export {variable} in place of --stack"
+                ),
+                None => format!(
+                    "{variable} is not set: name the stack with --stack, export it (the stack's outputs have it), or use --local"
+                ),
+            }
+        })
+    }
 }
 
 /// Tables and queues that a command works on.
@@ -35,18 +109,29 @@ pub(crate) struct Opened {
     /// The documents table.
     pub(crate) documents_table: String,
     connection: Connection,
-    queue_url: Option<String>,
-    dead_letter_queue_url: Option<String>,
-    bucket: Option<String>,
+    names: Names,
 }
 
 impl Opened {
+    fn new(connection: Connection, names: Names) -> Result<Self> {
+        Ok(Self {
+            admin: Admin::new(&connection),
+            events_table: names.get(Part::EventsTable)?.to_owned(),
+            documents_table: names.get(Part::DocumentsTable)?.to_owned(),
+            connection,
+            names,
+        })
+    }
+
     /// The dead-letter queue.
     ///
     /// # Errors
     /// When nobody said which.
     pub(crate) fn dead_letters(&self) -> Result<DeadLetters> {
-        let (queue, url) = (self.queue_url()?, self.dead_letter_queue_url()?);
+        let (queue, url) = (
+            self.names.get(Part::Queue)?,
+            self.names.get(Part::DeadLetterQueue)?,
+        );
         Ok(DeadLetters::new(
             &self.connection,
             queue,
@@ -61,16 +146,13 @@ impl Opened {
     /// When nobody said which.
     pub(crate) fn queue(&self) -> Result<SqsQueue> {
         let client = self.connection.sqs(Limits::TOOL);
-        Ok(SqsQueue::new(
-            client,
-            self.queue_url()?.to_owned(),
-            self.bucket(),
-        ))
+        let url = self.names.get(Part::Queue)?.to_owned();
+        Ok(SqsQueue::new(client, url, self.bucket()))
     }
 
     /// The bucket for large events, where there is one.
     pub(crate) fn bucket(&self) -> Option<Bucket> {
-        let name = self.bucket.clone()?;
+        let name = self.names.get(Part::Bucket).ok()?.to_owned();
         Some(Bucket::new(self.connection.clone(), name, Limits::TOOL))
     }
 
@@ -79,31 +161,16 @@ impl Opened {
     /// # Errors
     /// When nobody said which queue.
     pub(crate) fn stack(self) -> Result<Stack> {
-        let queue_url = self.queue_url()?.to_owned();
-        let dead_letter_queue_url = self.dead_letter_queue_url()?.to_owned();
+        let of = |part| self.names.get(part).map(str::to_owned);
         Ok(Stack {
+            queue_url: of(Part::Queue)?,
+            dead_letter_queue_url: of(Part::DeadLetterQueue)?,
+            bucket: of(Part::Bucket).ok(),
             connection: self.connection,
             events_table: self.events_table,
             documents_table: self.documents_table,
-            queue_url,
-            dead_letter_queue_url,
-            bucket: self.bucket,
         })
     }
-
-    fn queue_url(&self) -> Result<&str> {
-        let url = self.queue_url.as_deref();
-        url.with_context(|| is_not_set("HOOKWELL_QUEUE_URL"))
-    }
-
-    fn dead_letter_queue_url(&self) -> Result<&str> {
-        let url = self.dead_letter_queue_url.as_deref();
-        url.with_context(|| is_not_set("HOOKWELL_DEAD_LETTER_QUEUE_URL"))
-    }
-}
-
-fn is_not_set(name: &str) -> String {
-    format!("{name} is not set: export it (the stack's outputs have it), or use --local")
 }
 
 impl Target {
@@ -115,42 +182,34 @@ impl Target {
     /// Connects.
     ///
     /// # Errors
-    /// When `hookwell dev` is not running, or there are no credentials or table names.
+    /// When `hookwell dev` is not running, or there are no credentials, no such stack or no table names.
     pub(crate) async fn open(&self) -> Result<Opened> {
         if let Some(url) = &self.local {
             let Machine { endpoints, .. } = describe(&with_scheme(url))?;
-            let connection = endpoints.connection()?;
-            let Endpoints {
-                events_table,
-                documents_table,
-                queue_url,
-                dead_letter_queue_url,
-                bucket,
-                ..
-            } = endpoints;
-            return Ok(Opened {
-                admin: Admin::new(&connection),
-                events_table,
-                documents_table,
-                connection,
-                queue_url: Some(queue_url),
-                dead_letter_queue_url: Some(dead_letter_queue_url),
-                bucket: Some(bucket),
+            let names = Names::collect(None, |part| {
+                let name = match part {
+                    Part::EventsTable => &endpoints.events_table,
+                    Part::DocumentsTable => &endpoints.documents_table,
+                    Part::Queue => &endpoints.queue_url,
+                    Part::DeadLetterQueue => &endpoints.dead_letter_queue_url,
+                    Part::Bucket => &endpoints.bucket,
+                };
+                Some(name.clone())
             });
+            return Opened::new(endpoints.connection()?, names);
         }
-        let table = |name: &str| process_environment(name).with_context(|| is_not_set(name));
-        let events_table = table("HOOKWELL_EVENTS_TABLE")?;
-        let documents_table = table("HOOKWELL_DOCUMENTS_TABLE")?;
-        let connection = Connection::from_default_chain(&process_environment).await?;
-        Ok(Opened {
-            admin: Admin::new(&connection),
-            events_table,
-            documents_table,
-            connection,
-            queue_url: process_environment("HOOKWELL_QUEUE_URL"),
-            dead_letter_queue_url: process_environment("HOOKWELL_DEAD_LETTER_QUEUE_URL"),
-            bucket: process_environment("HOOKWELL_BUCKET"),
-        })
+        let connect = Connection::from_default_chain(&process_environment);
+        let Some(stack) = &self.stack else {
+            // What nobody said is missed before the credentials are: it needs no network to say so.
+            let names = Names::of_environment();
+            names.get(Part::EventsTable)?;
+            names.get(Part::DocumentsTable)?;
+            return Opened::new(connect.await?, names);
+        };
+        let connection = connect.await?;
+        let outputs = stack::outputs(&connection, stack).await?;
+        let names = Names::collect(Some(stack), |part| outputs.get(part.named_by().1).cloned());
+        Opened::new(connection, names)
     }
 }
 

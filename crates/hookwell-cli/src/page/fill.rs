@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use hookwell_aws::tools::admin::AdminError;
+use hookwell_aws::tools::failure::AdminError;
 use hookwell_lambda::now::now;
 use serde_json::Value;
 

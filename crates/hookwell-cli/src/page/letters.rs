@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use hookwell_aws::tools::admin::AdminError;
 use hookwell_aws::tools::dead_letters::DeadLetter;
+use hookwell_aws::tools::failure::AdminError;
 use hookwell_lambda::now::now;
 use http::StatusCode;
 use maud::{Markup, html};
