@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
@@ -11,8 +12,9 @@ use hookwell::event::Event;
 use hookwell::event::body::Body;
 use hookwell::event::identity::Key;
 use hookwell_sandbox::child::Owned;
+use nix::pty::{Winsize, openpty};
 use serde_json::{Value, json};
-use support::{World, machine};
+use support::{World, body, machine};
 
 /// Sets the title, clears the screen, turns red by a C1 character, begins lines of its own, and shows a text backwards.
 const HOSTILE: &str = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m\r\nok\t\u{8}\u{7f}\u{202e}lamron\u{2066}\u{200b}\u{200d}\u{feff}\u{e0041}";
@@ -264,6 +266,65 @@ async fn a_command_ends_quietly_when_nobody_reads_any_further() {
     let redrive = ["dlq", "redrive", "--all", "--yes", "--json"];
     ends_quietly(&[&redrive[..], &local].concat());
     assert_eq!(world.dead_letters().await, 0);
+    machine.stop().await;
+}
+
+/// A terminal of that many columns, and all that a command shows on it.
+fn on_a_terminal(mut command: Command, columns: u16) -> String {
+    let size = Winsize {
+        ws_row: 24,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    let terminal = openpty(&size, None).unwrap();
+    let error = terminal.slave.try_clone().unwrap();
+    let mut running = command
+        .stdout(terminal.slave)
+        .stderr(error)
+        .spawn()
+        .unwrap();
+    // It holds the other end of the terminal too, until it goes.
+    drop(command);
+    let mut shown = Vec::new();
+    // Ends with an error, not with nothing, when the last one has closed the other end (pty(7)).
+    let _ = File::from(terminal.master).read_to_end(&mut shown);
+    running.wait().unwrap();
+    String::from_utf8(shown).unwrap().replace("\r\n", "\n")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_fit_the_terminal_and_colours_can_be_turned_off() {
+    let machine = machine().await;
+    let world = World::of(&machine);
+    let (event, _) = body("resource", 1, "create", "doc", "漢字");
+    assert_eq!(world.post("resource", &event).await.status, 200);
+    world.drained().await;
+    let list = |columns| {
+        let list = hookwell(&["events", "list", "--local", &world.url]);
+        on_a_terminal(list, columns)
+    };
+    let wide = list(200);
+    assert_eq!(wide.lines().count(), 2, "{wide}");
+    let narrow = list(60);
+    assert!(narrow.lines().all(|line| line.len() <= 60), "{narrow}");
+    let words = |text: &str| {
+        text.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(words(&narrow), words(&wide), "nothing is left out");
+
+    let refused = |plain: &str| {
+        let mut refused = hookwell(&["events", "show", "nobody", "--local", &world.url]);
+        refused.env("NO_COLOR", plain);
+        on_a_terminal(refused, 200)
+    };
+    assert_eq!(
+        refused(""),
+        "\u{1b}[31merror:\u{1b}[0m there is no event \"nobody\"\n"
+    );
+    assert_eq!(refused("1"), "error: there is no event \"nobody\"\n");
     machine.stop().await;
 }
 

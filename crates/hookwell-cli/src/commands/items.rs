@@ -6,6 +6,8 @@ use anyhow::{Result, bail};
 use clap::Args;
 use hookwell_aws::tools::admin::{Item, readable};
 
+use super::clean::clean;
+use super::columns::padded;
 use super::print::{self, grouped, table};
 use super::target::{Opened, Target};
 
@@ -78,6 +80,16 @@ pub(super) async fn list(
     Ok(ExitCode::SUCCESS)
 }
 
+/// A line of its own about an item: columns of these widths, whatever other lines hold.
+pub(super) fn line_of(item: &Item, columns: &[Column], widths: &[usize]) -> String {
+    let cells = row(item, columns).into_iter().zip(widths);
+    // Cleaned before they are aligned: what a sender wrote grows by it.
+    let cells: Vec<_> = cells
+        .map(|(cell, width)| padded(&clean(&cell), *width))
+        .collect();
+    cells.join("  ").trim_end().to_owned()
+}
+
 /// Prints items, a line each.
 pub(super) fn print(items: &[Item], columns: &[Column], json: bool) -> Result<()> {
     if json {
@@ -98,7 +110,7 @@ pub(super) fn print(items: &[Item], columns: &[Column], json: bool) -> Result<()
 }
 
 /// The cells of an item.
-pub(super) fn row(item: &Item, columns: &[Column]) -> Vec<String> {
+fn row(item: &Item, columns: &[Column]) -> Vec<String> {
     let cell = |(name, _): &Column| {
         let text = readable(item, name);
         match text.char_indices().nth(MAX_CELL) {

@@ -3,6 +3,7 @@
 pub(crate) mod bundle;
 pub(crate) mod check;
 mod clean;
+mod columns;
 pub(crate) mod completions;
 mod confirm;
 pub(crate) mod console;

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use hookwell::event::Operation;
 use serde_json::json;
 
+use super::columns::aligned;
 use super::print;
 use crate::presets::{self, Keeps, Kind, Preset, Signing};
 
@@ -85,7 +86,8 @@ fn all() -> String {
         ]
     };
     let rows: Vec<_> = presets::all().iter().map(row).collect();
-    print::aligned(&["PRESET", "DOCUMENTS", "SIGNED", "PAGE"], &rows).join("\n") + "\n"
+    let headings = ["PRESET", "DOCUMENTS", "SIGNED", "PAGE"];
+    aligned(&headings, &rows, print::terminal_width()).join("\n") + "\n"
 }
 
 /// A JSON object for each preset.

@@ -10,6 +10,7 @@ use hookwell::format::time::to_rfc3339;
 use hookwell_lambda::now::now;
 use hookwell_lambda::telemetry;
 use indicatif::ProgressBar;
+use terminal_size::{Width, terminal_size_of};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
@@ -17,6 +18,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::clean::{clean, clean_json, clean_lines};
+use super::columns::aligned;
 
 fn paint(code: &str, text: &str, to_terminal: bool) -> String {
     // Set and not empty (https://no-color.org).
@@ -109,10 +111,13 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> Printed {
         note("nothing there");
         return Ok(());
     }
-    for row in aligned(headings, rows) {
-        line(&row)?;
-    }
-    Ok(())
+    lines(&aligned(headings, rows, terminal_width()).join("\n"))
+}
+
+/// Width of the terminal that standard output goes to, in columns; `None` for a file or pipe.
+pub(crate) fn terminal_width() -> Option<usize> {
+    let (Width(width), _) = terminal_size_of(io::stdout())?;
+    Some(usize::from(width))
 }
 
 /// A number with its digits in groups: 2,877.
@@ -127,39 +132,6 @@ pub(crate) fn grouped(number: usize) -> String {
         text.push(digit);
     }
     text
-}
-
-/// Rows under their headings, cleaned, columns aligned.
-pub(crate) fn aligned(headings: &[&str], rows: &[Vec<String>]) -> Vec<String> {
-    let rows: Vec<Vec<_>> = rows
-        .iter()
-        .map(|row| row.iter().map(|cell| clean(cell)).collect())
-        .collect();
-    let width = |column: usize| {
-        let cells = rows
-            .iter()
-            .filter_map(|row| row.get(column))
-            .map(|cell| cell.chars().count());
-        cells
-            .chain(headings.get(column).map(|heading| heading.len()))
-            .max()
-            .unwrap_or(0)
-    };
-    let widths: Vec<_> = (0..headings.len()).map(width).collect();
-    let line = |cells: Vec<&str>| {
-        let line: Vec<_> = cells
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:<width$}"))
-            .collect();
-        line.join("  ").trim_end().to_owned()
-    };
-    let rows = rows
-        .iter()
-        .map(|row| line(row.iter().map(AsRef::as_ref).collect()));
-    std::iter::once(line(headings.to_vec()))
-        .chain(rows)
-        .collect()
 }
 
 /// A bar on standard error for work on so many items; shown on a terminal only, and only when it takes a while.

@@ -11,9 +11,8 @@ use hookwell_aws::tools::admin::{CHANGES, Item, readable};
 use hookwell_lambda::now::now;
 use serde_json::Value;
 
-use super::clean::clean;
 use super::filter::{COLUMNS, Filter, became};
-use super::items::row;
+use super::items::line_of;
 use super::print;
 use super::target::Target;
 
@@ -102,7 +101,7 @@ pub(super) async fn run(arguments: &Tail) -> Result<ExitCode> {
             if arguments.json {
                 print::json(&serde_json::to_string(item)?)?;
             } else {
-                print::line(&line(item))?;
+                print::line(&line_of(item, COLUMNS, &WIDTHS))?;
             }
         }
         since = now.saturating_sub(LATE);
@@ -110,15 +109,6 @@ pub(super) async fn run(arguments: &Tail) -> Result<ExitCode> {
         let pause = started.elapsed().saturating_mul(PAUSES);
         tokio::time::sleep(pause.max(Duration::from_secs(every))).await;
     }
-}
-
-fn line(item: &Item) -> String {
-    let cells = row(item, COLUMNS).into_iter().zip(WIDTHS);
-    // Cleaned before they are aligned: what a sender wrote grows by it.
-    let cells: Vec<_> = cells
-        .map(|(cell, width)| format!("{:<width$}", clean(&cell)))
-        .collect();
-    cells.join("  ").trim_end().to_owned()
 }
 
 /// Time at which the record was last written.
