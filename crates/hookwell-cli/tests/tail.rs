@@ -10,7 +10,7 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{ChildStderr, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,8 +30,8 @@ const EVENTS: usize = 10;
 /// Five seconds of records.
 const MANY: usize = 2_500;
 
-/// A tail that runs, and is past its first words.
-struct Tail(Owned);
+/// A tail that runs, and what it says after its first words.
+struct Tail(Owned, BufReader<ChildStderr>);
 
 impl Tail {
     fn start(world: &World) -> Self {
@@ -47,7 +47,7 @@ impl Tail {
         let mut said = BufReader::new(tail.stderr.take().unwrap());
         said.read_line(&mut started).unwrap();
         assert!(started.starts_with("looking every 1 s"), "{started}");
-        Self(tail)
+        Self(tail, said)
     }
 
     /// Reads the printed items until that is enough, or nobody wants to wait any longer.
@@ -122,6 +122,53 @@ async fn tail_shows_every_event_and_how_it_ended_and_nothing_twice() {
         );
     }
     machine.stop().await;
+}
+
+/// A machine at an address, in a process of its own.
+fn dev(port: &str) -> (Owned, Value) {
+    let mut dev = Owned::spawn(
+        Command::new(env!("CARGO_BIN_EXE_hookwell"))
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+            .args(["dev", "--json", "--port", port])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null()),
+    )
+    .unwrap();
+    let mut line = String::new();
+    let mut output = BufReader::new(dev.stdout.take().unwrap());
+    output.read_line(&mut line).unwrap();
+    (dev, serde_json::from_str(&line).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tail_outlives_a_restart_of_the_machine() {
+    let (mut first, machine) = dev("0");
+    let endpoints = serde_json::from_value(machine.clone()).unwrap();
+    let world = World::new(machine["url"].as_str().unwrap(), &endpoints);
+    let mut tail = Tail::start(&world);
+    let seen = |id: &'static str| move |item: &Value| item["event_id"] == id;
+    let (before, _) = body("resource", 1, "create", "before", "x");
+    assert_eq!(world.post("resource", &before).await.status, 200);
+    // It has looked once: what it could never read would end it.
+    let mut lines = BufReader::new(tail.0.stdout.take().unwrap()).lines();
+    let line: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    assert!(seen("evt_before_1")(&line), "{line}");
+
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let mut said = tail.1.lines();
+    let noted = said.next().unwrap().unwrap();
+    assert!(noted.ends_with("looking again every 1 s"), "{noted}");
+
+    let (_, port) = world.url.rsplit_once(':').unwrap();
+    let (_second, machine) = dev(port);
+    let endpoints = serde_json::from_value(machine).unwrap();
+    let world = World::new(&world.url, &endpoints);
+    let (after, _) = body("resource", 2, "create", "after", "x");
+    assert_eq!(world.post("resource", &after).await.status, 200);
+    let after = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+    assert!(after.into_iter().any(|item| seen("evt_after_2")(&item)));
+    assert_eq!(said.next().unwrap().unwrap(), "there again");
 }
 
 /// Records are written straight into the table, as many functions would: one of the machine's own takes fewer.

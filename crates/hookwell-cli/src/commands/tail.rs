@@ -74,9 +74,10 @@ impl Seen {
     }
 }
 
-/// Prints each event when its record is first seen, and again whenever that has changed, until somebody ends it.
+/// Prints each event when its record is first seen, and again whenever that has changed, until somebody ends it. A table
+/// that is away for a while is waited for.
 pub(super) async fn run(arguments: &Tail) -> Result<ExitCode> {
-    let opened = arguments.target.open().await?;
+    let mut opened = arguments.target.open().await?;
     let from = arguments.filter.since.unwrap_or_else(now);
     let usual = if arguments.target.is_local() { 2 } else { 15 };
     let every = arguments.every.unwrap_or(usual);
@@ -92,20 +93,45 @@ pub(super) async fn run(arguments: &Tail) -> Result<ExitCode> {
         from,
         last: HashMap::new(),
     };
-    let mut since = from;
+    let (mut since, mut has_looked) = (from, false);
+    let mut away: Option<String> = None;
     loop {
         let (started, now) = (Instant::now(), now());
-        let table = &opened.events_table;
-        let found = opened.admin.changed_since(table, since).await?;
-        for item in seen.news(found).iter().filter(|item| is_meant(item)) {
-            if arguments.json {
-                print::json(&serde_json::to_string(item)?)?;
-            } else {
-                print::line(&line_of(item, COLUMNS, &WIDTHS))?;
+        match opened
+            .admin
+            .changed_since(&opened.events_table, since)
+            .await
+        {
+            Ok(found) => {
+                if away.take().is_some() {
+                    print::note("there again");
+                }
+                for item in seen.news(found).iter().filter(|item| is_meant(item)) {
+                    if arguments.json {
+                        print::json(&serde_json::to_string(item)?)?;
+                    } else {
+                        print::line(&line_of(item, COLUMNS, &WIDTHS))?;
+                    }
+                }
+                since = now.saturating_sub(LATE);
+                seen.forget(since);
+                has_looked = true;
+            }
+            // What never worked is a mistake of the caller. What worked may do so again: `hookwell dev` is started anew, a
+            // session is renewed, a network comes back.
+            Err(why) if !has_looked => return Err(why.into()),
+            Err(why) => {
+                let why = why.to_string();
+                if away.as_ref() != Some(&why) {
+                    print::note(&format!("{why}; looking again every {every} s"));
+                }
+                away = Some(why);
+                // Its tables may be at other addresses by now.
+                if let Ok(again) = arguments.target.open().await {
+                    opened = again;
+                }
             }
         }
-        since = now.saturating_sub(LATE);
-        seen.forget(since);
         let pause = started.elapsed().saturating_mul(PAUSES);
         tokio::time::sleep(pause.max(Duration::from_secs(every))).await;
     }
