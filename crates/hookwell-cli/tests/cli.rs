@@ -616,6 +616,59 @@ fn completions_are_a_script_that_the_shell_can_read_and_know_every_command() {
 }
 
 #[test]
+fn one_machine_at_a_time_has_a_data_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("kept");
+    let data = data.to_str().unwrap();
+    let dev = Dev::with(&["--data", data]);
+    let second = hookwell(&["dev", "--port", "0", "--data", data]);
+    assert_eq!(second.status.code(), Some(1), "{second:?}");
+    let said = format!(
+        "{data} is the data of a `hookwell dev` that is running: end it, or choose another folder with --data"
+    );
+    assert!(text(&second.stderr).contains(&said), "{second:?}");
+    assert!(dev.interrupt());
+    let dev = Dev::with(&["--data", data]);
+    assert!(dev.interrupt(), "the folder is free again");
+}
+
+#[test]
+fn dev_says_when_a_port_of_its_own_is_taken() {
+    // Held by this test; the one below it is most likely free.
+    let (taken, below) = std::iter::repeat_with(|| {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let below = TcpListener::bind(("127.0.0.1", port - 1)).is_ok();
+        below.then_some((taken, port - 1))
+    })
+    .find_map(|found| found)
+    .unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let mut dev = Owned::spawn(
+        Command::new(env!("CARGO_BIN_EXE_hookwell"))
+            .current_dir(ROOT)
+            .args(["dev", "--port", &below.to_string(), "--json"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped()),
+    )
+    .unwrap();
+    let mut line = String::new();
+    let mut output = BufReader::new(dev.stdout.take().unwrap());
+    output.read_line(&mut line).unwrap();
+    let machine: Value = serde_json::from_str(&line).unwrap();
+    dev.interrupt().unwrap();
+    let mut said = String::new();
+    dev.stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut said)
+        .unwrap();
+    let tables = machine["dynamodb_endpoint"].as_str().unwrap();
+    let expected = format!("port {port} is taken: the tables are at {tables} this time");
+    assert!(said.contains(&expected), "{expected}: {said}");
+}
+
+#[test]
 fn check_prints_file_line_and_rule_of_a_template_and_exits_with_one() {
     const TEMPLATE: &str = include_str!("../../../template.yaml");
     let run = |arguments: &[&str]| {

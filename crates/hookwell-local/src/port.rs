@@ -22,14 +22,19 @@ pub async fn bind(port: u16) -> anyhow::Result<TcpListener> {
     })
 }
 
-/// Listens a little above another port, so that it is the same port every time; any free one when it is taken.
-pub(crate) async fn near(port: u16, above: u16) -> anyhow::Result<TcpListener> {
-    if let Some(near) = port.checked_add(above).filter(|_| port > 0)
-        && let Ok(listener) = bind(near).await
-    {
+/// Listens a little above another port, so that it is the same port every time; any free one when it is taken, and says
+/// so, because somebody may have exported the usual address.
+pub(crate) async fn near(port: u16, above: u16, what: &str) -> anyhow::Result<TcpListener> {
+    let Some(near) = port.checked_add(above).filter(|_| port > 0) else {
+        return bind(0).await;
+    };
+    if let Ok(listener) = bind(near).await {
         return Ok(listener);
     }
-    bind(0).await
+    let listener = bind(0).await?;
+    let url = url(&listener)?;
+    tracing::warn!("port {near} is taken: {what} at {url} this time");
+    Ok(listener)
 }
 
 /// The URL of a listener.

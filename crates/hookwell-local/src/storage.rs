@@ -1,10 +1,11 @@
 //! The embedded DynamoDB, SQS and S3, with the tables, queues and bucket that the template makes.
 
 use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use hookwell_aws::tools::admin::{Admin, Queues};
 use hookwell_aws::{Connection, Context, DocumentsTable, Limits};
 use hookwell_template::{OwnTable, own_tables};
@@ -112,6 +113,8 @@ pub struct Storage {
     tables: Tables,
     stop: watch::Sender<bool>,
     servers: JoinSet<()>,
+    /// Lock of the folder, which ends with it, or with the process.
+    _lock: Option<File>,
 }
 
 impl Storage {
@@ -121,15 +124,12 @@ impl Storage {
     /// # Errors
     /// When the folder cannot be used.
     pub async fn start(port: u16, data: Option<&Path>, queue: QueueSettings) -> Result<Self> {
-        if let Some(data) = data {
-            let cannot = || format!("cannot create {}", data.display());
-            std::fs::create_dir_all(data).with_context(cannot)?;
-        }
+        let lock = data.map(lock).transpose()?;
         let file = |name| data.map(|data| data.join(name));
         let (stop, stopped) = watch::channel(false);
         let mut servers = JoinSet::new();
 
-        let listener = near(port, 1).await?;
+        let listener = near(port, 1, "the tables are").await?;
         let dynamodb_endpoint = url(&listener)?;
         let tables = Tables::open(file("tables.sqlite").as_deref())?;
         let (served, until) = (tables.clone(), stopped.clone());
@@ -139,7 +139,7 @@ impl Storage {
             }
         });
 
-        let listener = near(port, 2).await?;
+        let listener = near(port, 2, "the queues are").await?;
         let sqs_endpoint = url(&listener)?;
         let queues = Sqs::open(file("queues.sqlite").as_deref())?;
         let until = stopped.clone();
@@ -149,7 +149,7 @@ impl Storage {
             }
         });
 
-        let listener = near(port, 3).await?;
+        let listener = near(port, 3, "the bucket is").await?;
         let s3_endpoint = url(&listener)?;
         let objects = Objects::open(file("bucket"))?;
         let until = stopped.clone();
@@ -196,6 +196,7 @@ impl Storage {
             tables,
             stop,
             servers,
+            _lock: lock,
         })
     }
 
@@ -242,6 +243,22 @@ impl Storage {
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         while self.servers.join_next().await.is_some() {}
+    }
+}
+
+/// Makes a folder, and takes it for this process alone: two machines over the same tables would each apply what the other
+/// has in its queue.
+fn lock(folder: &Path) -> Result<File> {
+    let shown = folder.display();
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot create {shown}"))?;
+    let lock = File::create(folder.join("lock"));
+    let lock = lock.with_context(|| format!("cannot write to {shown}"))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => bail!(
+            "{shown} is the data of a `hookwell dev` that is running: end it, or choose another folder with --data"
+        ),
+        Err(TryLockError::Error(why)) => Err(why).with_context(|| format!("cannot lock {shown}")),
     }
 }
 
