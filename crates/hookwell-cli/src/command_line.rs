@@ -8,8 +8,8 @@ use hookwell::ports::handler::Handler;
 use hookwell_aws::{BoxError, Context};
 
 use crate::commands::{
-    bundle, check, completions, console, dev, dlq, documents, events, new, presets, print, replay,
-    send, sign, verify,
+    bundle, check, completions, console, dev, dlq, documents, events, man, new, presets, print,
+    replay, send, sign, verify,
 };
 
 /// A webhook receiver for your own AWS account.
@@ -47,6 +47,7 @@ enum Command {
     #[command(subcommand)]
     Presets(presets::Command),
     Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 /// Runs the command that this process was started with. `sources` is the text of the project's sources file, where the
@@ -74,6 +75,7 @@ pub fn main<H: Handler + 'static>(
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Presets(command) => presets::run(&command),
         Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
+        Command::Man(arguments) => man::run(&arguments, Arguments::command()),
     };
     match result {
         Ok(code) => code,

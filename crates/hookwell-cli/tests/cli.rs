@@ -616,6 +616,24 @@ fn completions_are_a_script_that_the_shell_can_read_and_know_every_command() {
 }
 
 #[test]
+fn there_is_a_manual_page_for_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let pages = folder.path().join("man1");
+    let written = hookwell(&["man", pages.to_str().unwrap()]);
+    assert!(written.status.success(), "{written:?}");
+    let page = |name: &str| std::fs::read_to_string(pages.join(name)).unwrap();
+    assert!(page("hookwell.1").contains("hookwell\\-events(1)"));
+    let listing = page("hookwell-events-list.1");
+    for part in [
+        ".TH hookwell-events-list 1",
+        "\\-\\-stack",
+        "hookwell events list \\-\\-local",
+    ] {
+        assert!(listing.contains(part), "{part}: {listing}");
+    }
+}
+
+#[test]
 fn one_machine_at_a_time_has_a_data_folder() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("kept");

@@ -244,6 +244,8 @@ async fn a_command_ends_quietly_when_nobody_reads_any_further() {
     ] {
         ends_quietly(&[command, &local].concat());
     }
+    let man = tempfile::tempdir().unwrap();
+    let man = man.path().to_str().unwrap();
     for command in [
         &["check"][..],
         &["check", "--json"],
@@ -258,6 +260,7 @@ async fn a_command_ends_quietly_when_nobody_reads_any_further() {
         &["dev", "--port", "0", "--json"],
         &["--help"],
         &["completions", "bash"],
+        &["man", man],
     ] {
         ends_quietly(command);
     }

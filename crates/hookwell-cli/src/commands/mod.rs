@@ -14,6 +14,7 @@ pub(crate) mod events;
 mod filter;
 mod interrupts;
 mod items;
+pub(crate) mod man;
 pub(crate) mod new;
 pub(crate) mod presets;
 pub(crate) mod print;
