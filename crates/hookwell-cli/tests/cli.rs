@@ -368,6 +368,72 @@ fn what_is_typed_into_send_goes_to_a_host_and_port() {
 }
 
 #[test]
+fn an_event_of_a_type_has_its_senders_own_shape_and_a_new_id() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let own = "[sources.own]\nsecrets = [\"env:OWN\"]\n[sources.own.verify]\nalg = \"hmac-sha256\"\n\
+               signature = { header = [\"x-own\"], encoding = \"hex\" }\ncontent = \"{body}\"\n";
+    let all = ["stripe", "github", "generic"].map(source_of).concat() + own;
+    std::fs::write(file.path(), all).unwrap();
+    let sources = format!("--sources={}", file.path().display());
+    let dev = Dev::with(&[&sources]);
+    let local = format!("--local={}", dev.url());
+    let run = |arguments: &[&str]| {
+        hookwell(&[&["send"], arguments, &[&sources, "--to", dev.url()]].concat())
+    };
+    let kind = ["stripe", "--type", "customer.created"];
+    for email in ["ada@example.com", "\"eve@example.com\""] {
+        let email = format!("/data/object/email={email}");
+        let id = "/data/object/id=cus_7";
+        let sent = run(&[&kind[..], &["--set", &email, "--set", id]].concat());
+        assert!(
+            text(&sent.stdout).contains("received"),
+            "a new id each time: {sent:?}"
+        );
+        assert_eq!(text(&sent.stderr), "");
+    }
+    let document = || hookwell(&["documents", "show", "cus_7", "--json", &local]).stdout;
+    let started = Instant::now();
+    while !text(&document()).contains("eve@example.com") {
+        assert!(started.elapsed() < PATIENCE, "{}", text(&document()));
+        std::thread::yield_now();
+    }
+    assert!(text(&document()).contains(r#"\"object\":\"customer\""#));
+
+    let pushed = hookwell(&["sign", "github", "--type", "push", &sources]);
+    let pushed: Value = serde_json::from_slice(&pushed.stdout).unwrap();
+    assert_eq!(pushed["headers"]["X-GitHub-Event"], "push", "{pushed}");
+    let made_up = run(&["stripe", "--type", "no.such", "--set", "/data/object/0=1"]);
+    assert!(made_up.status.success(), "{made_up:?}");
+    let said = text(&made_up.stderr);
+    assert!(
+        said.contains("no sample of \"no.such\" is at hand, so its body is made up"),
+        "{said}"
+    );
+    assert!(said.contains("customer.created"), "{said}");
+    let made_up = run(&["generic", "--type", "parcel.lost", "--json"]);
+    assert!(made_up.status.success(), "{made_up:?}");
+    let listed = hookwell(&["events", "list", "--type", "parcel.lost", "--json", &local]);
+    assert_eq!(text(&listed.stdout).lines().count(), 1, "{listed:?}");
+    for (arguments, why) in [
+        (&["own", "--type", "x"][..], "source own reads no type"),
+        (&["stripe", "--set", "data=1"], "a JSON pointer and a value"),
+        (
+            &["github", "--type", "push", "--set", "/commits/7=1"],
+            "a list there is shorter",
+        ),
+        (
+            &["stripe", "--type", "x", "--operation", "delete"],
+            "cannot be used with",
+        ),
+    ] {
+        let refused = run(arguments);
+        assert!(!refused.status.success(), "{refused:?}");
+        assert!(text(&refused.stderr).contains(why), "{refused:?}");
+    }
+    assert!(dev.interrupt());
+}
+
+#[test]
 fn send_fails_when_the_answer_is_no_or_there_is_none() {
     let dev = Dev::start();
     let file = tempfile::NamedTempFile::new().unwrap();

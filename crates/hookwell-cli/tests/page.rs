@@ -296,6 +296,28 @@ async fn a_sample_of_each_source_is_applied_and_a_forged_one_explained() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_event_in_its_senders_own_shape_is_applied() {
+    let machine = machine().await;
+    let world = World::of(&machine);
+    let sent = press(
+        &world,
+        "/send",
+        "/send",
+        "what=shaped&event=resource%2Fuser.updated",
+    )
+    .await;
+    let delivery = get(&world, &sent.headers["location"]).await.body;
+    assert!(delivery.contains("user.updated"), "{delivery}");
+    shows(&world, "/", "applied").await;
+    let unknown = press(&world, "/send", "/send", "what=shaped&event=nobody%2Fx").await;
+    assert!(
+        unknown.body.contains("there is no such source"),
+        "{unknown:?}"
+    );
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dead_letter_goes_back_once_it_can_be_applied() {
     let machine = machine().await;
     let world = World::of(&machine);

@@ -47,6 +47,24 @@ fn list_has_every_preset_and_whether_it_keeps_documents() {
 }
 
 #[test]
+fn show_has_the_types_that_send_has_a_sample_of() {
+    let shown = text(&presets(&["show", "stripe"]).stdout);
+    assert!(
+        after(&shown, "samples ").contains("checkout.session.completed"),
+        "{shown}"
+    );
+    let shown: Value =
+        serde_json::from_slice(&presets(&["show", "github", "--json"]).stdout).unwrap();
+    assert!(
+        shown["samples"]
+            .as_array()
+            .unwrap()
+            .contains(&"push".into()),
+        "{shown}"
+    );
+}
+
+#[test]
 fn list_prints_an_object_for_each_preset() {
     let listed = text(&presets(&["list", "--json"]).stdout);
     let listed: Vec<Value> = listed

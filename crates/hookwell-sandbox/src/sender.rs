@@ -4,14 +4,17 @@ use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hookwell::event::Operation;
 use hookwell::event::delivery::Delivery;
+use hookwell::format::json::Pointer;
 use hookwell::format::time::Millis;
 use hookwell::keys::key_set::Keys;
-use hookwell::sender::sample::{Ask, sample};
+use hookwell::sender::edit::Edit;
+use hookwell::sender::sample::{Ask, Sample, sample};
+use hookwell::sender::samples::in_shape;
 use hookwell::source::Source;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Value, json};
@@ -33,23 +36,51 @@ impl Draft {
     /// # Errors
     /// When the system has no random numbers.
     pub fn sample(source: &Source, operation: Operation, at: Millis) -> Result<Self> {
-        let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(|error| anyhow!("no random numbers: {error}"))?;
-        let id = format!("evt_{}", hex::encode(random));
-        let sample = sample(
-            source,
-            Ask {
-                operation,
-                id: &id,
-                document_id: "sample-1",
-                at,
-            },
+        Self::made_up(source, operation, None, at)
+    }
+
+    /// An event of this type: in its sender's own shape where there is a sample of that, else made up from the source's
+    /// mapping.
+    ///
+    /// # Errors
+    /// As [`sample`](Self::sample).
+    pub fn of_type(source: &Source, kind: &str, at: Millis) -> Result<Self> {
+        match in_shape(source, kind, random()?, at) {
+            Some(sample) => Ok(sample.into()),
+            None => Self::made_up(source, Operation::Create, Some(kind), at),
+        }
+    }
+
+    fn made_up(
+        source: &Source,
+        operation: Operation,
+        kind: Option<&str>,
+        at: Millis,
+    ) -> Result<Self> {
+        let id = format!("evt_{}", hex::encode(random::<8>()?));
+        let ask = Ask {
+            operation,
+            kind,
+            id: &id,
+            document_id: "sample-1",
+            at,
+        };
+        Ok(sample(source, ask).into())
+    }
+
+    /// Puts a value into the body.
+    ///
+    /// # Errors
+    /// When the body is neither JSON nor a form, or has no such place.
+    pub fn set(&mut self, pointer: &Pointer, value: Value) -> Result<()> {
+        let mut body = Edit::of(&self.body).context("the body is neither JSON nor a form")?;
+        let shown = pointer.as_str();
+        ensure!(
+            body.set(pointer, value),
+            "the body has no place {shown}: a list there is shorter"
         );
-        Ok(Self {
-            headers: sample.headers,
-            query: sample.query,
-            body: sample.body,
-        })
+        self.body = body.bytes();
+        Ok(())
     }
 
     /// Draft of a delivery, without the headers that its connection and its signature added.
@@ -95,6 +126,22 @@ impl Draft {
         self.body = body.with_context(|| format!("cannot read {}", path.display()))?;
         Ok(())
     }
+}
+
+impl From<Sample> for Draft {
+    fn from(sample: Sample) -> Self {
+        Self {
+            headers: sample.headers,
+            query: sample.query,
+            body: sample.body,
+        }
+    }
+}
+
+fn random<const LENGTH: usize>() -> Result<[u8; LENGTH]> {
+    let mut random = [0; LENGTH];
+    getrandom::fill(&mut random).map_err(|error| anyhow!("no random numbers: {error}"))?;
+    Ok(random)
 }
 
 /// A request as its sender would send it.

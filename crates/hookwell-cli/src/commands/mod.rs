@@ -10,6 +10,7 @@ pub(crate) mod console;
 pub(crate) mod dev;
 pub(crate) mod dlq;
 pub(crate) mod documents;
+mod draft;
 pub(crate) mod events;
 mod filter;
 mod interrupts;

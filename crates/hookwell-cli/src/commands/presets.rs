@@ -134,6 +134,7 @@ fn one(preset: &Preset) -> String {
         line("handshake", preset.handshake.as_deref().unwrap_or_default()),
         line("answers", &plain(&preset.answers.join(", "))),
         line("unverified", &preset.unverified.join(", ")),
+        line("samples", &preset.samples.join(", ")),
         line("documents", &keeps),
         line("ordered by", &plain(&documents.ordered_by().join("\n"))),
         line("a tie", &plain(&documents.tie)),

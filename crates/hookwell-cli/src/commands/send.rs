@@ -4,15 +4,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use super::draft::Made;
 use super::print;
 use super::sources::{find, sources};
 use super::target::with_scheme;
 use crate::sender::{Secrets, signed};
 use anyhow::{Context as _, Result};
-use clap::{Args, ValueEnum};
-use hookwell::event::Operation;
+use clap::Args;
 use hookwell_lambda::now::now;
-use hookwell_sandbox::sender::{Draft, Signed};
+use hookwell_sandbox::sender::Signed;
 use serde_json::json;
 
 /// The `resource` sender's schedule: at once, then after these many seconds.
@@ -27,18 +27,15 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hookwell send resource
+  hookwell send stripe --type customer.created --set /data/object/email=ada@example.com
   hookwell send shop --operation delete --to https://example.lambda-url.eu-west-1.on.aws
   hookwell send resource --data event.json --retry --speed 100
   hookwell send resource --data - --to 127.0.0.1:9100 < event.json")]
 pub(crate) struct Arguments {
     /// The source to send as.
     source: String,
-    /// Operation on the sample document.
-    #[arg(long, value_enum, default_value_t = Word::Create)]
-    operation: Word,
-    /// Send this file's bytes instead of a sample; `-` for standard input.
-    #[arg(long, value_name = "FILE")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    made: Made,
     /// Base URL of the receiver, or HOST:PORT.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9000")]
     to: String,
@@ -56,35 +53,11 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// An operation by name.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Word {
-    /// The document is there now.
-    Create,
-    /// The document changed.
-    Update,
-    /// The document is gone.
-    Delete,
-}
-
-impl From<Word> for Operation {
-    fn from(word: Word) -> Self {
-        match word {
-            Word::Create => Self::Create,
-            Word::Update => Self::Update,
-            Word::Delete => Self::Delete,
-        }
-    }
-}
-
 pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitCode> {
     let sources = sources(arguments.sources.as_deref(), embedded)?;
     let source = find(&sources, &arguments.source)?;
     let secrets = Secrets::made_up_for(&sources);
-    let mut draft = Draft::sample(source, arguments.operation.into(), now())?;
-    if let Some(path) = &arguments.data {
-        draft.set_body_from(path)?;
-    }
+    let draft = arguments.made.draft(source, now())?;
     let to = with_scheme(&arguments.to);
     let url = if to.contains("/webhooks/") {
         to.into_owned()

@@ -3,17 +3,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::draft::Made;
 use super::print;
 use super::sources::{find, sources};
 use crate::sender::{Secrets, signed};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use hookwell::event::Operation;
 use hookwell_lambda::now::now;
-use hookwell_sandbox::sender::Draft;
 use hookwell_sandbox::trigger::Trigger;
-
-use super::send::Word;
 
 /// Sign a request as its sender would and print it, without sending.
 ///
@@ -21,16 +18,13 @@ use super::send::Word;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hookwell sign resource | hookwell verify
+  hookwell sign github --type push --set /ref=refs/heads/main
   hookwell sign shop --data event.json --shape http-api > event-of-lambda.json")]
 pub(crate) struct Arguments {
     /// The source to sign as.
     source: String,
-    /// The body to sign, byte for byte, `-` for standard input; a sample when absent.
-    #[arg(long, value_name = "FILE")]
-    data: Option<PathBuf>,
-    /// Operation on the sample document.
-    #[arg(long, value_enum, default_value_t = Word::Create)]
-    operation: Word,
+    #[command(flatten)]
+    made: Made,
     /// Shape of the output.
     #[arg(long, value_enum, default_value_t = Shape::Http)]
     shape: Shape,
@@ -58,10 +52,7 @@ pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitC
     let source = find(&sources, &arguments.source)?;
     let secrets = Secrets::made_up_for(&sources);
     let now = now();
-    let mut draft = Draft::sample(source, Operation::from(arguments.operation), now)?;
-    if let Some(path) = &arguments.data {
-        draft.set_body_from(path)?;
-    }
+    let draft = arguments.made.draft(source, now)?;
     let request = signed(source, &secrets, draft, now)?;
     let event = |trigger: Trigger| -> Result<String> {
         let event = trigger.event(&request.to_http()?, &format!("local-{now}"), now);

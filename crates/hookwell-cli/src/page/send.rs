@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use hookwell::event::Operation;
+use hookwell::sender::samples;
 use hookwell::source::Source;
 use hookwell_lambda::now::now;
 use hookwell_sandbox::sender::{Draft, Signed};
@@ -44,6 +45,20 @@ fn show(page: &Page, code: StatusCode, problem: Option<&str>) -> Response {
             thead { tr { th { "Source" } th { "Address" } th { "Send a sample" } } }
             tbody { @for source in sources { (line(page, source)) } }
         }
+        @if sources.iter().any(|source| !types(source).is_empty()) {
+            h2 { "An event in its sender's own shape" }
+            form.own method="post" action="/send" {
+                (page.token.field())
+                label { span { "Event" } select name="event" {
+                    @for source in sources {
+                        optgroup label=(source.name) {
+                            @for kind in types(source) { option value={ (source.name) "/" (kind) } { (kind) } }
+                        }
+                    }
+                } }
+                button name="what" value="shaped" { "Send in its shape" }
+            }
+        }
         h2 { "A body of your own" }
         form.own method="post" action="/send" {
             (page.token.field())
@@ -53,6 +68,15 @@ fn show(page: &Page, code: StatusCode, problem: Option<&str>) -> Response {
         }
     };
     page.html(code, frame(page, "Send", SEND, &content))
+}
+
+/// Types of the events of a source that there is a sample of in its sender's own shape.
+fn types(source: &Source) -> Vec<String> {
+    source
+        .preset
+        .as_deref()
+        .map(samples::types)
+        .unwrap_or_default()
 }
 
 fn line(page: &Page, source: &Source) -> Markup {
@@ -80,10 +104,18 @@ pub(super) async fn sample(State(page): State<Arc<Page>>, form: String) -> Respo
         all.find_map(|(key, value)| (key == name).then(|| value.into_owned()))
             .unwrap_or_default()
     };
+    let event = field("event");
+    let (name, kind) = match event.split_once('/') {
+        Some((name, kind)) => (name.to_owned(), Some(kind)),
+        None => (field("source"), None),
+    };
     let request = page
-        .source(&field("source"))
+        .source(&name)
         .context("there is no such source")
-        .and_then(|source| page.request(source, &field("what"), &field("body")));
+        .and_then(|source| match kind {
+            Some(kind) => page.shaped(source, kind),
+            None => page.request(source, &field("what"), &field("body")),
+        });
     answer(&page, request).await
 }
 
@@ -121,6 +153,12 @@ async fn answer(page: &Page, request: Result<HttpRequest>) -> Response {
 }
 
 impl Page {
+    /// An event of this type in its sender's own shape.
+    fn shaped(&self, source: &Source, kind: &str) -> Result<HttpRequest> {
+        let draft = Draft::of_type(source, kind, now())?;
+        signed(source, &self.senders.secrets, draft, now())?.to_http()
+    }
+
     fn request(&self, source: &Source, what: &str, body: &str) -> Result<HttpRequest> {
         let now = now();
         let operation = match what {

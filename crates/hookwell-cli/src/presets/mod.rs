@@ -12,6 +12,7 @@ mod signing;
 mod text;
 
 use hookwell::config;
+use hookwell::sender::samples;
 use hookwell::source::Source;
 use serde::Serialize;
 use toml::{Table, Value};
@@ -45,6 +46,8 @@ pub struct Preset {
     pub answers: Vec<String>,
     /// Keys that no page or official library was at hand for.
     pub unverified: Vec<String>,
+    /// Types of events that `hookwell send --type` sends in the sender's own shape.
+    pub samples: Vec<String>,
     /// The documents that its events are about.
     pub documents: Documents,
     /// The preset as it is written.
@@ -77,6 +80,7 @@ pub fn find(name: &str) -> Option<Preset> {
         handshake: handshake.map(|table| string(table, "kind")),
         answers: answers(&table),
         unverified: text::unverified(&lines),
+        samples: samples::types(name),
         documents: Documents::of(
             &source.mapping,
             &text::comments_on_times(&chain),

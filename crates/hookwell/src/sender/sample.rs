@@ -1,6 +1,8 @@
 //! Sample events, made from a source's own mapping: whatever a source reads, a sample of it has.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+
+use super::edit::{form, set};
 
 use crate::event::Operation;
 use crate::format::json::Pointer;
@@ -30,6 +32,8 @@ pub struct Sample {
 pub struct Ask<'a> {
     /// Operation on the document. A source without a word for it sends its first type.
     pub operation: Operation,
+    /// The event's type, where it must be this one.
+    pub kind: Option<&'a str>,
     /// The event's id, where the sender has ids.
     pub id: &'a str,
     /// The document's id.
@@ -46,7 +50,7 @@ pub fn sample(source: &Source, ask: Ask<'_>) -> Sample {
     for pointer in &mapping.required {
         set(&mut made.body, pointer, json!("sample"));
     }
-    let Words { parts, kind, word } = words_for(source, ask.operation);
+    let Words { parts, kind, word } = words_for(source, ask);
     let state =
         json!({ "id": ask.document_id, "name": format!("Sample at {}", to_rfc3339(ask.at)) });
     made.is_in_item = !mapping.each.is_empty();
@@ -96,9 +100,17 @@ struct Words<'a> {
     word: String,
 }
 
-/// The words for an operation. A document comes before none, and a pattern before an exact word.
-fn words_for(source: &Source, operation: Operation) -> Words<'_> {
-    let mapping = &source.mapping;
+/// The words of an event of a type, or for an operation. A document comes before none, and a pattern before an exact word.
+fn words_for<'a>(source: &'a Source, ask: Ask<'_>) -> Words<'a> {
+    let (mapping, operation) = (&source.mapping, ask.operation);
+    if let Some(kind) = ask.kind {
+        let parts = mapping.parts_of(kind);
+        let mut words = parts.operations.iter();
+        let own = words.find(|(_, done)| parts.operation.is_some() && *done == operation);
+        let word = own.map_or(kind.to_owned(), |(pattern, _)| pattern.fill("sample"));
+        let kind = kind.to_owned();
+        return Words { parts, kind, word };
+    }
     let general = (&[][..], &mapping.parts);
     let documents = mapping.documents.iter();
     let documents = documents.map(|(types, parts)| (types.as_slice(), parts));
@@ -181,9 +193,15 @@ impl Made {
                 _ => rest,
             };
             match piece {
-                Piece::Body(pointer) => set(&mut self.body, pointer, json!(text)),
-                Piece::Item(pointer) => set(&mut self.item, pointer, json!(text)),
-                Piece::Outer(pointer) => set(&mut self.outer, pointer, json!(text)),
+                Piece::Body(pointer) => {
+                    set(&mut self.body, pointer, json!(text));
+                }
+                Piece::Item(pointer) => {
+                    set(&mut self.item, pointer, json!(text));
+                }
+                Piece::Outer(pointer) => {
+                    set(&mut self.outer, pointer, json!(text));
+                }
                 Piece::Document(pointer) => {
                     let Some(document) = &self.document else {
                         continue;
@@ -260,11 +278,7 @@ impl Made {
         let mut query = form_urlencoded::Serializer::new(String::new());
         let body = match &self.body {
             Value::Object(fields) if content_type.ends_with("urlencoded") => {
-                let mut form = form_urlencoded::Serializer::new(String::new());
-                let texts = fields
-                    .iter()
-                    .filter_map(|(name, value)| Some((name, value.as_str()?)));
-                form.extend_pairs(texts).finish().into_bytes()
+                form(fields).into_bytes()
             }
             body => body.to_string().into_bytes(),
         };
@@ -275,18 +289,6 @@ impl Made {
             body,
         }
     }
-}
-
-fn set(root: &mut Value, pointer: &Pointer, value: Value) {
-    let mut place = root;
-    for step in pointer.steps() {
-        if !place.is_object() {
-            *place = Value::Object(Map::new());
-        }
-        let Value::Object(object) = place else { return };
-        place = object.entry(step.clone()).or_insert(Value::Null);
-    }
-    *place = value;
 }
 
 impl Pattern {
