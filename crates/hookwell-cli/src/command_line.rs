@@ -8,8 +8,8 @@ use hookwell::ports::handler::Handler;
 use hookwell_aws::{BoxError, Context};
 
 use crate::commands::{
-    bundle, check, completions, console, dev, dlq, documents, events, man, new, presets, print,
-    replay, send, sign, verify,
+    bundle, check, completions, console, deliveries, dev, dlq, documents, events, man, new,
+    presets, print, replay, send, sign, verify,
 };
 
 /// A webhook receiver for your own AWS account.
@@ -39,6 +39,8 @@ enum Command {
     Check(check::Arguments),
     #[command(subcommand)]
     Events(events::Command),
+    #[command(subcommand)]
+    Deliveries(deliveries::Command),
     #[command(subcommand)]
     Documents(documents::Command),
     #[command(subcommand)]
@@ -70,6 +72,7 @@ pub fn main<H: Handler + 'static>(
         Command::Verify(arguments) => verify::run(&arguments, sources),
         Command::Check(arguments) => check::run(&arguments, sources),
         Command::Events(command) => events::run(&command),
+        Command::Deliveries(command) => deliveries::run(&command),
         Command::Documents(command) => documents::run(&command),
         Command::Dlq(command) => dlq::run(&command),
         Command::Replay(arguments) => replay::run(&arguments),

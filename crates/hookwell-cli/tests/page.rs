@@ -72,7 +72,8 @@ async fn what_a_tunnel_passes_on_is_taken_from_no_address_of_this_machine() {
 async fn only_this_machine_sees_the_page() {
     let machine = machine().await;
     let world = World::of(&machine);
-    for path in VIEWS.into_iter().chain(["/page.js", "/deliveries/1"]) {
+    let others = ["/page.js", "/deliveries/1", "/_hookwell/deliveries?limit=1"];
+    for path in VIEWS.into_iter().chain(others) {
         for (name, value) in [
             ("host", "rebound.example"),
             ("host", "localhost.rebound.example"),

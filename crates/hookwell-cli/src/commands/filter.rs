@@ -73,7 +73,7 @@ fn outcome(text: &str) -> Result<String, String> {
     Err(format!("one of pending, waiting, {}", names.join(", ")))
 }
 
-fn since(text: &str) -> Result<Millis, String> {
+pub(super) fn since(text: &str) -> Result<Millis, String> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time.as_millisecond());
     }

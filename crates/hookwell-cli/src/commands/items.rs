@@ -73,11 +73,16 @@ pub(super) async fn list(
     let all = items.len();
     items.truncate(list.limit);
     print(&items, of.columns, list.json)?;
-    if items.len() < all {
-        let (shown, all) = (grouped(items.len()), grouped(all));
-        print::note(&format!("{shown} of {all}: --limit shows more"));
-    }
+    note_left_out(items.len(), all);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says how many of all items were not printed.
+pub(super) fn note_left_out(printed: usize, all: usize) {
+    if printed < all {
+        let (printed, all) = (grouped(printed), grouped(all));
+        print::note(&format!("{printed} of {all}: --limit shows more"));
+    }
 }
 
 /// A line of its own about an item: columns of these widths, whatever other lines hold.

@@ -7,6 +7,7 @@ mod columns;
 pub(crate) mod completions;
 mod confirm;
 pub(crate) mod console;
+pub(crate) mod deliveries;
 pub(crate) mod dev;
 pub(crate) mod dlq;
 pub(crate) mod documents;

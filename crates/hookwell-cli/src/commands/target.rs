@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::front::DESCRIPTION_PATH;
 use crate::machine::Machine;
 use crate::page::Stack;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use hookwell_aws::settings::process_environment;
 use hookwell_aws::tools::admin::Admin;
@@ -18,6 +18,9 @@ use hookwell_aws::{Bucket, Connection, Limits, SqsQueue};
 
 /// Time within which a running `hookwell dev` describes itself.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The longest answer of a `hookwell dev`, in bytes: a page of deliveries, or the largest request with its body in Base64.
+const MAX_ANSWER: u64 = 64 * 1024 * 1024;
 
 /// The account or machine that a command looks into.
 #[derive(Debug, Args)]
@@ -179,6 +182,20 @@ impl Target {
         self.local.is_some()
     }
 
+    /// Asks the machine of `hookwell dev` about its deliveries.
+    ///
+    /// # Errors
+    /// When it does not answer or says no, or an account is meant, which keeps none.
+    pub(crate) fn ask(&self, method: http::Method, what: &str) -> Result<String> {
+        let Some(url) = &self.local else {
+            bail!(
+                "an AWS account keeps no deliveries: `hookwell events list` shows those that were taken, and the log of ingest why others were \
+                 refused; add --local to look into a running `hookwell dev`"
+            );
+        };
+        ask(method, &with_scheme(url), what)
+    }
+
     /// Connects.
     ///
     /// # Errors
@@ -223,11 +240,34 @@ pub(super) fn with_scheme(url: &str) -> Cow<'_, str> {
 }
 
 fn describe(url: &str) -> Result<Machine> {
-    let address = format!("{}{DESCRIPTION_PATH}", url.trim_end_matches('/'));
-    let hint =
-        || format!("no `hookwell dev` answers at {url}: start it, or pass its URL to --local");
-    let agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE));
+    let answer = ask(http::Method::GET, url, "")?;
+    serde_json::from_str(&answer).with_context(|| silent(url))
+}
+
+fn silent(url: &str) -> String {
+    format!("no `hookwell dev` answers at {url}: start it, or pass its URL to --local")
+}
+
+/// Asks a running `hookwell dev` about something of it, and gives its answer.
+///
+/// # Errors
+/// When it does not answer, or says no; its reason then.
+fn ask(method: http::Method, url: &str, what: &str) -> Result<String> {
+    let address = format!("{}{DESCRIPTION_PATH}{what}", url.trim_end_matches('/'));
+    let agent = ureq::Agent::config_builder()
+        .timeout_global(Some(PATIENCE))
+        .http_status_as_error(false);
     let agent: ureq::Agent = agent.build().into();
-    let mut answer = agent.get(&address).call().with_context(hint)?;
-    answer.body_mut().read_json().with_context(hint)
+    let request = http::Request::builder()
+        .method(method)
+        .uri(address)
+        .body(());
+    let mut answer = agent.run(request?).with_context(|| silent(url))?;
+    let text = answer.body_mut().with_config().limit(MAX_ANSWER);
+    let text = text.read_to_string().with_context(|| silent(url))?;
+    match answer.status().as_u16() {
+        200 => Ok(text),
+        404 | 422 if !what.is_empty() && !text.is_empty() => bail!("{text}"),
+        _ => bail!("{}", silent(url)),
+    }
 }

@@ -239,7 +239,7 @@ pub(super) fn delivery(kept: &Arrived) -> Delivery {
 }
 
 /// Explanation of a refusal in plain words; `None` when the delivery was not refused.
-fn why_refused(page: &Page, kept: &Arrived, delivery: &Delivery) -> Option<String> {
+pub(super) fn why_refused(page: &Page, kept: &Arrived, delivery: &Delivery) -> Option<String> {
     let received = &kept.received;
     let reason = || received.reason.clone().unwrap_or_default();
     let source = delivery

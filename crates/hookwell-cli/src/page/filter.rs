@@ -32,16 +32,19 @@ pub(super) struct Lines<'i> {
 }
 
 impl Filter {
-    /// Lines that pass the filter, newest first.
-    pub(super) fn lines<'i>(&self, index: &'i Index) -> Lines<'i> {
+    /// All lines that pass the filter, newest first.
+    pub(super) fn rows<'i>(&self, index: &'i Index) -> impl Iterator<Item = &'i Row> {
         let words = self.q.trim().to_lowercase();
+        let rows = index.rows.iter().rev();
+        rows.filter(move |row| self.admits(row, &words, &index.effects))
+    }
+
+    /// One page of them.
+    pub(super) fn lines<'i>(&self, index: &'i Index) -> Lines<'i> {
         let mut rows = Vec::new();
         let mut found = 0_usize;
         let mut has_older = false;
-        for row in index.rows.iter().rev() {
-            if !self.admits(row, &words, &index.effects) {
-                continue;
-            }
+        for row in self.rows(index) {
             found = found.saturating_add(1);
             if self.before.is_some_and(|before| row.place >= before) {
                 continue;

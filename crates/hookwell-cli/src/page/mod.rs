@@ -5,6 +5,7 @@
 //! machine, and `veil` keeps secrets in.
 
 mod account;
+mod api;
 mod charts;
 mod clip;
 mod deliveries;

@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 use http::header::CONTENT_TYPE;
 
 use super::shared::Page;
-use super::{deliveries, delivery, documents, event, guard, letters, send};
+use super::{api, deliveries, delivery, documents, event, guard, letters, send};
 
 /// The routes of the page.
 pub(crate) fn router(page: Arc<Page>) -> Router {
@@ -22,7 +22,8 @@ pub(crate) fn router(page: Arc<Page>) -> Router {
             .route("/deliveries/{number}/again", post(send::again))
             .route("/send", get(send::view).post(send::sample));
     }
-    router
+    let is_machine = page.is_machine();
+    router = router
         .route("/", get(deliveries::view))
         .route("/event", get(event::view))
         .route("/event/replay", post(event::replay))
@@ -33,6 +34,9 @@ pub(crate) fn router(page: Arc<Page>) -> Router {
         .route("/page.css", file("text/css", include_str!("page.css")))
         .route("/page.js", file("text/javascript", include_str!("page.js")))
         .route("/page.svg", file("image/svg+xml", include_str!("page.svg")))
-        .route_layer(from_fn_with_state(page.clone(), guard::guard))
-        .with_state(page)
+        .route_layer(from_fn_with_state(page.clone(), guard::guard));
+    if is_machine {
+        router = router.merge(api::routes());
+    }
+    router.with_state(page)
 }

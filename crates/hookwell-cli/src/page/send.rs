@@ -121,19 +121,7 @@ pub(super) async fn sample(State(page): State<Arc<Page>>, form: String) -> Respo
 
 /// Sends a delivery again as its sender would: the same body, signed now.
 pub(super) async fn again(State(page): State<Arc<Page>>, Path(number): Path<u64>) -> Response {
-    let kept = page.index().delivery(number);
-    let request = kept
-        .context("the delivery is not kept any more")
-        .and_then(|kept| {
-            let delivery = super::delivery::delivery(&kept);
-            let source = delivery
-                .source
-                .as_deref()
-                .and_then(|name| page.source(name));
-            let source = source.context("there is no such source")?;
-            let draft = Draft::of(&delivery);
-            signed(source, &page.senders.secrets, draft, now())?.to_http()
-        });
+    let request = page.signed_anew(number);
     answer(&page, request).await
 }
 
@@ -157,6 +145,17 @@ impl Page {
     fn shaped(&self, source: &Source, kind: &str) -> Result<HttpRequest> {
         let draft = Draft::of_type(source, kind, now())?;
         signed(source, &self.senders.secrets, draft, now())?.to_http()
+    }
+
+    /// The request of a delivery that is kept, signed now.
+    pub(super) fn signed_anew(&self, number: u64) -> Result<HttpRequest> {
+        let kept = self.index().delivery(number);
+        let kept = kept.context("the delivery is not kept any more")?;
+        let delivery = super::delivery::delivery(&kept);
+        let name = delivery.source.as_deref();
+        let source = name.and_then(|name| self.source(name));
+        let source = source.context("there is no such source")?;
+        signed(source, &self.senders.secrets, Draft::of(&delivery), now())?.to_http()
     }
 
     fn request(&self, source: &Source, what: &str, body: &str) -> Result<HttpRequest> {

@@ -13,6 +13,7 @@ use hookwell_lambda::now::now;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use maud::{Markup, html};
+use serde_json::Value;
 use tokio::sync::Mutex;
 
 use super::entry::Entry;
@@ -146,6 +147,17 @@ impl Page {
         let kind = [(CONTENT_TYPE, "text/html; charset=utf-8")];
         let text = self.veil.hide(content.into_string());
         (status, kind, text).into_response()
+    }
+
+    /// JSON for another command, without secrets.
+    pub(super) fn json(&self, json: &Value) -> Response {
+        let kind = [(CONTENT_TYPE, "application/json")];
+        (kind, self.veil.hide(json.to_string())).into_response()
+    }
+
+    /// A text of a sender without secrets.
+    pub(super) fn veiled(&self, text: &str) -> String {
+        self.veil.hide(text.to_owned())
     }
 
     /// A view that the script keeps current: to the script only its changing part, and only when it changed.

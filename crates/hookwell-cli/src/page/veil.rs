@@ -26,6 +26,18 @@ const TELLING: [&str; 12] = [
     "credential",
 ];
 
+/// Of these, the ones whose value somebody else could use again with another body.
+const CREDENTIALS: [&str; 8] = [
+    "authorization",
+    "token",
+    "secret",
+    "password",
+    "cookie",
+    "api-key",
+    "apikey",
+    "credential",
+];
+
 /// Text that replaces a secret.
 const MASK: &str = "••••••••";
 
@@ -49,21 +61,24 @@ impl Veil {
             let json = Value::String(text.clone()).to_string();
             let json = json.trim_matches('"');
             let form: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
-            // As it stands in a page, whether it came plain, in JSON or in a form.
-            all.extend([text.as_str(), json, &form].map(|text| html! { (text) }.into_string()));
+            // As it stands in JSON, and in a page, whether it came plain, in JSON or in a form.
+            for text in [text.as_str(), json, &form] {
+                all.extend([text.to_owned(), html! { (text) }.into_string()]);
+            }
         }
-        all.sort_by_key(|text| Reverse(text.len()));
+        all.sort_by(|one, other| (Reverse(one.len()), one).cmp(&(Reverse(other.len()), other)));
+        all.dedup();
         Self(all)
     }
 
-    /// A page without secrets.
-    pub(super) fn hide(&self, mut page: String) -> String {
+    /// A text without secrets.
+    pub(super) fn hide(&self, mut text: String) -> String {
         for secret in &self.0 {
-            if page.contains(secret.as_str()) {
-                page = page.replace(secret.as_str(), MASK);
+            if text.contains(secret.as_str()) {
+                text = text.replace(secret.as_str(), MASK);
             }
         }
-        page
+        text
     }
 }
 
@@ -83,6 +98,18 @@ pub(super) fn headers(source: Option<&Source>, headers: &HeaderMap) -> Vec<(Stri
         (name.to_owned(), shown)
     });
     shown.collect()
+}
+
+/// A header of a request that leaves the machine's page: without what proves its sender for another body too, such as a
+/// token. A signature proves no other body.
+pub(super) fn credential_hidden(source: Option<&Source>, name: &str, value: &str) -> String {
+    let signed: Vec<_> = source.map(signature_headers).unwrap_or_default();
+    let is_signature = signed.iter().any(|it| it.eq_ignore_ascii_case(name))
+        && source.is_some_and(|source| !source.schemes.iter().any(Scheme::is_bearer));
+    if !is_signature && CREDENTIALS.iter().any(|part| name.contains(part)) {
+        return "********".to_owned();
+    }
+    value.to_owned()
 }
 
 /// Headers from which a source reads its signatures.
