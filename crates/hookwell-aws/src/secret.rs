@@ -7,6 +7,7 @@ use hookwell::keys::reference::SecretRef;
 use hookwell::ports::handler::HandleError;
 
 use crate::client::connection::Connection;
+use crate::client::limits::Limits;
 use crate::http::stores::Stores;
 use crate::kept::Kept;
 
@@ -63,7 +64,7 @@ impl Secret {
             Some(reference @ (SecretRef::Ssm(_) | SecretRef::SecretsManager { .. })) => {
                 Place::Store(Box::new(Stored {
                     reference,
-                    stores: Stores::new(&nothing, connection),
+                    stores: Stores::new(&nothing, connection, Limits::KEYS),
                     kept: Kept::default(),
                 }))
             }

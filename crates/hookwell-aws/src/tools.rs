@@ -1,7 +1,9 @@
-//! Parts for the command-line tool and the tests: looking into tables and queues, and playing the event source mapping.
+//! Parts for the command-line tool and the tests: looking into tables and queues, putting secrets into
+//! their stores, and playing the event source mapping.
 
 pub mod admin;
 pub mod dead_letters;
 pub mod failure;
 pub mod mapping;
 pub mod stack;
+pub mod secret_store;

@@ -21,7 +21,7 @@ const MAX_PAGE: usize = 64 * 1024;
 /// The way to every text.
 #[must_use]
 pub fn fetch(env: Environment<'static>, connection: Connection) -> Fetch {
-    let stores = Arc::new(Stores::new(env, connection));
+    let stores = Arc::new(Stores::new(env, connection, Limits::KEYS));
     let pages = Arc::clone(&stores);
     Fetch::new(move |reference| {
         let stores = Arc::clone(&stores);
@@ -37,11 +37,16 @@ pub fn fetch(env: Environment<'static>, connection: Connection) -> Fetch {
 pub(crate) struct Stores {
     env: Environment<'static>,
     connection: Connection,
+    limits: Limits,
 }
 
 impl Stores {
-    pub(crate) fn new(env: Environment<'static>, connection: Connection) -> Self {
-        Self { env, connection }
+    pub(crate) fn new(env: Environment<'static>, connection: Connection, limits: Limits) -> Self {
+        Self {
+            env,
+            connection,
+            limits,
+        }
     }
 
     /// The text behind a reference.
@@ -74,7 +79,10 @@ impl Stores {
     }
 
     /// One call of a service that speaks JSON 1.1 ("AWS JSON 1.1 protocol", Smithy).
-    async fn ask(
+    ///
+    /// # Errors
+    /// What the service says, without the values.
+    pub(crate) async fn ask(
         &self,
         service: &'static str,
         operation: &str,
@@ -91,7 +99,7 @@ impl Stores {
             ],
             body: body.as_bytes(),
         };
-        let answer = self.connection.send_signed(&request, Limits::KEYS).await;
+        let answer = self.connection.send_signed(&request, self.limits).await;
         let answer = answer.map_err(unavailable)?;
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         if answer.status == 200 {
@@ -114,7 +122,7 @@ impl Stores {
     }
 
     async fn page_in_time(&self, url: &str) -> Result<String, SecretProblem> {
-        let page = timeout(Limits::KEYS.operation, self.page(url)).await;
+        let page = timeout(self.limits.operation, self.page(url)).await;
         page.unwrap_or_else(|_| Err(unavailable("timed out")))
     }
 
