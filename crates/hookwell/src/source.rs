@@ -39,6 +39,10 @@ pub struct Source {
     pub allow_ips: Vec<IpNet>,
     /// Address of the source as the sender knows it.
     pub public_url: Option<String>,
+    /// Reference to the key of the sender's API, by which a command registers the source there.
+    pub api_key: Option<SecretRef>,
+    /// Address of the sender's API, where it is another than usual.
+    pub api_url: Option<String>,
     /// The largest body, in bytes.
     pub max_body_bytes: usize,
     /// Format of the sender's bodies.

@@ -5,6 +5,7 @@ use ipnet::IpNet;
 use crate::config::fields::{Fields, Problems, looks_like};
 use crate::config::values::{pattern, pointer};
 use crate::config::{event, preset, proof, reply, verify};
+use crate::deliver::check_address;
 use crate::event::message::is_source_name;
 use crate::event::{LIFE_DAYS, RETRY_FOR};
 use crate::format::body::BodyFormat;
@@ -61,6 +62,8 @@ pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> O
         .unwrap_or(MIN_BYTES);
     let allow_ips = networks(&mut fields, problems);
     let public_url = public_url(&mut fields, problems);
+    let api_key = reference(&mut fields, "api_key", problems);
+    let api_url = api_url(&mut fields, problems);
     let max_body_bytes = fields
         .number("max_body_bytes", 1, MAX_BODY_BYTES)
         .unwrap_or(MAX_BODY_BYTES);
@@ -107,6 +110,8 @@ pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> O
         min_secret_bytes,
         allow_ips,
         public_url,
+        api_key,
+        api_url,
         max_body_bytes,
         body: body.unwrap_or_default(),
         max_age,
@@ -189,15 +194,24 @@ fn references(fields: &mut Fields<'_>, key: &str, problems: &Problems) -> Vec<Se
     let parsed = texts.iter().enumerate().filter_map(|(index, text)| {
         let reference = SecretRef::parse(text);
         if reference.is_none() {
-            // Not the text: somebody may have pasted the secret itself.
-            problems.add(
-                &format!("{path}[{index}]"),
-                "is not env:NAME, ssm:NAME or secretsmanager:ID#STAGE",
-            );
+            problems.add(&format!("{path}[{index}]"), NO_REFERENCE);
         }
         reference
     });
     parsed.collect()
+}
+
+/// Message for what is no reference. Without the text: somebody may have pasted the secret itself.
+const NO_REFERENCE: &str = "is not env:NAME, ssm:NAME or secretsmanager:ID#STAGE";
+
+fn reference(fields: &mut Fields<'_>, key: &str, problems: &Problems) -> Option<SecretRef> {
+    let path = format!("{}.{key}", fields.path());
+    let text = fields.text(key)?;
+    let reference = SecretRef::parse(&text);
+    if reference.is_none() {
+        problems.add(&path, NO_REFERENCE);
+    }
+    reference
 }
 
 fn networks(fields: &mut Fields<'_>, problems: &Problems) -> Vec<IpNet> {
@@ -224,6 +238,19 @@ fn public_url(fields: &mut Fields<'_>, problems: &Problems) -> Option<String> {
         problems.add(
             &format!("{}.public_url", fields.path()),
             "starts with https://",
+        );
+    }
+    Some(url)
+}
+
+/// Address of the sender's API, which gets the API key.
+fn api_url(fields: &mut Fields<'_>, problems: &Problems) -> Option<String> {
+    let path = format!("{}.api_url", fields.path());
+    let url = fields.text("api_url")?;
+    if check_address(&url).is_err() {
+        problems.add(
+            &path,
+            "is no https:// address (http:// on this machine only)",
         );
     }
     Some(url)
