@@ -8,7 +8,7 @@ use super::interrupts::Interrupts;
 use super::print::{self, lines};
 use super::sources::{destinations, noted_sources};
 use crate::machine::{self, Machine, Options};
-use crate::sender::{Secrets, Senders, signed};
+use crate::sender::{LOCAL_SECRETS, Secrets, Senders, signed};
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use hookwell::deliver::{Destination, SigningKey, Target, check_address};
@@ -75,7 +75,7 @@ pub(crate) fn run<H: Handler + 'static>(
     let sources = noted_sources(arguments.sources.as_deref(), embedded)?;
     let mut destinations = destinations(arguments.sources.as_deref(), embedded)?;
     destinations.extend(arguments.forward_to);
-    let secrets = Secrets::made_up_for(&sources).and_for(&destinations);
+    let secrets = Secrets::on_this_machine(&sources)?.and_for(&destinations);
     let mut unusable = unusable(&sources, &secrets);
     unusable.extend(unusable_for(&destinations, &secrets));
     ensure!(
@@ -214,6 +214,13 @@ fn introduce(machine: &Machine, senders: &Senders, sample: Option<&Signed>) -> R
     }
     for (reference, text) in secrets.made_up() {
         lines(&format!("  {reference:<32} {text}"))?;
+    }
+    let mut in_file = secrets.in_file(sources).peekable();
+    if in_file.peek().is_some() {
+        lines(&format!("\nsecrets from {LOCAL_SECRETS}"))?;
+    }
+    for reference in in_file {
+        lines(&format!("  {reference}"))?;
     }
     if !machine.endpoints.own_tables.is_empty() {
         lines("\ntables of your handler, by their variables")?;

@@ -56,7 +56,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitCode> {
     let sources = sources(arguments.sources.as_deref(), embedded)?;
     let source = find(&sources, &arguments.source)?;
-    let secrets = Secrets::made_up_for(&sources);
+    let secrets = Secrets::on_this_machine(&sources)?;
     let draft = arguments.made.draft(source, now())?;
     let to = with_scheme(&arguments.to);
     let url = if to.contains("/webhooks/") {

@@ -50,7 +50,7 @@ enum Shape {
 pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitCode> {
     let sources = sources(arguments.sources.as_deref(), embedded)?;
     let source = find(&sources, &arguments.source)?;
-    let secrets = Secrets::made_up_for(&sources);
+    let secrets = Secrets::on_this_machine(&sources)?;
     let now = now();
     let draft = arguments.made.draft(source, now)?;
     let request = signed(source, &secrets, draft, now)?;

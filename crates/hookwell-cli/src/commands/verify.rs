@@ -43,7 +43,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitCode> {
     let mut sources = sources(arguments.sources.as_deref(), embedded)?;
-    let secrets = Secrets::real_or_made_up(&sources);
+    let secrets = Secrets::real_or_made_up(&sources)?;
     for source in &mut sources {
         source.allow_ips.clear();
     }

@@ -1,7 +1,9 @@
-//! The secrets of the local machine: from the environment, or made up where nothing is set.
+//! The secrets of the local machine: from the environment, from its file, or made up where nothing is set.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use anyhow::Result;
 use hookwell::deliver::{Destination, Target};
 use hookwell::keys::not_ready::SecretProblem;
 use hookwell::keys::reference::SecretRef;
@@ -9,9 +11,12 @@ use hookwell::source::Source;
 use hookwell_aws::settings::process_environment;
 use hookwell_sandbox::test_keys;
 
-/// Secrets of the tool: from the environment, or made up.
-#[derive(Debug, Clone, Default)]
+use super::local_secrets;
+
+/// Secrets of the tool: from the environment, else from the file of this machine, else made up.
+#[derive(Clone, Default)]
 pub struct Secrets {
+    in_file: BTreeMap<String, String>,
     made_up: BTreeMap<String, String>,
 }
 
@@ -26,16 +31,34 @@ impl Secrets {
     /// window signs with what `hookwell dev` checks. It is no secret at all, and only for this machine.
     #[must_use]
     pub fn made_up_for(sources: &[Source]) -> Self {
-        let mut made_up = BTreeMap::new();
+        Self::default().making_up(sources)
+    }
+
+    /// The secrets of the environment and of the file of this machine, and a made up one for every other of `sources`.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn on_this_machine(sources: &[Source]) -> Result<Self> {
+        Ok(Self::from_file()?.making_up(sources))
+    }
+
+    fn from_file() -> Result<Self> {
+        Ok(Self {
+            in_file: local_secrets::read()?,
+            made_up: BTreeMap::new(),
+        })
+    }
+
+    fn making_up(mut self, sources: &[Source]) -> Self {
         for source in sources {
             for reference in source.references() {
-                if !is_set(reference) {
+                if !self.is_set(reference) {
                     let text = test_keys::made_up(source, reference);
-                    made_up.entry(reference.to_string()).or_insert(text);
+                    self.made_up.entry(reference.to_string()).or_insert(text);
                 }
             }
         }
-        Self { made_up }
+        self
     }
 
     /// The same, with a made up one for every secret of `destinations` that is not set.
@@ -43,7 +66,7 @@ impl Secrets {
     pub fn and_for(mut self, destinations: &[Destination]) -> Self {
         for destination in destinations {
             if let Target::Http { secret, .. } = &destination.to
-                && !is_set(secret)
+                && !self.is_set(secret)
             {
                 let text = test_keys::signing_secret(secret);
                 self.made_up.entry(secret.to_string()).or_insert(text);
@@ -52,14 +75,28 @@ impl Secrets {
         self
     }
 
-    /// The secrets of the environment, or made up ones when it has none of them at all.
-    #[must_use]
-    pub fn real_or_made_up(sources: &[Source]) -> Self {
-        if sources.iter().flat_map(Source::references).any(is_set) {
-            Self::from_environment()
+    /// The secrets of the environment and of the file of this machine, or made up ones when they have none at all.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn real_or_made_up(sources: &[Source]) -> Result<Self> {
+        let real = Self::from_file()?;
+        let mut references = sources.iter().flat_map(Source::references);
+        if references.any(|reference| real.is_set(reference)) {
+            Ok(real)
         } else {
-            Self::made_up_for(sources)
+            Ok(Self::made_up_for(sources))
         }
+    }
+
+    /// References of the secrets of `sources` that are from the file of this machine.
+    pub fn in_file<'a>(&'a self, sources: &'a [Source]) -> impl Iterator<Item = &'a SecretRef> {
+        let all = sources.iter().flat_map(Source::references);
+        all.filter(|one| !is_in_environment(one) && self.in_file.contains_key(&one.to_string()))
+    }
+
+    fn is_set(&self, reference: &SecretRef) -> bool {
+        is_in_environment(reference) || self.in_file.contains_key(&reference.to_string())
     }
 
     /// True when every secret of a source was made up here.
@@ -86,10 +123,19 @@ impl Secrets {
     /// # Errors
     /// When it is not set.
     pub fn fetch(&self, reference: &SecretRef) -> Result<String, SecretProblem> {
-        match self.made_up.get(&reference.to_string()) {
-            Some(text) => Ok(text.clone()),
-            None => from_environment(reference),
-        }
+        let name = reference.to_string();
+        let text = match self.made_up.get(&name) {
+            None if !is_in_environment(reference) => self.in_file.get(&name),
+            made_up => made_up,
+        };
+        text.map_or_else(|| from_environment(reference), |text| Ok(text.clone()))
+    }
+}
+
+impl fmt::Debug for Secrets {
+    /// Without the texts.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secrets(..)")
     }
 }
 
@@ -107,6 +153,6 @@ pub fn from_environment(reference: &SecretRef) -> Result<String, SecretProblem> 
     }
 }
 
-fn is_set(reference: &SecretRef) -> bool {
+fn is_in_environment(reference: &SecretRef) -> bool {
     matches!(reference, SecretRef::Env(name) if process_environment(name).is_some())
 }
