@@ -9,7 +9,7 @@ use hookwell_aws::{BoxError, Context};
 
 use crate::commands::{
     bundle, check, completions, console, deliveries, dev, dlq, documents, events, man, new,
-    presets, print, replay, send, sign, verify,
+    presets, print, register, replay, send, sign, verify,
 };
 
 /// A webhook receiver for your own AWS account.
@@ -37,6 +37,7 @@ enum Command {
     Sign(sign::Arguments),
     Verify(verify::Arguments),
     Check(check::Arguments),
+    Register(register::Arguments),
     #[command(subcommand)]
     Events(events::Command),
     #[command(subcommand)]
@@ -71,6 +72,7 @@ pub fn main<H: Handler + 'static>(
         Command::Sign(arguments) => sign::run(&arguments, sources),
         Command::Verify(arguments) => verify::run(&arguments, sources),
         Command::Check(arguments) => check::run(&arguments, sources),
+        Command::Register(arguments) => register::run(&arguments, sources),
         Command::Events(command) => events::run(&command),
         Command::Deliveries(command) => deliveries::run(&command),
         Command::Documents(command) => documents::run(&command),

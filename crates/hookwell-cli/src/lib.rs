@@ -10,6 +10,7 @@
 //! * `decide`: what ingest would decide about a recorded request
 //! * `explain`: why a delivery was refused
 //! * `presets`: the presets as people read them
+//! * `register`: webhooks at their senders
 //! * `project`: the files of a new project
 //! * `user`: the name of the person who gives the commands
 
@@ -23,6 +24,7 @@ mod news;
 mod page;
 pub mod presets;
 mod project;
+mod register;
 pub mod sender;
 mod user;
 

@@ -1,4 +1,4 @@
-//! Asks a person before a command puts many events into the queue.
+//! Asks a person before a command does what is not meant by mistake.
 
 use std::io::IsTerminal as _;
 
@@ -14,12 +14,21 @@ pub(super) fn confirm(count: usize, is_meant: bool) -> Result<()> {
     if count < 2 || is_meant {
         return Ok(());
     }
+    ask(&format!("put {count} events into the queue"))
+}
+
+/// Asks before something is done.
+///
+/// # Errors
+/// When that is not meant, or there is nobody to ask.
+pub(super) fn ask(what: &str) -> Result<()> {
     // The question goes to standard error: where nobody sees it, nobody answers.
     ensure!(
         std::io::stdin().is_terminal() && std::io::stderr().is_terminal(),
-        "this would put {count} events into the queue: add --yes if that is meant"
+        "this would {what}: add --yes if that is meant"
     );
-    print::ask(&format!("Put {count} events into the queue? [y/N] "));
+    let (first, rest) = what.split_at_checked(1).unwrap_or_default();
+    print::ask(&format!("{}{rest}? [y/N] ", first.to_uppercase()));
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     ensure!(

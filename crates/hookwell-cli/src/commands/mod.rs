@@ -20,6 +20,7 @@ pub(crate) mod man;
 pub(crate) mod new;
 pub(crate) mod presets;
 pub(crate) mod print;
+pub(crate) mod register;
 pub(crate) mod replay;
 pub(crate) mod send;
 pub(crate) mod sign;
