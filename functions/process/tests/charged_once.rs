@@ -1,6 +1,6 @@
 //! The handler of docs/handler.md against a service that takes idempotency keys: whatever happens to a call, an order is
 //! charged once.
-#![allow(clippy::unwrap_used, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, unreachable_pub)]
 
 use std::collections::{HashMap, VecDeque};
 use std::future::pending;
