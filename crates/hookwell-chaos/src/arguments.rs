@@ -2,42 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, ValueEnum};
-
-/// Which handler process has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Handler {
-    /// The shipped one: the documents table.
-    Documents,
-    /// The example that posts to an HTTP endpoint.
-    Http,
-}
-
-impl Handler {
-    /// The binary, below the folder of builds.
-    pub(crate) fn binary(self) -> &'static str {
-        match self {
-            Self::Documents => "process",
-            Self::Http => "examples/http_endpoint",
-        }
-    }
-
-    /// The arguments of its `cargo build`.
-    pub(crate) fn build(self) -> &'static [&'static str] {
-        match self {
-            Self::Documents => &["-p", "ingest", "-p", "process"],
-            Self::Http => &[
-                "-p",
-                "ingest",
-                "-p",
-                "process",
-                "--bins",
-                "--example",
-                "http_endpoint",
-            ],
-        }
-    }
-}
+use clap::Parser;
 
 /// Runs the real functions under faults, kills and freezes, and checks that what was acknowledged was applied, once.
 #[derive(Debug, Clone, Parser)]
@@ -55,12 +20,9 @@ pub(crate) struct Arguments {
     /// Number of freezes of a function in whatever it does, for a tenth of a second to seven.
     #[arg(long, default_value_t = 0)]
     pub(crate) freezes: u64,
-    /// The share of calls to DynamoDB, SQS and S3 that go wrong.
+    /// The share of calls to DynamoDB, SQS, S3 and destinations that go wrong.
     #[arg(long, default_value_t = 0.2)]
     pub(crate) fault_rate: f64,
-    /// Which handler process has.
-    #[arg(long, value_enum, default_value_t = Handler::Documents)]
-    pub(crate) handler: Handler,
     /// Print one JSON object instead of a table.
     #[arg(long)]
     pub(crate) json: bool,
@@ -70,7 +32,7 @@ pub(crate) struct Arguments {
     /// Number of process sandboxes; the first is never killed.
     #[arg(long, default_value_t = 6)]
     pub(crate) process: usize,
-    /// A folder with the binaries `ingest` and `process` (or `examples/http_endpoint`), in place of a build of them.
+    /// A folder with the binaries `ingest` and `process`, in place of a build of them.
     #[arg(long, value_name = "DIR")]
     pub(crate) binaries: Option<PathBuf>,
     /// A folder for what the functions log.

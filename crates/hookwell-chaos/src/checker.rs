@@ -4,49 +4,21 @@
 
 mod evidence;
 mod sent;
+mod told;
+mod verdict;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::Value;
 
 use self::evidence::{Due, Trail};
 pub(crate) use self::evidence::{Evidence, Item};
 pub(crate) use self::sent::Sent;
-use crate::journal::{DocumentWrite, FirstRecord};
-use crate::plan::{Nature, Planned, Source};
+pub(crate) use self::verdict::Verdict;
+use crate::journal::{DocumentWrite, FirstRecord, record_key};
+use crate::plan::{Nature, Planned};
 use crate::senders::Try;
-
-/// The decision.
-#[derive(Debug, Default)]
-pub(crate) struct Verdict {
-    /// Events whose sender got a 200.
-    pub(crate) acknowledged: u64,
-    /// Events whose sender never got one.
-    pub(crate) refused_by_sender_rules: u64,
-    /// Events that changed their document.
-    pub(crate) applied: u64,
-    /// Answers that said duplicate.
-    pub(crate) duplicates: u64,
-    /// Events that found a newer version and changed nothing.
-    pub(crate) stale: u64,
-    /// Events in the dead-letter queue.
-    pub(crate) dead_lettered: u64,
-    /// Acknowledged, and without any trace of an effect.
-    pub(crate) lost: u64,
-    /// Applied more than once for one life of their record.
-    pub(crate) doubled: u64,
-    /// Taken more than once by the endpoint of the example handler, which nobody can prevent.
-    pub(crate) repeated: u64,
-    /// Calls to that endpoint beside another one of the same event.
-    pub(crate) at_once: u64,
-    /// Calls to that endpoint after the event was finished.
-    pub(crate) after_the_end: u64,
-    /// Documents that show an older state than the one their sender made last, because nothing in the events could tell:
-    /// they have one time, or none, and were first received the other way round.
-    pub(crate) undecidable: u64,
-    /// Everything else that must not be, in words.
-    pub(crate) wrong: Vec<String>,
-}
+use crate::sources::Source;
 
 /// Order that an event of a document claims: its time, or its first reception where it has none, then that reception.
 struct Said {
@@ -72,9 +44,6 @@ fn count<T>(all: impl IntoIterator<Item = T>) -> u64 {
     u64::try_from(all.into_iter().count()).unwrap_or(u64::MAX)
 }
 
-/// Number of problems that the report spells out.
-const EXAMPLES: usize = 5;
-
 impl Verdict {
     /// Reads the evidence.
     pub(crate) fn of(evidence: &Evidence<'_>) -> Self {
@@ -82,6 +51,7 @@ impl Verdict {
         let trail = Trail::of(evidence);
         verdict.duplicates = count(evidence.tries.iter().filter(|one| one.is_duplicate));
         let buried = verdict.dead_letters(evidence.dead_letters);
+        let mut known = HashSet::new();
         let mut newest: HashMap<String, (String, Sent)> = HashMap::new();
         // What the senders did to each document, in the order in which they did it, as far as it reached the queue.
         let mut logs: HashMap<String, Vec<Said>> = HashMap::new();
@@ -93,12 +63,9 @@ impl Verdict {
             let writes = trail.writes(&sent.id);
             let firsts = trail.firsts(&sent.key);
             let record = trail.records.get(sent.key.as_str()).copied();
-            let commits = match evidence.calls {
-                None => count(writes.iter().filter(|write| write.committed)),
-                Some(calls) => calls.get(&sent.key).map_or(0, |calls| calls.effects),
-            };
+            let commits = count(writes.iter().filter(|write| write.committed));
             let is_stale = commits == 0 && !writes.is_empty();
-            let is_buried = buried.contains(&sent.id);
+            let is_buried = buried.contains(&sent.key);
             let delivery = planned.delivery;
             let due = trail.due(delivery, &sent, 0);
             let again = trail.due(
@@ -106,6 +73,8 @@ impl Verdict {
                 &sent,
                 evidence.forgotten(&sent).unwrap_or(u64::MAX),
             );
+            verdict.told(&sent, due, evidence, &trail, &buried);
+            known.insert(sent.key.clone());
             if planned.nature == Nature::Forged {
                 let left_something = commits > 0 || is_stale || is_buried || record.is_some();
                 if due.must_end || left_something || !firsts.is_empty() {
@@ -118,14 +87,9 @@ impl Verdict {
             verdict.applied += u64::from(commits > 0);
             verdict.stale += u64::from(is_stale);
             verdict.dead_lettered += u64::from(is_buried);
-            let is_repeated = commits > count(&firsts).max(1);
-            if evidence.calls.is_some() {
-                verdict.repeated += u64::from(is_repeated);
-            } else {
-                verdict.doubled += u64::from(is_repeated);
-            }
+            verdict.doubled += u64::from(commits > count(&firsts).max(1));
             // A letter that was taken away has to be there again only if its event came again.
-            let was_buried = evidence.taken.contains_key(&sent.id) && !again.must_end;
+            let was_buried = evidence.taken.contains_key(&sent.key) && !again.must_end;
             let is_poison = planned.nature == Nature::Poison;
             let has_end = if is_poison {
                 is_buried || was_buried
@@ -145,28 +109,23 @@ impl Verdict {
                 verdict.record(&sent, record, &firsts, is_poison, evidence, again);
                 verdict.kept(&sent, planned, evidence);
             }
-            if evidence.calls.is_none() {
-                let versions = verdict.effects(&sent, &firsts, &writes, planned.nature, due, again);
-                let (Some(version), Some(document)) = (versions, sent.document.clone()) else {
-                    continue;
-                };
-                let reception = firsts.last().map_or(0, |first| first.received_at);
-                logs.entry(document.clone()).or_default().push(Said {
-                    id: sent.id.clone(),
-                    order: (sent.time.unwrap_or(reception), reception),
-                });
-                let older = newest
-                    .get(&document)
-                    .is_none_or(|(other, _)| *other < version);
-                if older && !is_poison {
-                    newest.insert(document, (version, sent));
-                }
+            let versions = verdict.effects(&sent, &firsts, &writes, planned.nature, due, again);
+            let (Some(version), Some(document)) = (versions, sent.document.clone()) else {
+                continue;
+            };
+            let reception = firsts.last().map_or(0, |first| first.received_at);
+            logs.entry(document.clone()).or_default().push(Said {
+                id: sent.id.clone(),
+                order: (sent.time.unwrap_or(reception), reception),
+            });
+            let older = newest
+                .get(&document)
+                .is_none_or(|(other, _)| *other < version);
+            if older && !is_poison {
+                newest.insert(document, (version, sent));
             }
         }
-        for calls in evidence.calls.into_iter().flat_map(BTreeMap::values) {
-            verdict.at_once += calls.at_once;
-            verdict.after_the_end += calls.after_the_end;
-        }
+        verdict.calls(evidence.calls, &known);
         verdict.versions(evidence.writes);
         verdict.documents(evidence.documents, &newest);
         verdict.senders_last_word(evidence.documents, &logs);
@@ -294,21 +253,16 @@ impl Verdict {
         newest.or(last.filter(|_| due.must_end)).cloned()
     }
 
-    fn wrong(&mut self, what: String) {
-        self.wrong.push(what);
-    }
-
-    /// The ids of what is in the dead-letter queue; a message may be there twice.
+    /// The records of what is in the dead-letter queue; a message may be there twice.
     fn dead_letters(&mut self, bodies: &[String]) -> HashSet<String> {
-        let mut ids = HashSet::new();
+        let mut keys = HashSet::new();
         for body in bodies {
-            let message: Value = serde_json::from_str(body).unwrap_or_default();
-            match message.get("id").and_then(Value::as_str) {
-                Some(id) => drop(ids.insert(id.to_owned())),
-                None => self.wrong("a dead letter has no id".to_owned()),
+            match record_key(&serde_json::from_str(body).unwrap_or_default()) {
+                Some(key) => drop(keys.insert(key)),
+                None => self.wrong("a dead letter has no key".to_owned()),
             }
         }
-        ids
+        keys
     }
 
     /// No version of a document is written twice, whatever event it claims to be of.
@@ -369,17 +323,6 @@ impl Verdict {
                 }
             }
         }
-    }
-
-    /// Text of the first few problems.
-    pub(crate) fn examples(&self) -> &[String] {
-        self.wrong.get(..EXAMPLES).unwrap_or(&self.wrong)
-    }
-
-    /// True when the promise was kept.
-    pub(crate) fn is_kept(&self) -> bool {
-        let counts = [self.lost, self.doubled, self.at_once, self.after_the_end];
-        counts == [0; 4] && self.wrong.is_empty()
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::{Map, Value, json};
 
 use crate::rng::Rng;
+use crate::sources::Destination;
 use hookwell_sandbox::http::Message;
 
 /// A call that a function makes.
@@ -32,8 +33,10 @@ pub(crate) enum Site {
     Claim,
     /// Process writes the document.
     Document,
-    /// The example handler posts to its endpoint.
-    Endpoint,
+    /// Process queues an event once more for each of its destinations.
+    Copy,
+    /// Process tells a destination of an event.
+    Tell(Destination),
     /// Process closes the record.
     Finish,
     /// Process sends to the dead-letter queue.
@@ -64,7 +67,8 @@ impl Site {
             Self::Keep => "keep",
             Self::Claim => "claim",
             Self::Document => "document",
-            Self::Endpoint => "endpoint",
+            Self::Copy => "copy",
+            Self::Tell(destination) => destination.name(),
             Self::Finish => "finish",
             Self::Bury => "bury",
             Self::Delay => "delay",
@@ -87,8 +91,10 @@ pub(crate) enum Service {
     Sqs,
     /// The bucket.
     S3,
-    /// The endpoint of the example handler.
-    Endpoint,
+    /// HTTP endpoints that are told of events.
+    Http,
+    /// The event bus.
+    EventBridge,
 }
 
 /// The time of a fault: before or after the call takes effect.
@@ -157,16 +163,18 @@ impl Kind {
     }
 
     /// True when a call can end with this fault. A put into a table needs no body in its 200, so of the calls that
-    /// write, only a send and a put into the bucket can be answered with 200 without effect: their clients look for a
-    /// message's id and an object's tag.
+    /// write, only a send, a put into the bucket and one on the bus can be answered with 200 without effect: their clients
+    /// look for a message's id, an object's tag and an event's id.
     fn fits(self, when: When, site: Site) -> bool {
         match self {
-            Self::Unprocessed => matches!(site, Site::Recall | Site::SendMany),
+            Self::Unprocessed => matches!(site, Site::Recall | Site::SendMany | Site::Copy),
             Self::Garbage | Self::Page | Self::ErrorIn200 if when == When::Before => {
                 matches!(
                     site,
                     Site::Send
                         | Site::SendMany
+                        | Site::Copy
+                        | Site::Tell(Destination::Bus | Destination::Queue)
                         | Site::Bury
                         | Site::Recall
                         | Site::Store
@@ -278,7 +286,7 @@ impl Faults {
             .flatten()
     }
 
-    /// Time that the endpoint takes for a call, in milliseconds.
+    /// Time that a destination takes for a call, in milliseconds.
     pub(crate) fn slowness(&self) -> u64 {
         lock(&self.rng).below(200)
     }
@@ -314,14 +322,15 @@ pub(crate) fn answer(kind: Kind, service: Service, dice: u64) -> Option<Message>
     let error = |status: &str, code: &str| {
         let shape = match service {
             Service::Sqs => "com.amazonaws.sqs",
+            Service::EventBridge => "com.amazonaws.events",
             _ => "com.amazonaws.dynamodb.v20120810",
         };
         let body = json!({ "__type": format!("{shape}#{code}"), "message": "chaos" });
         Message::answer(status, body.to_string())
     };
     match kind {
-        // Of the endpoint only the status is read, so a body that is garbage would change nothing.
-        Kind::Throttle | Kind::Garbage if service == Service::Endpoint => {
+        // Of an endpoint only the status is read, so a body that is garbage would change nothing.
+        Kind::Throttle | Kind::Garbage if service == Service::Http => {
             Some(Message::answer("429 Too Many Requests", "chaos"))
         }
         Kind::Throttle if service == Service::Sqs => {
@@ -336,7 +345,7 @@ pub(crate) fn answer(kind: Kind, service: Service, dice: u64) -> Option<Message>
             "400 Bad Request",
             "ProvisionedThroughputExceededException",
         )),
-        Kind::Expired if service == Service::Endpoint => {
+        Kind::Expired if service == Service::Http => {
             Some(Message::answer("503 Service Unavailable", "chaos"))
         }
         Kind::Expired => Some(error("400 Bad Request", "ExpiredTokenException")),
@@ -347,6 +356,10 @@ pub(crate) fn answer(kind: Kind, service: Service, dice: u64) -> Option<Message>
             "200 OK",
             "<!doctype html><title>Please sign in</title>",
         )),
+        Kind::ErrorIn200 if service == Service::EventBridge => {
+            let refused = r#"{"FailedEntryCount":1,"Entries":[{"ErrorCode":"InternalFailure"}]}"#;
+            Some(Message::answer("200 OK", refused))
+        }
         Kind::ErrorIn200 => Some(error("200 OK", "ServiceUnavailable")),
         // Made from the request and the true answer.
         Kind::Unprocessed

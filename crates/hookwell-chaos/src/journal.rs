@@ -1,11 +1,13 @@
 //! Effects in the storage as the proxy saw them: evidence that no function writes.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::time::SystemTime;
 
 use serde_json::Value;
 
 use crate::fault::{Site, lock};
+use crate::sources::Destination;
 
 /// Milliseconds since 1970, by this machine's clock, which is the functions' as well.
 pub(crate) fn now() -> u64 {
@@ -31,7 +33,7 @@ pub(crate) struct FirstRecord {
 /// A message that the queue took.
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
-    /// Key of its event's record.
+    /// Key of the record of its event, or of the event's copy for a destination.
     pub(crate) key: String,
     /// Time at which the proxy had the queue's answer.
     pub(crate) at: u64,
@@ -56,6 +58,26 @@ pub(crate) struct Journal {
     records: Mutex<Vec<FirstRecord>>,
     documents: Mutex<Vec<DocumentWrite>>,
     sent: Mutex<Vec<Message>>,
+    /// The records that were finished, by key; false for those that were rejected, whose letters may be put back.
+    finished: Mutex<HashMap<String, bool>>,
+}
+
+/// Key of the record that a message or a letter is about.
+pub(crate) fn record_key(message: &Value) -> Option<String> {
+    let text = |name: &str| message.get(name).and_then(Value::as_str);
+    if let Some(key) = text("key") {
+        let copy = text("destination").map(|destination| format!("{key}>{destination}"));
+        return Some(copy.unwrap_or_else(|| key.to_owned()));
+    }
+    // Of a large event the message only says where it is: `SOURCE/HASH OF THE KEY/HASH OF THE BODY`, with the destination
+    // before the last where it is a copy.
+    let mut parts = text("stored")?.split('/');
+    let (source, hash, next) = (parts.next()?, parts.next()?, parts.next()?);
+    let key = format!("{source}#{hash}");
+    Some(match parts.next() {
+        Some(_) => format!("{key}>{next}"),
+        None => key,
+    })
 }
 
 impl Journal {
@@ -87,8 +109,12 @@ impl Journal {
                     at: now(),
                 });
             }
+            Site::Finish if status == 200 => {
+                let is_done = text("/ExpressionAttributeValues/:outcome/S") != "rejected";
+                lock(&self.finished).insert(text("/Key/pk/S"), is_done);
+            }
             Site::Send if status == 200 => self.sent_one(request),
-            Site::SendMany if status == 200 => {
+            Site::SendMany | Site::Copy if status == 200 => {
                 let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
                 let list = |of: &Value, name: &str| {
                     let list = of.get(name).and_then(Value::as_array);
@@ -111,16 +137,26 @@ impl Journal {
 
     fn sent_one(&self, entry: &Value) {
         let body = entry.get("MessageBody").and_then(Value::as_str);
-        let message: Value = serde_json::from_str(body.unwrap_or_default()).unwrap_or_default();
-        let text = |name: &str| message.get(name).and_then(Value::as_str);
-        // Of a large event the message only says where it is: `SOURCE/HASH OF THE KEY/HASH OF THE BODY`.
-        let stored =
-            text("stored").and_then(|name| Some(name.rsplit_once('/')?.0.replace('/', "#")));
-        let key = text("key").map(str::to_owned).or(stored);
+        let message = serde_json::from_str(body.unwrap_or_default()).unwrap_or_default();
         lock(&self.sent).push(Message {
-            key: key.unwrap_or_default(),
+            key: record_key(&message).unwrap_or_default(),
             at: now(),
         });
+    }
+
+    /// True when the record of this key is done.
+    pub(crate) fn is_done(&self, key: &str) -> bool {
+        lock(&self.finished).get(key) == Some(&true)
+    }
+
+    /// Number of events and copies that were queued and never finished, but for those that wait for the failing destination.
+    pub(crate) fn open_elsewhere(&self) -> usize {
+        let finished = lock(&self.finished);
+        let end = Destination::Failing.record_key("");
+        let sent = lock(&self.sent);
+        let keys: HashSet<_> = sent.iter().map(|message| &message.key).collect();
+        let is_open = |key: &&&String| !finished.contains_key(**key) && !key.ends_with(&end);
+        keys.iter().filter(is_open).count()
     }
 
     /// The first records, one for each life of a record.

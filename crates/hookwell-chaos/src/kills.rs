@@ -2,10 +2,10 @@
 
 use std::sync::Mutex;
 
-use crate::arguments::Handler;
 use crate::fault::{Site, When, lock};
 use crate::rng::Rng;
 use crate::sandbox::Function;
+use crate::sources::Destination;
 
 /// One kill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(crate) enum Kill {
 }
 
 /// The named points.
-const POINTS: [(Site, When); 24] = [
+const POINTS: [(Site, When); 32] = [
     (Site::Remember, When::Before),
     (Site::Remember, When::After),
     (Site::Send, When::Before),
@@ -33,10 +33,18 @@ const POINTS: [(Site, When); 24] = [
     (Site::Settle, When::After),
     (Site::Keep, When::Before),
     (Site::Keep, When::After),
-    (Site::Claim, When::Before), // of a handler that reaches outside
+    (Site::Copy, When::Before), // of the event for its destinations
+    (Site::Copy, When::After),
+    (Site::Claim, When::Before), // of a call that reaches outside
     (Site::Claim, When::After),
-    (Site::Document, When::Before), // or what else the handler calls
+    (Site::Document, When::Before),
     (Site::Document, When::After),
+    (Site::Tell(Destination::Endpoint), When::Before),
+    (Site::Tell(Destination::Endpoint), When::After),
+    (Site::Tell(Destination::Bus), When::Before),
+    (Site::Tell(Destination::Bus), When::After),
+    (Site::Tell(Destination::Queue), When::Before),
+    (Site::Tell(Destination::Queue), When::After),
     (Site::Finish, When::Before),
     (Site::Finish, When::After),
     (Site::Answer, When::Before),
@@ -54,18 +62,11 @@ pub(crate) struct Kills {
 
 impl Kills {
     /// Plans `count` kills over a run of `events`, every second one at a named point.
-    pub(crate) fn plan(count: u64, events: u64, seed: u64, handler: Handler) -> Self {
+    pub(crate) fn plan(count: u64, events: u64, seed: u64) -> Self {
         let mut rng = Rng::new(seed, 3);
-        let mut points: Vec<_> = POINTS
-            .into_iter()
-            .filter(|(site, _)| handler == Handler::Http || *site != Site::Claim)
-            .collect();
+        let mut points = POINTS;
         rng.shuffle(&mut points);
         let mut points = points.iter().cycle();
-        let effect = |site| match (site, handler) {
-            (Site::Document, Handler::Http) => Site::Endpoint,
-            (site, _) => site,
-        };
         let mut planned = Vec::new();
         for number in 0..count {
             let kill = match number % 4 {
@@ -74,7 +75,7 @@ impl Kills {
                 _ => points
                     .next()
                     .map_or(Kill::Anywhere(Function::Ingest), |(site, when)| {
-                        Kill::At(effect(*site), *when)
+                        Kill::At(*site, *when)
                     }),
             };
             planned.push((rng.below(events), kill));

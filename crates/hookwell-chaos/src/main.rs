@@ -2,8 +2,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // printing is what it is for
 
 mod arguments;
+mod calls;
 mod checker;
-mod endpoint;
 mod fault;
 mod http;
 mod journal;
@@ -17,6 +17,7 @@ mod rng;
 mod run;
 mod sandbox;
 mod senders;
+mod sources;
 
 use std::process::ExitCode;
 
@@ -27,9 +28,9 @@ use crate::arguments::Arguments;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let handler = arguments.handler;
-    let names = ["ingest", handler.binary()];
-    let done = binaries::folder(arguments.binaries.as_deref(), &[handler.build()], &names)
+    let builds: &[&str] = &["-p", "ingest", "-p", "process"];
+    let names = ["ingest", "process"];
+    let done = binaries::folder(arguments.binaries.as_deref(), &[builds], &names)
         .and_then(|binaries| run::run(&arguments, &binaries));
     match done {
         Ok(true) => ExitCode::SUCCESS,

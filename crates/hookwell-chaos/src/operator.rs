@@ -5,17 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, bail};
 use hookwell_aws::tools::admin::Admin;
+use hookwell_aws::tools::dead_letters::{DeadLetter, DeadLetters};
 use hookwell_aws::tools::mapping::EventSourceMapping;
 use hookwell_aws::{Connection, Limits};
 use hookwell_local::storage::Endpoints;
 use hookwell_sandbox::http::Message;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::checker::{Item, Sent};
 use crate::http::Stream;
-use crate::journal::now;
-use crate::plan::{Nature, Plan, Source};
+use crate::journal::{now, record_key};
+use crate::plan::{Nature, Plan};
 use crate::proxy::{POST, World, forward};
+use crate::sources::{Destination, Source};
 
 /// Time since the end of a record that expires here, in seconds.
 const AGO: u64 = 60;
@@ -29,9 +31,10 @@ pub(crate) struct Operator<'a> {
     admin: &'a Admin,
     endpoints: &'a Endpoints,
     queue: EventSourceMapping,
+    dead_letters: DeadLetters,
     /// The letters that were read and not thrown away.
     letters: Vec<String>,
-    /// The events whose letters were thrown away, and when.
+    /// The keys of the events whose letters were thrown away, and when.
     pub(crate) taken: BTreeMap<String, u64>,
     /// The keys of the done records that expired, and when.
     pub(crate) expired: BTreeMap<String, u64>,
@@ -41,14 +44,37 @@ impl<'a> Operator<'a> {
     /// An operator of the storage at these endpoints.
     pub(crate) fn new(admin: &'a Admin, connection: &Connection, endpoints: &'a Endpoints) -> Self {
         let url = endpoints.dead_letter_queue_url.clone();
+        let dead_letters = DeadLetters::new(connection, &endpoints.queue_url, &url, None);
         Self {
             admin,
             endpoints,
             queue: EventSourceMapping::new(connection.sqs(Limits::TOOL), url),
+            dead_letters,
             letters: Vec::new(),
             taken: BTreeMap::new(),
             expired: BTreeMap::new(),
         }
+    }
+
+    /// Puts back the letters of the destination that wanted no more and works again, and gives their number.
+    pub(crate) async fn put_back(&self) -> Result<usize> {
+        let wanted = Some(Destination::Failing.name());
+        let is_wanted = |letter: &DeadLetter| {
+            let event = letter.event.as_ref();
+            event.is_ok_and(|event| event.destination.as_deref() == wanted)
+        };
+        let letters = self.dead_letters.receive().await?;
+        let (back, others): (Vec<_>, Vec<_>) = letters.into_iter().partition(is_wanted);
+        let table = &self.endpoints.events_table;
+        let now = i64::try_from(now()).unwrap_or(i64::MAX);
+        for letter in &back {
+            let reopened = self
+                .dead_letters
+                .reopen(self.admin, table, letter, "chaos", now);
+            reopened.await?;
+        }
+        self.dead_letters.release(&others).await;
+        Ok(back.len())
     }
 
     /// Throws away the letters of the poison that will be sent again.
@@ -56,11 +82,11 @@ impl<'a> Operator<'a> {
         let returns = plan
             .returning()
             .filter_map(|planned| Sent::read(plan, planned));
-        let returns: BTreeSet<_> = returns.map(|sent| sent.id).collect();
+        let returns: BTreeSet<_> = returns.map(|sent| sent.key).collect();
         for letter in self.receive().await? {
-            let message: Value = serde_json::from_str(&letter).unwrap_or_default();
-            match message.get("id").and_then(Value::as_str) {
-                Some(id) if returns.contains(id) => drop(self.taken.insert(id.to_owned(), now())),
+            let message = serde_json::from_str(&letter).unwrap_or_default();
+            match record_key(&message) {
+                Some(key) if returns.contains(&key) => drop(self.taken.insert(key, now())),
                 _ => self.letters.push(letter),
             }
         }
@@ -75,7 +101,6 @@ impl<'a> Operator<'a> {
             .filter(|planned| planned.nature == Nature::Good);
         for Sent { key, .. } in good.filter_map(|planned| Sent::read(plan, planned)) {
             if self.expire(&key, world, &mut upstream).await? {
-                world.endpoint.forgotten(&key);
                 self.expired.insert(key, now());
             }
         }

@@ -8,48 +8,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::rng::Rng;
-
-/// The senders, as the functions read them.
-pub(crate) const SOURCES: &str = include_str!("sources.toml");
-
-/// Sender of an event: a source of [`SOURCES`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Source {
-    /// One event in a delivery.
-    Single,
-    /// The same, and every event is kept whole.
-    Kept,
-    /// Many events in a delivery.
-    List,
-    /// The same, and no event has an id.
-    Nameless,
-}
-
-impl Source {
-    /// Every source.
-    pub(crate) const ALL: [Self; 4] = [Self::Single, Self::Kept, Self::List, Self::Nameless];
-
-    /// Name of the source.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Single => "single",
-            Self::Kept => "kept",
-            Self::List => "list",
-            Self::Nameless => "nameless",
-        }
-    }
-
-    /// The variable with its secret, and the secret.
-    pub(crate) fn secret(self) -> (String, String) {
-        let name = self.name();
-        let variable = format!("CHAOS_SECRET_{}", name.to_uppercase());
-        (variable, format!("chaos_4f0f6f9d1c7e4b52a2f4c1d8_{name}"))
-    }
-
-    fn has_lists(self) -> bool {
-        matches!(self, Self::List | Self::Nameless)
-    }
-}
+use crate::sources::Source;
 
 /// Kind of an event: good, poison or forged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

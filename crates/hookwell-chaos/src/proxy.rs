@@ -1,5 +1,5 @@
-//! The one listener of a run. Every sandbox reaches the Lambda Runtime API, DynamoDB and SQS through it, under a path
-//! that says which process asks. Calls to the storage are completed before their answers are harmed, so that "done, but
+//! The one listener of a run. Every sandbox reaches the Lambda Runtime API, the storage and the destinations through it, under a
+//! path that says which process asks. Calls are completed before their answers are harmed, so that "done, but
 //! unanswered" is exact.
 
 use std::io;
@@ -12,12 +12,13 @@ use hookwell_sandbox::runtime::{self, Call};
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::endpoint::Endpoint;
+use crate::calls::{Call as Told, Calls};
 use crate::fault::{Faults, Kind, Service, Site, When, answer, half_sent, unprocessed};
 use crate::http::Stream;
 use crate::journal::Journal;
 use crate::kills::{Freezes, Kills};
 use crate::sandbox::{Function, Pool};
+use crate::sources::Destination;
 
 /// The longest that a failed message is hidden, in seconds. The function asks for up to 15 minutes.
 const MAX_HIDDEN: u64 = 3;
@@ -37,8 +38,8 @@ pub(crate) struct World {
     pub(crate) freezes: Freezes,
     /// The effects in the storage.
     pub(crate) journal: Journal,
-    /// The endpoint of the example handler.
-    pub(crate) endpoint: Endpoint,
+    /// The calls to destinations.
+    pub(crate) calls: Calls,
     /// `127.0.0.1:PORT` of the embedded DynamoDB.
     pub(crate) dynamodb: String,
     /// `127.0.0.1:PORT` of the embedded SQS.
@@ -49,6 +50,8 @@ pub(crate) struct World {
     pub(crate) documents_table: String,
     /// The dead-letter queue.
     pub(crate) dead_letter_queue_url: String,
+    /// The queue that is a destination.
+    pub(crate) outbound_queue_url: String,
 }
 
 impl World {
@@ -58,6 +61,18 @@ impl World {
             Function::Ingest => &self.ingest,
             Function::Process => &self.process,
         }
+    }
+
+    /// Begins a call to a destination, which takes its time, and gives its place.
+    async fn told(&self, caller: Caller, call: Told) -> usize {
+        let record = call.destination.record_key(&call.key);
+        let call = Told {
+            is_late: self.journal.is_done(&record),
+            ..call
+        };
+        let place = self.calls.begin(call, (caller.sandbox, caller.generation));
+        tokio::time::sleep(Duration::from_millis(self.faults.slowness())).await;
+        place
     }
 }
 
@@ -79,7 +94,8 @@ impl Caller {
             "dynamodb" => Service::DynamoDb,
             "sqs" => Service::Sqs,
             "s3" => Service::S3,
-            "endpoint" => Service::Endpoint,
+            "http" => Service::Http,
+            "events" => Service::EventBridge,
             _ => return None,
         };
         let function = match parts.next()? {
@@ -158,6 +174,30 @@ struct Upstreams {
     s3: Option<Stream>,
 }
 
+impl Upstreams {
+    /// Sends a request to the storage that it is for.
+    async fn forward(
+        &mut self,
+        world: &World,
+        caller: Caller,
+        rest: &str,
+        request: Message,
+    ) -> io::Result<Message> {
+        match caller.service {
+            Service::DynamoDb => forward(&world.dynamodb, &mut self.dynamodb, POST, request).await,
+            Service::Sqs => forward(&world.sqs, &mut self.sqs, POST, request).await,
+            Service::S3 => {
+                let method = request.start.split(' ').next().unwrap_or_default();
+                let start = format!("{method} /{rest} HTTP/1.1");
+                forward(&world.s3, &mut self.s3, &start, request).await
+            }
+            Service::Runtime | Service::Http | Service::EventBridge => {
+                Ok(Message::answer("404 Not Found", ""))
+            }
+        }
+    }
+}
+
 /// A request to a service.
 struct Request<'a> {
     caller: Caller,
@@ -201,7 +241,7 @@ async fn invocation(
     Ok(Then::Keep)
 }
 
-/// One call to the tables, the queues, the bucket, or the endpoint of the example handler.
+/// One call to the tables, the queues, the bucket or a destination.
 async fn called(
     world: &World,
     call: Request<'_>,
@@ -214,7 +254,7 @@ async fn called(
         message: mut request,
     } = call;
     let mut body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-    let site = site(world, caller, &request, &body);
+    let site = site(world, caller, rest, &request, &body);
     if site == Site::Delay
         && let Some(hidden) = body.get_mut("VisibilityTimeout")
     {
@@ -230,24 +270,21 @@ async fn called(
     let true_answer = if matches!(fault, Some((When::Before, _))) {
         None
     } else {
-        let done = match caller.service {
-            Service::Endpoint => {
-                let pause = Duration::from_millis(world.faults.slowness());
-                world.endpoint.take(&request, pause).await
+        let done = match site {
+            Site::Tell(destination) => {
+                let call = Told::read(destination, &request, &body);
+                let place = world.told(caller, call).await;
+                let done = match destination {
+                    Destination::Queue => upstreams.forward(world, caller, rest, request).await,
+                    _ => Ok(world.calls.answer(destination, place)),
+                };
+                let is_taken = done.as_ref().is_ok_and(|done| done.status() == 200);
+                world.calls.end(place, is_taken);
+                done?
             }
-            Service::Sqs => forward(&world.sqs, &mut upstreams.sqs, POST, request).await?,
-            Service::S3 => {
-                let method = request.start.split(' ').next().unwrap_or_default();
-                let start = format!("{method} /{rest} HTTP/1.1");
-                forward(&world.s3, &mut upstreams.s3, &start, request).await?
-            }
-            _ => forward(&world.dynamodb, &mut upstreams.dynamodb, POST, request).await?,
+            _ => upstreams.forward(world, caller, rest, request).await?,
         };
         world.journal.note(site, &body, done.status(), &done.body);
-        if site == Site::Finish && done.status() == 200 {
-            let key = body.pointer("/Key/pk/S").and_then(Value::as_str);
-            world.endpoint.finished(key.unwrap_or_default());
-        }
         if world.kills.trip(site, When::After, kill) {
             return Ok(Then::Close);
         }
@@ -255,7 +292,7 @@ async fn called(
     };
     let kind = fault.map(|(_, kind)| kind);
     if kind == Some(Kind::Unprocessed) {
-        let part = if site == Site::SendMany {
+        let part = if matches!(site, Site::SendMany | Site::Copy) {
             half_sent(&body, true_answer.as_ref())
         } else {
             unprocessed(&body, true_answer.as_ref())
@@ -325,9 +362,10 @@ fn longer(bytes: &[u8]) -> Vec<u8> {
     longer
 }
 
-fn site(world: &World, caller: Caller, request: &Message, body: &Value) -> Site {
+fn site(world: &World, caller: Caller, rest: &str, request: &Message, body: &Value) -> Site {
     match caller.service {
-        Service::Endpoint => return Site::Endpoint,
+        Service::Http => return Destination::named(rest).map_or(Site::Other, Site::Tell),
+        Service::EventBridge => return Site::Tell(Destination::Bus),
         Service::S3 if request.start.starts_with("PUT ") => return Site::Store,
         Service::S3 => return Site::Fetch,
         Service::Sqs if request.start.starts_with("GET ") => return Site::Ping,
@@ -349,9 +387,12 @@ fn site(world: &World, caller: Caller, request: &Message, body: &Value) -> Site 
         ("UpdateItem", Function::Process) if is_end() => Site::Finish,
         ("UpdateItem", Function::Process) => Site::Claim,
         ("SendMessage", _) if is("QueueUrl", &world.dead_letter_queue_url) => Site::Bury,
+        ("SendMessage", _) if is("QueueUrl", &world.outbound_queue_url) => {
+            Site::Tell(Destination::Queue)
+        }
         ("SendMessage", Function::Ingest) => Site::Send,
         ("SendMessageBatch", Function::Ingest) => Site::SendMany,
-        ("SendMessage", Function::Process) => Site::Bury,
+        ("SendMessageBatch", Function::Process) => Site::Copy,
         ("ChangeMessageVisibility", _) => Site::Delay,
         ("GetQueueAttributes" | "GetQueueUrl", _) => Site::Lookup,
         _ => Site::Other,

@@ -27,6 +27,14 @@ fn quarters(samples: &[u64]) -> Value {
     json!({ "first_kb": mean(samples.get(..quarter)), "last_kb": mean(samples.get(last..)) })
 }
 
+/// How times are distributed, in milliseconds.
+fn spread(times: &[u64]) -> Value {
+    let mut sorted = times.to_vec();
+    sorted.sort_unstable();
+    let (p50, p99, max) = percentiles(&sorted);
+    json!({ "count": sorted.len(), "p50_ms": p50, "p99_ms": p99, "max_ms": max })
+}
+
 /// Facts about the run that the verdict lacks.
 #[derive(Debug)]
 pub(crate) struct Run<'a> {
@@ -50,8 +58,23 @@ pub(crate) struct Run<'a> {
     pub(crate) expired: usize,
     /// Number of events whose dead letter was taken away.
     pub(crate) taken: usize,
+    /// Number of letters of a destination that were put back.
+    pub(crate) put_back: usize,
     /// The slowest answer that a sender waited for.
     pub(crate) max_sender_ms: u64,
+}
+
+/// The part of the report about destinations.
+fn told(run: &Run<'_>, verdict: &Verdict) -> Value {
+    json!({
+        "told": verdict.told,
+        "repeated": verdict.repeated,
+        "at_once": verdict.at_once,
+        "after_the_end": verdict.after_the_end,
+        "letters_put_back": run.put_back,
+        "first_arrival_while_one_fails": spread(&verdict.first_arrivals.while_one_fails),
+        "first_arrival_otherwise": spread(&verdict.first_arrivals.otherwise),
+    })
 }
 
 /// The object of `--json`.
@@ -77,9 +100,7 @@ pub(crate) fn object(run: &Run<'_>, verdict: &Verdict) -> Value {
         "lost": verdict.lost,
         "doubled": verdict.doubled,
         "undecidable": verdict.undecidable,
-        "repeated": verdict.repeated,
-        "at_once": verdict.at_once,
-        "after_the_end": verdict.after_the_end,
+        "destinations": told(run, verdict),
         "wrong": verdict.wrong.len(),
         "wrong_examples": verdict.examples(),
         "drained": run.drained,

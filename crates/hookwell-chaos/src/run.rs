@@ -5,27 +5,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use hookwell_aws::Limits;
 use hookwell_aws::tools::admin::Admin;
 use hookwell_aws::tools::mapping::EventSourceMapping;
 use hookwell_local::storage::{Endpoints, QueueSettings, Storage};
 use tokio::runtime::Runtime;
 
-use crate::arguments::{Arguments, Handler};
+use crate::arguments::Arguments;
+use crate::calls::Calls;
 use crate::checker::{Evidence, Verdict};
-use crate::endpoint::Endpoint;
 use crate::fault::{Faults, lock};
 use crate::journal::Journal;
 use crate::kills::{Freezes, Kills};
 use crate::mapping::Mapping;
 use crate::operator::Operator;
-use crate::plan::{Plan, SOURCES, Source};
+use crate::plan::Plan;
 use crate::proxy::{self, World};
 use crate::report::{self, Run};
 use crate::rng::Rng;
 use crate::sandbox::{Function, Pool, Setup};
 use crate::senders::{Senders, Try};
+use crate::sources::{SIGNING_SECRET, SOURCES, Source};
 
 /// What failed three times comes back soon, so that a run has an end.
 const QUEUE: QueueSettings = QueueSettings {
@@ -36,13 +37,15 @@ const QUEUE: QueueSettings = QueueSettings {
 /// Time without a change of the queue after which the run gives up on it.
 const STUCK: Duration = Duration::from_mins(1);
 
-/// The timeouts in template.yaml.
+/// The timeout of ingest in template.yaml.
 const INGEST_TIMEOUT: Duration = Duration::from_secs(5);
-const PROCESS_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The timeout of process with the example handler. It is shorter because a lease lasts as long, so that every failed
-/// call costs that much.
-const HTTP_TIMEOUT: Duration = Duration::from_secs(8);
+/// The timeout of process. It is shorter than in template.yaml because a lease lasts as long, so that every call of which
+/// nobody knows the end costs that much.
+const PROCESS_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// The most sendings while one destination fails: its copies come again and again, and their tries must leave room for the rest.
+const LONGEST_FAILURE: usize = 2_500;
 
 /// Interval of kills, of checks for ended processes and of memory samples.
 const TICK: Duration = Duration::from_millis(50);
@@ -74,17 +77,18 @@ async fn under_chaos(
     let sendings = plan.sendings.len().saturating_add(plan.returns.len());
     let sendings = u64::try_from(sendings)?;
     let folder = tempfile::tempdir()?;
-    let world = world(
-        arguments,
+    let connection = endpoints.connection()?;
+    let queue = connection.sqs(Limits::TOOL).create_queue();
+    let queue = queue.queue_name("outbound").send().await?;
+    let place = Place {
         binaries,
         endpoints,
-        &address,
-        sendings,
-        folder.path(),
-    )?;
-    let world = Arc::new(world);
+        address: &address,
+        folder: folder.path(),
+        outbound_queue_url: queue.queue_url.context("the queue has no URL")?,
+    };
+    let world = Arc::new(world(arguments, place, sendings)?);
     let server = tokio::spawn(proxy::serve(listener, world.clone()));
-    let connection = endpoints.connection()?;
     let admin = Admin::new(&connection);
     let started = Instant::now();
     let ended = Arc::new(AtomicBool::new(false));
@@ -108,16 +112,25 @@ async fn under_chaos(
         memory: Mutex::default(),
     });
     let watching = tokio::spawn(watch.clone().run(seed));
-    senders.run(&plan.sendings).await;
-    let mut drained = watch.drained().await?;
+    // One destination fails until everything else is done.
+    let most = plan.sendings.len().div_ceil(2).min(LONGEST_FAILURE);
+    let (first, rest) = plan.sendings.split_at(most);
+    senders.run(first).await;
+    watch.drained(Left::Elsewhere).await?;
+    world.calls.recover();
+    world.faults.begin();
+    senders.run(rest).await;
+    let mut drained = watch.drained(Left::Anywhere).await?;
     let mut operator = Operator::new(&admin, &connection, endpoints);
+    let mut put_back = 0;
     if drained {
         watch.idle().await;
+        put_back = operator.put_back().await?;
         operator.take_letters(&plan).await?;
         operator.expire_records(&plan, &world).await?;
         world.faults.begin();
         senders.run(&plan.returns).await;
-        drained = watch.drained().await?;
+        drained = watch.drained(Left::Anywhere).await?;
     }
     let took = started.elapsed();
     ended.store(true, Ordering::Relaxed);
@@ -129,7 +142,7 @@ async fn under_chaos(
     report::progress_ended();
 
     let tries = senders.log();
-    let verdict = judged(arguments.handler, &plan, &world, &tries, &mut operator).await?;
+    let verdict = judged(&plan, &world, &tries, &mut operator).await?;
     let memory = lock(&watch.memory).clone();
     let object = report::object(
         &Run {
@@ -143,6 +156,7 @@ async fn under_chaos(
             late: &late.join().unwrap_or_default(),
             expired: operator.expired.len(),
             taken: operator.taken.len(),
+            put_back,
             max_sender_ms: tries
                 .iter()
                 .map(|one| one.ended.saturating_sub(one.started))
@@ -161,17 +175,16 @@ async fn under_chaos(
 
 /// The verdict on everything that was sent.
 async fn judged(
-    handler: Handler,
     plan: &Plan,
     world: &World,
     tries: &[Try],
     operator: &mut Operator<'_>,
 ) -> Result<Verdict> {
     let dead_letters = operator.all_letters().await?.to_vec();
-    let calls = world.endpoint.calls();
     let [records, documents] = operator.tables().await?;
     Ok(Verdict::of(&Evidence {
-        calls: (handler == Handler::Http).then_some(&calls),
+        calls: &world.calls.take(),
+        recovered_at: world.calls.recovered_at(),
         plan,
         tries,
         sent: &world.journal.sent(),
@@ -186,40 +199,43 @@ async fn judged(
     }))
 }
 
-fn world(
-    arguments: &Arguments,
-    binaries: &Path,
-    endpoints: &Endpoints,
-    address: &str,
-    sendings: u64,
-    folder: &Path,
-) -> Result<World> {
+/// Where a run takes place.
+struct Place<'a> {
+    binaries: &'a Path,
+    endpoints: &'a Endpoints,
+    /// `127.0.0.1:PORT` of the proxy.
+    address: &'a str,
+    /// A folder for the sources files.
+    folder: &'a Path,
+    /// The queue that is a destination.
+    outbound_queue_url: String,
+}
+
+fn world(arguments: &Arguments, place: Place<'_>, sendings: u64) -> Result<World> {
+    let endpoints = place.endpoints;
     let mut environment: Vec<(String, String)> = endpoints
         .environment()
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
     environment.extend(Source::ALL.map(Source::secret));
-    let sources = folder.join("sources.toml");
-    std::fs::write(&sources, SOURCES)?;
-    let sources = sources.to_string_lossy().into_owned();
-    environment.push(("HOOKWELL_SOURCES_FILE".to_owned(), sources));
+    let (name, secret) = SIGNING_SECRET;
+    environment.push((name.to_owned(), secret.to_owned()));
+    let sources = SOURCES.replace("{queue}", &place.outbound_queue_url);
     if let Some(folder) = &arguments.logs {
         std::fs::create_dir_all(folder)?;
     }
     let pool = |function: Function, size: usize| {
-        let (binary, timeout) = match (function, arguments.handler) {
-            (Function::Ingest, _) => ("ingest", INGEST_TIMEOUT),
-            (Function::Process, Handler::Documents) => {
-                (arguments.handler.binary(), PROCESS_TIMEOUT)
-            }
-            (Function::Process, Handler::Http) => (arguments.handler.binary(), HTTP_TIMEOUT),
-        };
         let setup = Setup {
-            binary: binaries.join(binary),
-            timeout,
-            address: address.to_owned(),
+            binary: place.binaries.join(function.name()),
+            timeout: match function {
+                Function::Ingest => INGEST_TIMEOUT,
+                Function::Process => PROCESS_TIMEOUT,
+            },
+            address: place.address.to_owned(),
             environment: environment.clone(),
+            sources: sources.clone(),
+            folder: place.folder.to_owned(),
             logs: arguments.logs.clone(),
         };
         Pool::start(function, size.max(2), setup)
@@ -229,15 +245,16 @@ fn world(
         ingest: pool(Function::Ingest, arguments.ingest)?,
         process: pool(Function::Process, arguments.process)?,
         faults: Faults::new(arguments.fault_rate, arguments.seed),
-        kills: Kills::plan(arguments.kills, sendings, arguments.seed, arguments.handler),
+        kills: Kills::plan(arguments.kills, sendings, arguments.seed),
         freezes: Freezes::plan(arguments.freezes, sendings, arguments.seed),
-        endpoint: Endpoint::default(),
+        calls: Calls::default(),
         journal: Journal::default(),
         dynamodb: host(&endpoints.dynamodb_endpoint),
         sqs: host(&endpoints.sqs_endpoint),
         s3: host(&endpoints.s3_endpoint),
         documents_table: endpoints.documents_table.clone(),
         dead_letter_queue_url: endpoints.dead_letter_queue_url.clone(),
+        outbound_queue_url: place.outbound_queue_url,
     })
 }
 
@@ -253,6 +270,15 @@ fn lateness(ended: &AtomicBool) -> Vec<u64> {
     }
     late.sort_unstable();
     late
+}
+
+/// Messages that a part of a run waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// All of them.
+    Anywhere,
+    /// All but those for the failing destination.
+    Elsewhere,
 }
 
 /// Looks after a run: who dies now, who died by himself, how much memory there is, and when it is over.
@@ -326,6 +352,13 @@ impl Watch {
         Ok(waiting)
     }
 
+    async fn left(&self, left: Left) -> Result<u64> {
+        match left {
+            Left::Anywhere => self.waiting().await,
+            Left::Elsewhere => Ok(u64::try_from(self.world.journal.open_elsewhere())?),
+        }
+    }
+
     /// Waits until both functions have been without work for half a second.
     async fn idle(&self) {
         let mut quiet = 0;
@@ -336,18 +369,18 @@ impl Watch {
         }
     }
 
-    /// Waits, once everything is sent, until the queue is empty: with faults until the last kill is done or the queue
-    /// is, then without. False when it does not become empty.
-    async fn drained(&self) -> Result<bool> {
+    /// Waits, once everything is sent, until nothing is left: with faults until the last kill is done or little is left, then
+    /// without. False when something stays.
+    async fn drained(&self, left: Left) -> Result<bool> {
         let (mut seen, mut changed) = (0, Instant::now());
         loop {
-            let waiting = self.waiting().await?;
+            let waiting = self.left(left).await?;
             let world = &self.world;
             if waiting < 200 || (world.kills.left() == 0 && world.freezes.left() == 0) {
                 world.faults.end();
             }
             // Twice: a message may have moved from the queue that was looked into second to the first.
-            if waiting == 0 && self.waiting().await? == 0 {
+            if waiting == 0 && self.left(left).await? == 0 {
                 return Ok(true);
             }
             if waiting != seen {

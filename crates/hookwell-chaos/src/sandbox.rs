@@ -81,6 +81,10 @@ pub(crate) struct Setup {
     pub(crate) address: String,
     /// Variables beside those of Lambda and of the endpoints.
     pub(crate) environment: Vec<(String, String)>,
+    /// The sources file, but for the address of its HTTP endpoints.
+    pub(crate) sources: String,
+    /// Folder for the sources file of each sandbox.
+    pub(crate) folder: PathBuf,
     /// Folder for the logs of the processes; `None` discards them.
     pub(crate) logs: Option<PathBuf>,
 }
@@ -135,6 +139,8 @@ impl Pool {
             binary,
             address,
             environment,
+            sources,
+            folder,
             logs,
             ..
         } = &self.setup;
@@ -148,6 +154,9 @@ impl Pool {
             let mut file = std::fs::OpenOptions::new();
             Ok(file.create(true).append(true).open(path)?.into())
         };
+        // One for each, so that a destination's calls say who makes them as well.
+        let file = folder.join(format!("{name}-{number}.toml"));
+        std::fs::write(&file, sources.replace("{endpoint}", &at("http")))?;
         Command::new(binary)
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (name, value)))
@@ -155,7 +164,8 @@ impl Pool {
             .env("AWS_ENDPOINT_URL_DYNAMODB", at("dynamodb"))
             .env("AWS_ENDPOINT_URL_SQS", at("sqs"))
             .env("AWS_ENDPOINT_URL_S3", at("s3"))
-            .env("ENDPOINT_URL", at("endpoint"))
+            .env("AWS_ENDPOINT_URL_EVENTBRIDGE", at("events"))
+            .env("HOOKWELL_SOURCES_FILE", file)
             .stdin(Stdio::null())
             .stdout(output(logs)?)
             .stderr(output(logs)?)

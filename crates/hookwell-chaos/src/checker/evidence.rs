@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 
 use super::sent::Sent;
-use crate::endpoint::Calls;
+use crate::calls::Call;
 use crate::journal::{DocumentWrite, FirstRecord, Message};
 use crate::plan::Plan;
 use crate::senders::Try;
+use crate::sources::Destination;
 
 /// A table item.
 pub(crate) type Item = BTreeMap<String, Value>;
@@ -26,12 +27,14 @@ pub(crate) struct Evidence<'a> {
     pub(crate) firsts: &'a [FirstRecord],
     /// Time at which the done record of each of these keys expired, while nothing else happened.
     pub(crate) expired: &'a BTreeMap<String, u64>,
-    /// Time at which the letter of each of these events was taken away, while nothing else happened.
+    /// Time at which the letter of the event of each of these keys was taken away, while nothing else happened.
     pub(crate) taken: &'a BTreeMap<String, u64>,
     /// The events that were kept whole, by record key.
     pub(crate) kept: &'a BTreeMap<String, String>,
-    /// The calls of the example handler by record key, when it was the handler.
-    pub(crate) calls: Option<&'a BTreeMap<String, Calls>>,
+    /// The calls to destinations.
+    pub(crate) calls: &'a [Call],
+    /// Time until which one destination failed.
+    pub(crate) recovered_at: u64,
     /// The document writes that the table accepted or refused.
     pub(crate) writes: &'a [DocumentWrite],
     /// The events table in the end.
@@ -46,7 +49,7 @@ impl Evidence<'_> {
     /// Time at which the record of an event expired, or its letter was taken away.
     pub(super) fn forgotten(&self, sent: &Sent) -> Option<u64> {
         let expired = self.expired.get(&sent.key);
-        expired.or(self.taken.get(&sent.id)).copied()
+        expired.or(self.taken.get(&sent.key)).copied()
     }
 }
 
@@ -65,6 +68,7 @@ pub(super) struct Trail<'a> {
     sent: HashMap<&'a str, Vec<&'a Message>>,
     firsts: HashMap<&'a str, Vec<&'a FirstRecord>>,
     writes: HashMap<&'a str, Vec<&'a DocumentWrite>>,
+    calls: HashMap<(Destination, &'a str), Vec<&'a Call>>,
     /// The records in the end, by key.
     pub(super) records: HashMap<&'a str, &'a Item>,
 }
@@ -77,6 +81,7 @@ impl<'a> Trail<'a> {
             sent: by(evidence.sent, |message| message.key.as_str()),
             firsts: by(evidence.firsts, |first| first.pk.as_str()),
             writes: by(evidence.writes, |write| write.event.as_str()),
+            calls: by(evidence.calls, |call| (call.destination, call.key.as_str())),
             records: records
                 .filter_map(|item| Some((item.get("pk")?.as_str()?, item)))
                 .collect(),
@@ -94,6 +99,12 @@ impl<'a> Trail<'a> {
 
     pub(super) fn writes(&self, id: &str) -> Vec<&'a DocumentWrite> {
         self.writes.get(id).cloned().unwrap_or_default()
+    }
+
+    /// The calls that told a destination of an event, or tried to.
+    pub(super) fn calls(&self, destination: Destination, key: &str) -> Vec<&'a Call> {
+        let calls = self.calls.get(&(destination, key));
+        calls.cloned().unwrap_or_default()
     }
 
     pub(super) fn due(&self, delivery: usize, sent: &Sent, since: u64) -> Due {

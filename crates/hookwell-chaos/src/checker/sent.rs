@@ -5,7 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::plan::{Plan, Planned, Source};
+use crate::plan::{Plan, Planned};
+use crate::sources::Source;
 
 /// One event, read from the bytes that were sent.
 pub(crate) struct Sent {
@@ -14,6 +15,14 @@ pub(crate) struct Sent {
     /// Key of the event's record.
     pub(crate) key: String,
     place: usize,
+    /// The delivery that brings it, by its place in the plan.
+    pub(super) delivery: usize,
+    /// Source of the event.
+    pub(super) source: Source,
+    /// Type of the event.
+    pub(super) kind: String,
+    /// The event as its sender wrote it.
+    pub(super) text: String,
     /// The document that it is about.
     pub(super) document: Option<String>,
     /// The time that it says, in milliseconds since 1970.
@@ -37,7 +46,7 @@ impl Sent {
             (id.clone(), id)
         };
         let state = body.pointer("/data/object")?.clone();
-        let is_delete = text("/type")?.ends_with(".deleted");
+        let kind = text("/type")?.to_owned();
         let time = match text("/created_at") {
             Some(time) => Some(millis(time)?),
             None => None,
@@ -45,9 +54,13 @@ impl Sent {
         Some(Self {
             key: format!("{}#{}", delivery.source.name(), hash(&name)),
             place,
+            delivery: planned.delivery,
+            source: delivery.source,
+            text: planned.text.clone(),
             document: state.get("id").and_then(Value::as_str).map(str::to_owned),
             time,
-            state: (!is_delete).then_some(state),
+            state: (!kind.ends_with(".deleted")).then_some(state),
+            kind,
             id,
         })
     }
@@ -66,7 +79,7 @@ fn hash(text: &str) -> String {
 }
 
 /// Milliseconds since 1970 of `2026-11-21T09:00:00.000Z`; all events are of that month.
-fn millis(time: &str) -> Option<u64> {
+pub(super) fn millis(time: &str) -> Option<u64> {
     let number = |from: usize, to: usize| time.get(from..to)?.parse::<u64>().ok();
     let first_of_november = 1_793_491_200_000;
     let days = number(8, 10)?.checked_sub(1)?;

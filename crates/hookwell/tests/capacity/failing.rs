@@ -6,7 +6,7 @@ use crate::figures::Figures;
 const SILENT: f64 = 2.5;
 /// Three tries of a call that is refused at once, with the pauses of the SDK between them, in seconds.
 const REFUSED: f64 = 0.1;
-/// Time that the handler of `functions/process/examples/http_endpoint.rs` gives its endpoint, in seconds.
+/// Time that the handler of docs/handler.md gives its mail service, in seconds.
 const HANGS: f64 = 5.0;
 
 /// Something that fails from a time on, and then works again.
