@@ -5,5 +5,5 @@ pub mod admin;
 pub mod dead_letters;
 pub mod failure;
 pub mod mapping;
-pub mod stack;
 pub mod secret_store;
+pub mod stack;

@@ -632,7 +632,7 @@ fn part(text: &str) -> Option<(&str, &str)> {
         if key.is_empty() || key.contains(|c: char| !c.is_ascii_alphanumeric() && c != '-') {
             return None;
         }
-        if key.to_ascii_lowercase() == "content-disposition"
+        if key.eq_ignore_ascii_case("content-disposition")
             && found.replace(&line[colon + 1..]).is_some()
         {
             return None;
@@ -641,7 +641,7 @@ fn part(text: &str) -> Option<(&str, &str)> {
     let mut words = found?.splitn(2, ';').map(str::trim);
     let (kind, name) = (words.next()?, words.next()?);
     let (key, name) = name.split_at_checked(5)?;
-    if kind.to_ascii_lowercase() != "form-data" || key.to_ascii_lowercase() != "name=" {
+    if !kind.eq_ignore_ascii_case("form-data") || !key.eq_ignore_ascii_case("name=") {
         return None;
     }
     let marks = name.matches('"').count();
