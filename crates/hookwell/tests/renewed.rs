@@ -17,8 +17,22 @@ use hookwell::source::Source;
 use hookwell_sandbox::sender::signed_with;
 use http::Method;
 
-/// What is the same each time: its id is in the text of a field of a form.
-const SAME: [&str; 1] = ["slack block_actions"];
+/// What is the same each time: its id is in the text of a field of a form, or its id and its time are those of the list
+/// around it.
+const SAME: [&str; 4] = [
+    "slack block_actions",
+    "meta whatsapp_business_account.account_update",
+    "meta whatsapp_business_account.template_category_update",
+    "meta whatsapp_business_account.message_template_status_update",
+];
+
+/// What keeps the time of the file, beside those: GitLab writes `2026-11-26 10:05:00 UTC`, and a comment's time is that of the
+/// list around it.
+const OLD: [&str; 3] = [
+    "gitlab-signing-token Merge Request Hook.approved",
+    "gitlab-token Merge Request Hook.approved",
+    "meta instagram.comments",
+];
 
 /// Time at which a sample is sent: some seconds later than the samples of the tests.
 fn later(random: u8) -> Millis {
@@ -83,6 +97,7 @@ fn every_sample_is_a_new_event_of_its_type_each_time() {
         wrong.len(),
         wrong.join("\n")
     );
-    assert_eq!(old, BTreeSet::new());
+    let known = SAME.into_iter().chain(OLD).map(str::to_owned);
+    assert_eq!(old, known.collect());
     assert!(count > 300, "{count}");
 }
