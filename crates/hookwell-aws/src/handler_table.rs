@@ -77,7 +77,8 @@ impl HandlerTable {
         let got = get.key("pk", text(key)).consistent_read(true).send().await;
         let got = got.map_err(|error| unavailable(&reason(&error)))?;
         let item = got.item.unwrap_or_default();
-        let Some(Ok(value)) = item.get(VALUE).map(|value| value.as_s()) else {
+        let value = item.get(VALUE).and_then(|value| value.as_s().ok());
+        let Some(value) = value else {
             return Ok(None);
         };
         // The error of the parser would quote the value.

@@ -446,7 +446,10 @@ fn send_fails_when_the_answer_is_no_or_there_is_none() {
     );
     assert!(!refused.status.success());
     let unknown = hookwell(&["send", "nobody", "--to", dev.url()]);
-    assert!(text(&unknown.stderr).contains("the file has generic, plain, resource, stonal"));
+    // With those that somebody adds.
+    let known = text(&unknown.stderr);
+    assert!(known.contains("the file has "), "{known}");
+    assert!(known.contains("stonal"), "{known}");
     let url = dev.url().to_owned();
     assert!(dev.interrupt());
     let silent = hookwell(&["send", "plain", "--to", &url]);
@@ -763,10 +766,8 @@ fn check_prints_file_line_and_rule_of_a_template_and_exits_with_one() {
     assert_eq!(code, Some(0));
     let last = printed.lines().last().unwrap();
     let rules = RULES.len();
-    assert_eq!(
-        last,
-        format!("4 sources, {rules} rules over template.yaml, no problems")
-    );
+    let clean = format!(" sources, {rules} rules over template.yaml, no problems");
+    assert!(last.ends_with(&clean), "{last}");
 
     let file = tempfile::NamedTempFile::new().unwrap();
     let right = "VisibilityTimeout: 180";

@@ -20,7 +20,12 @@ const TEMPLATE: &str = include_str!("../../../../template.yaml");
 const SHIPPED: [&str; 4] = ["generic", "plain", "resource", "stonal"];
 
 fn sources() -> Vec<Source> {
-    let mut sources = config::parse(SOURCES).unwrap();
+    shipped(SOURCES)
+}
+
+/// The shipped sources of a file.
+fn shipped(file: &str) -> Vec<Source> {
+    let mut sources = config::parse(file).unwrap();
     sources.retain(|source| SHIPPED.contains(&source.name.as_str()));
     sources
 }
@@ -95,8 +100,7 @@ fn every_mistake_is_found_by_its_rule_at_its_place_and_by_no_other() {
 fn a_source_that_is_expected_to_send_needs_an_alarm_for_its_silence() {
     let expecting = |every: &str| {
         let key = "preset = \"generic\"\n";
-        let file = SOURCES.replace(key, &format!("{key}expect_every = \"{every}\"\n"));
-        config::parse(&file).unwrap()
+        shipped(&SOURCES.replace(key, &format!("{key}expect_every = \"{every}\"\n")))
     };
     let page = include_str!("../../../../docs/operations.md");
     let (_, alarm) = page.split_once("```yaml\n  ShopQuiet:\n").unwrap();
