@@ -7,6 +7,7 @@ repository=$PWD
 hookwell=${CARGO_TARGET_DIR:-$repository/target}/debug/hookwell
 folder=$(mktemp -d)
 export CARGO_TARGET_DIR=${PROJECT_TARGET_DIR:-$repository/target/project}
+export CARGO_PROFILE_DEV_DEBUG=0 # the same answers, built sooner
 dev=
 finish() {
   [ -z "$dev" ] || kill "$dev" 2>/dev/null || true
