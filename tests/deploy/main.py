@@ -50,14 +50,14 @@ def main(wanted):
     TARGET.mkdir(parents=True, exist_ok=True)
     steps, machine, stack = Report(), Machine(), Stack()
     machine.enter()
-    with steps.needed("sam validate, and with --lint"):
-        stack.sam("validate")
-        stack.sam("validate", "--lint")
     with steps.needed("sam build"):
         for line in stack.build():
             print(f"     {line}")
     if wanted.build:
         return steps.summary()
+    with steps.needed("sam validate, and with --lint"):
+        stack.sam("validate")
+        stack.sam("validate", "--lint")
     kept = False
     try:
         with steps.needed("MiniStack answers, with TLS and IAM"):
