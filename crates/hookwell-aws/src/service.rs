@@ -60,8 +60,8 @@ impl Service {
     /// which takes it does its work once, and another one for another path. The trace goes out as `traceparent`.
     ///
     /// # Errors
-    /// What the answer means: 400, 413, 415 and 422 find fault with the request, which stays as it is, so the event is
-    /// rejected. Anything else is tried again, also a wrong token, after the `Retry-After` of the service if it has one.
+    /// The event is rejected after 400, 413, 415 and 422, which find fault with the request, because every try sends the same one.
+    /// Anything else is tried again, also a wrong token, after the `Retry-After` of the service if it has one.
     pub async fn post(
         &self,
         event: &Event,

@@ -27,7 +27,7 @@ fn quarters(samples: &[u64]) -> Value {
     json!({ "first_kb": mean(samples.get(..quarter)), "last_kb": mean(samples.get(last..)) })
 }
 
-/// How times are distributed, in milliseconds.
+/// Count, median, 99th percentile and maximum of times, in milliseconds.
 fn spread(times: &[u64]) -> Value {
     let mut sorted = times.to_vec();
     sorted.sort_unstable();

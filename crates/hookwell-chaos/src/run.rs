@@ -199,7 +199,7 @@ async fn judged(
     }))
 }
 
-/// Where a run takes place.
+/// Binaries and endpoints of a run.
 struct Place<'a> {
     binaries: &'a Path,
     endpoints: &'a Endpoints,

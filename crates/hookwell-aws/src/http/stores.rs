@@ -81,7 +81,7 @@ impl Stores {
     /// One call of a service that speaks JSON 1.1 ("AWS JSON 1.1 protocol", Smithy).
     ///
     /// # Errors
-    /// What the service says, without the values.
+    /// Answer of the service that is not a success, without the values.
     pub(crate) async fn ask(
         &self,
         service: &'static str,

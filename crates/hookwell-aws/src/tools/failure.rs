@@ -17,7 +17,7 @@ pub(crate) fn failed(what: &str, why: impl Into<String>) -> AdminError {
     }
 }
 
-/// What to do about a failure, after what it is in words; nothing where AWS's code says it all.
+/// Meaning of a failure in words, and what to do about it; empty where AWS's code says it all.
 fn advice(why: &str) -> &'static str {
     match why {
         "ResourceNotFoundException"

@@ -1,5 +1,5 @@
-//! What destinations were told: every event that they take, under its key, as its sender wrote it, and nothing after it was
-//! done.
+//! The rules for destinations: each is told every event that it takes, under the event's key, as the sender wrote it, and never
+//! again after the copy's record is done.
 
 use std::collections::{BTreeMap, HashSet};
 

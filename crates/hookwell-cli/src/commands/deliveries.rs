@@ -39,7 +39,7 @@ const AT_ONCE: usize = 10_000;
 
 /// Show every request that senders made to a running `hookwell dev`, also those that were refused, and why.
 ///
-/// It keeps headers and body of the last 1,000, at most 64 MiB of them. Tokens and passwords are masked, and so is every secret of the machine.
+/// The machine keeps headers and bodies of the last 1,000, at most 64 MiB. Tokens and passwords are masked, and so is every secret of the machine.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List deliveries, newest first.
@@ -213,7 +213,7 @@ fn show(arguments: &Show) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints each delivery when it was answered, until somebody ends it. A machine that is away for a while is waited for.
+/// Prints each delivery when it was answered, until somebody ends the command. Waits for a machine that is away.
 fn tail(which: &Which) -> Result<ExitCode> {
     const PAUSE: Duration = Duration::from_secs(1);
     let first = which.look(0, 1)?;

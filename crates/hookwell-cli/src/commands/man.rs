@@ -12,7 +12,7 @@ use super::print;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hookwell man ~/.local/share/man/man1
-  hookwell man /tmp/pages")]
+  hookwell man pages")]
 pub(crate) struct Arguments {
     /// Folder to write to; it is made where it is missing.
     folder: PathBuf,

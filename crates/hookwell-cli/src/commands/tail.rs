@@ -74,8 +74,8 @@ impl Seen {
     }
 }
 
-/// Prints each event when its record is first seen, and again whenever that has changed, until somebody ends it. A table
-/// that is away for a while is waited for.
+/// Prints each event when its record is first seen, and again whenever the record changes, until somebody ends
+/// the command. Waits for a table that is away.
 pub(super) async fn run(arguments: &Tail) -> Result<ExitCode> {
     let mut opened = arguments.target.open().await?;
     let from = arguments.filter.since.unwrap_or_else(now);

@@ -108,7 +108,7 @@ pub(crate) struct Places {
     pub(crate) url: String,
     /// Events that it sends.
     pub(crate) events: String,
-    /// Whether it sends any.
+    /// State of the webhook: enabled, or switched off.
     pub(crate) status: String,
 }
 

@@ -31,7 +31,7 @@ struct Project {
     printed: Mutex<String>,
 }
 
-/// What a command did.
+/// Result of a command.
 struct Done {
     succeeded: bool,
     stdout: String,
@@ -200,7 +200,7 @@ impl Dev {
     }
 }
 
-/// What is typed for one sender.
+/// Arguments that register a webhook at one sender.
 struct Typed<'a> {
     sender: &'a Sender,
     /// Source and options.
