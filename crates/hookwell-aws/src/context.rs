@@ -73,10 +73,10 @@ impl<'a> Context<'a> {
         Ok(Service::new(self.connection.clone(), name, &url)?)
     }
 
-    /// The handler's own table, which the template makes with `HandlerTable=yes`.
+    /// The handler's own table, which the template makes with `WithHandlerTable=yes`.
     ///
     /// # Errors
-    /// When it does not.
+    /// When the template does not make it, so that no variable names it.
     pub fn table(&self) -> Result<HandlerTable, NotSet> {
         let table = self.required("HANDLER_TABLE")?;
         Ok(HandlerTable::new(self.dynamodb(), table))

@@ -10,23 +10,10 @@ use serde_json::Value;
 
 use crate::sender::Senders;
 
-/// Headers with one of these in their name hold a proof of somebody.
-const TELLING: [&str; 12] = [
-    "signature",
-    "-sig",
-    "hmac",
-    "verification",
-    "authorization",
-    "token",
-    "secret",
-    "password",
-    "cookie",
-    "api-key",
-    "apikey",
-    "credential",
-];
+/// Parts of the names of headers that hold a proof of this body.
+const PROOFS: [&str; 4] = ["signature", "-sig", "hmac", "verification"];
 
-/// Of these, the ones whose value somebody else could use again with another body.
+/// Parts of the names of headers whose value somebody else could use again with another body.
 const CREDENTIALS: [&str; 8] = [
     "authorization",
     "token",
@@ -89,7 +76,10 @@ pub(super) fn headers(source: Option<&Source>, headers: &HeaderMap) -> Vec<(Stri
         let name = name.as_str();
         let value = String::from_utf8_lossy(value.as_bytes());
         let is_proof = signed.iter().any(|it| it.eq_ignore_ascii_case(name))
-            || TELLING.iter().any(|part| name.contains(part));
+            || PROOFS
+                .iter()
+                .chain(&CREDENTIALS)
+                .any(|part| name.contains(part));
         let shown = if is_proof {
             format!("{MASK} ({} characters)", value.chars().count())
         } else {
