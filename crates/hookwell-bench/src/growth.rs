@@ -6,7 +6,6 @@ use serde::Serialize;
 use crate::figures::{median, millis};
 use crate::measure::block;
 use crate::progress::Progress;
-use crate::records::Table;
 use crate::sandbox::Sandbox;
 use crate::stub::Latency;
 use crate::table::markdown;
@@ -18,6 +17,7 @@ const BODIES: [usize; 5] = [1, 16, 64, 256, 700];
 /// Numbers of sources in the file.
 const SOURCES: [usize; 4] = [1, 10, 100, 1_000];
 /// Numbers of records in the table.
+#[cfg(feature = "records")]
 const RECORDS: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
 /// Numbers of messages in a batch; Lambda gives at most 10,000 of a standard queue.
 const BATCHES: [usize; 4] = [1, 10, 100, 1_000];
@@ -71,14 +71,22 @@ pub(crate) fn measure(targets: &[Target], setting: &Setting) -> Result<Vec<Grown
         let name = format!("batch of {messages}");
         sizes.push((name, process.clone(), traffic::batch(messages)?));
     }
-    let progress = Progress::new("how cost grows", sizes.len().saturating_add(RECORDS.len()));
+    let progress = Progress::new("how cost grows", sizes.len());
     let mut grown = Vec::new();
     for (what, target, event) in &sizes {
         let again = || Ok(event.clone());
         grown.push(one(what, target, setting, again).with_context(|| what.clone())?);
         progress.step(what);
     }
-    let mut table = Table::start()?;
+    #[cfg(feature = "records")]
+    grown.extend(with_records(ingest, setting)?);
+    Ok(grown)
+}
+
+/// Ingest over a table that holds more and more records.
+#[cfg(feature = "records")]
+fn with_records(ingest: &Target, setting: &Setting) -> Result<Vec<Grown>> {
+    let mut table = crate::records::Table::start()?;
     let into_table = Target {
         environment: table.environment(),
         ..ingest.clone()
@@ -88,6 +96,8 @@ pub(crate) fn measure(targets: &[Target], setting: &Setting) -> Result<Vec<Grown
         let id = ids.next().context("no more ids")?;
         traffic::delivery("resource", &traffic::body(&id, 1024), true)
     };
+    let progress = Progress::new("how cost grows with records", RECORDS.len());
+    let mut grown = Vec::new();
     for records in RECORDS {
         let what = format!("table of {records} records");
         table.fill(records).with_context(|| what.clone())?;

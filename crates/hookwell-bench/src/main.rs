@@ -9,6 +9,7 @@ mod growth;
 mod measure;
 mod money;
 mod progress;
+#[cfg(feature = "records")]
 mod records;
 mod sandbox;
 mod share;
@@ -57,6 +58,9 @@ struct Arguments {
     /// setting is worth.
     #[arg(long, value_name = "DIR")]
     beside: Option<PathBuf>,
+    /// Build the floors, which takes minutes, and measure nothing.
+    #[arg(long)]
+    build: bool,
     /// A folder with ingest and process, in place of a build of them.
     #[arg(long, value_name = "DIR")]
     binaries: Option<PathBuf>,
@@ -80,6 +84,9 @@ fn run(arguments: &Arguments) -> Result<bool> {
         &[&["-p", "hookwell-floors"]],
         &["floor-hello", "floor-no-sdk"],
     )?;
+    if arguments.build {
+        return Ok(true);
+    }
     let packages = ["-p", "ingest", "-p", "process"];
     let given = arguments.binaries.as_deref();
     let functions = binaries::folder(given, &[&packages], &["ingest", "process"])?;

@@ -56,7 +56,8 @@ impl Table {
 
     /// Fills the table up to so many records, as ingest writes them.
     pub(crate) fn fill(&mut self, records: usize) -> Result<()> {
-        let sample = traffic::event()?;
+        let record = traffic::record()?;
+        let sample = Event::from_message(traffic::message(&record)?)?;
         let put = async |number: usize| {
             let event = Event {
                 key: Key::new("filled", &[&number.to_be_bytes()]),

@@ -2,7 +2,6 @@
 
 use anyhow::{Context as _, Result};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use hookwell::event::Event;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -80,20 +79,15 @@ pub(crate) fn batch(messages: usize) -> Result<Vec<u8>> {
     Ok(json!({ "Records": all }).to_string().into_bytes())
 }
 
-/// The event of a message.
-pub(crate) fn event() -> Result<Event> {
-    Ok(Event::from_message(message(&record()?)?)?)
-}
-
 /// One record of a batch.
-fn record() -> Result<Value> {
+pub(crate) fn record() -> Result<Value> {
     let sample: Value = serde_json::from_str(BATCH)?;
     let record = sample.pointer("/Records/0");
     Ok(record.context("no record")?.clone())
 }
 
 /// The message of a record.
-fn message(record: &Value) -> Result<&str> {
+pub(crate) fn message(record: &Value) -> Result<&str> {
     let body = record.pointer("/body").and_then(Value::as_str);
     body.context("no body")
 }
