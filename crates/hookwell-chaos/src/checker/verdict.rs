@@ -41,9 +41,9 @@ pub(crate) struct Verdict {
 /// Times from a sender's first 200 to the arrival at a destination that always works, in milliseconds.
 #[derive(Debug, Default)]
 pub(crate) struct FirstArrivals {
-    /// Of events that were acknowledged while another destination failed.
+    /// Times of events that were acknowledged while another destination failed.
     pub(crate) while_one_fails: Vec<u64>,
-    /// Of all others.
+    /// Times of all other events.
     pub(crate) otherwise: Vec<u64>,
 }
 

@@ -75,7 +75,7 @@ version = \"0.1.0\"
     )
 }
 
-/// The first line of the repository's manifest that begins so.
+/// The first line of the repository's manifest that begins with `start`.
 fn line(start: &str) -> String {
     let mut lines = WORKSPACE.lines();
     let found = lines.find(|line| line.starts_with(start));
