@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # A project of `hookwell new` over this checkout, as a new user makes it: its tests, as it is made and then with three more sources and the handler of
-# docs/handler.md, and its machine, which takes signed events. Needs `cargo build -p hookwell-cli` before. Builds below target/project, some minutes the first time.
+# docs/handler.md, and its machine, which takes signed events. Needs `cargo build --workspace --all-targets` before, of which it uses what it can.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 repository=$PWD
-hookwell=${CARGO_TARGET_DIR:-$repository/target}/debug/hookwell
+export CARGO_BUILD_BUILD_DIR=${CARGO_TARGET_DIR:-$repository/target}
+hookwell=$CARGO_BUILD_BUILD_DIR/debug/hookwell
 folder=$(mktemp -d)
-export CARGO_TARGET_DIR=${PROJECT_TARGET_DIR:-$repository/target/project}
+export CARGO_TARGET_DIR=$CARGO_BUILD_BUILD_DIR/project
 export CARGO_PROFILE_DEV_DEBUG=0 # the same answers, built sooner
 dev=
 finish() {
@@ -17,6 +18,16 @@ trap finish EXIT
 
 "$hookwell" new "$folder/shop" --path "$repository" --preset stripe
 cd "$folder/shop"
+# The same dependencies, built the same way, with the two features that tools of this checkout ask for: what is built already is not built again.
+cp "$repository/Cargo.lock" .
+mkdir "$folder/.cargo"
+sed -n '/^\[profile\.dev\.package/,/^$/p' "$repository/Cargo.toml" >"$folder/.cargo/config.toml"
+cat >>functions/local/Cargo.toml <<'TOML'
+
+[dev-dependencies]
+getrandom = { version = "0.4", features = ["std", "sys_rng"] }
+libc = { version = "0.2", features = ["extra_traits"] }
+TOML
 cargo test --quiet
 
 cat >>functions/ingest/sources.toml <<'TOML'
