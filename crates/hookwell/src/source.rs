@@ -107,7 +107,7 @@ pub enum OnInvalid {
 pub enum Dedupe {
     /// Nothing: every delivery is applied. Never drops.
     None,
-    /// The same signed id.
+    /// The same signed id, and the same type where nobody signs that.
     Id,
     /// The same id and the same body, where the id is not signed or may be reused.
     IdAndBody,

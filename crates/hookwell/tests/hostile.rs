@@ -348,6 +348,54 @@ fn a_copy_with_another_unsigned_type_is_another_event() {
     assert_ne!(key("issues"), key("ping"));
 }
 
+/// A source whose sender signs these parts, with these events.
+fn own(content: &str, event: &str) -> String {
+    format!(
+        "[sources.x]\nsecrets = [\"env:A\"]\n{event}\n[sources.x.verify]\nalg = \"hmac-sha256\"\n\
+         signature = {{ header = \"X-Sig\" }}\ncontent = \"{content}\"\n"
+    )
+}
+
+/// The delivery with the headers that its sender gives it.
+fn signed_as(source: &Source, keys: &Keys, delivery: Delivery) -> Delivery {
+    let signed = signed_with(source, keys, Draft::of(&delivery), NOW).unwrap();
+    Delivery {
+        headers: signed.to_http().unwrap().headers,
+        ..delivery
+    }
+}
+
+#[test]
+fn a_signed_id_does_not_stand_for_an_event_of_another_unsigned_type() {
+    let body = json!({ "id": "e1", "at": NOW, "items": [{ "id": "i1" }, {}] });
+    let kind = "event.type = \"header:X-Type\"";
+    let word = "event.operation = \"header:X-Type\"\nevent.operations = { gone = \"delete\" }\n\
+                event.shape = []";
+    let sort = "event.document_type = \"header:X-Type\"\nevent.shape = []";
+    for event in [
+        format!("event.id = \"body:/id\"\n{kind}"),
+        format!("event.id = \"body:/id\"\n{kind}\nevent.shape = []"),
+        format!("dedupe = \"id\"\nevent.id = \"body:/id\"\n{kind}"),
+        format!("event.id = \"item:/id\"\nevent.each = \"body:/items\"\n{kind}"),
+        format!("dedupe = \"body\"\ndedupe_window = 60\n{kind}"),
+        format!("event.id = \"body:/id\"\n{word}"),
+        format!("event.id = \"body:/id\"\n{sort}"),
+    ] {
+        let (source, keys) = source(&own("{body}", &event));
+        let of = |kind: &str| {
+            let delivery = with_header(unsigned(&body), "x-type", kind);
+            let delivery = signed_as(&source, &keys, delivery);
+            let verified = source.verify(&keys, &delivery, NOW).unwrap();
+            let events = verified.events(NOW).unwrap().into_iter();
+            events.map(|event| event.key).collect::<Vec<_>>()
+        };
+        assert_eq!(of("made"), of("made"), "{event}");
+        // Done first, it would have made a duplicate of the sender's own.
+        let (own, other) = (of("made"), of("gone"));
+        assert!(own.iter().all(|key| !other.contains(key)), "{event}");
+    }
+}
+
 #[test]
 fn headers_that_stand_for_each_other_say_the_same() {
     let text = "[sources.x]\npreset = \"svix\"\nsecrets = [\"env:A\"]\n";

@@ -150,6 +150,7 @@ impl Reading<'_> {
         let mapping = &self.source().mapping;
         let kind = place.find(mapping.kind.as_ref(), None)?;
         let kind_proven = proves(self.source(), kind.as_ref());
+        let kind_by = kind.as_ref().map_or(&[][..], |found| found.by);
         let kind = short(kind, MAX_TYPE_BYTES).unwrap_or_default();
         let parts = mapping.parts_of(&kind);
         let holds = parts.document_in(place.item)?;
@@ -161,6 +162,7 @@ impl Reading<'_> {
         let document_id = short(document_id, MAX_ID_BYTES);
         let of = Kind {
             text: &kind,
+            by: kind_by,
             parts,
             is_proven: kind_proven,
         };
@@ -174,8 +176,7 @@ impl Reading<'_> {
             said => self.without_state(parts, said, document_id.as_deref(), holds.is_some()),
         };
         let operation = told.operation();
-        let unproven = Some(kind.as_str()).filter(|_| !kind_proven);
-        let key = self.key(id.as_deref(), unproven, text, index);
+        let key = self.key(id.as_deref(), &told.unproven, text, index);
         Ok(Event {
             key,
             source: self.source().name.clone(),
@@ -321,30 +322,22 @@ impl Reading<'_> {
     /// A type that nobody signs is part of the key: a copy with another one must not stand for the event. Where a source
     /// has ids and this item has none, the whole body and the item's place tell it from others. Where a
     /// source has none, only the request does: equal bodies may be two changes, and dropping one would lose it.
-    fn key(
-        &self,
-        id: Option<&str>,
-        unproven: Option<&str>,
-        text: &[u8],
-        index: Option<usize>,
-    ) -> Key {
+    fn key(&self, id: Option<&str>, unproven: &[String], text: &[u8], index: Option<usize>) -> Key {
         let text = || hash(&[text]);
         let index = index.map(|index| index.to_string());
         let place = index.as_deref().unwrap_or_default().as_bytes();
         let request = self.verified.delivery.request_id.as_bytes();
         let new = |parts: &[&[u8]]| Key::new(&self.source().name, parts);
-        let in_body = || new(&[b"item", self.body_hash().as_bytes(), place]);
+        let with_unproven = |parts: &[&[u8]]| {
+            let unproven: Vec<_> = unproven.iter().map(String::as_bytes).collect();
+            new(&[parts, &unproven].concat())
+        };
         match (self.source().dedupe, id, &index) {
-            (Dedupe::Id, Some(id), _) => new(&[id.as_bytes()]),
-            (Dedupe::IdAndBody, Some(id), _) => {
-                let text = text();
-                let parts = [Some(id), Some(&text), unproven];
-                let parts: Vec<_> = parts.into_iter().flatten().map(str::as_bytes).collect();
-                new(&parts)
-            }
-            (Dedupe::Body { .. }, _, None) => new(&[b"body", text().as_bytes()]),
+            (Dedupe::Id, Some(id), _) => with_unproven(&[id.as_bytes()]),
+            (Dedupe::IdAndBody, Some(id), _) => with_unproven(&[id.as_bytes(), text().as_bytes()]),
+            (Dedupe::Body { .. }, _, None) => with_unproven(&[b"body", text().as_bytes()]),
             (Dedupe::Body { .. }, _, Some(_)) | (Dedupe::Id | Dedupe::IdAndBody, None, Some(_)) => {
-                in_body()
+                with_unproven(&[b"item", self.body_hash().as_bytes(), place])
             }
             (Dedupe::None, _, Some(_)) => new(&[b"request", request, place]),
             (Dedupe::None, _, None) | (_, None, None) => new(&[b"request", request]),

@@ -5,16 +5,30 @@ use crate::event::identity::{MAX_TYPE_BYTES, bounded};
 use crate::format::json::Pointer;
 use crate::ingest::invalid::Invalid;
 use crate::source::Source;
-use crate::source::mapping::{Found, Parts, Place};
+use crate::source::mapping::{Found, Parts, Piece, Place};
 
 /// The type of an event.
 #[derive(Clone, Copy)]
 pub(super) struct Kind<'a> {
     pub(super) text: &'a str,
+    /// The pieces that it was read from.
+    pub(super) by: &'a [Piece],
     /// The places of the parts of such events.
     pub(super) parts: &'a Parts,
     /// True when the type is signed.
     pub(super) is_proven: bool,
+}
+
+impl Kind<'_> {
+    /// An unsigned text that reads a header or query parameter which the type does not.
+    fn unproven_beside(self, source: &Source, found: Option<&Found<'_>>) -> Option<String> {
+        let found = found.filter(|found| !source.proves(found.by))?;
+        let is_other = |piece: &Piece| {
+            matches!(piece, Piece::Header(_) | Piece::Query(_)) && !self.by.contains(piece)
+        };
+        let text = || bounded(found.text.clone(), MAX_TYPE_BYTES);
+        found.by.iter().any(is_other).then(text)
+    }
 }
 
 /// Operation and document type that an event claims.
@@ -24,6 +38,9 @@ pub(super) struct Told {
     pub(super) document_type: String,
     /// True when the claim is signed, or the body has the configured shape.
     pub(super) is_believed: bool,
+    /// Unsigned texts that decide what the event is. A copy with others must not stand for the event, so they are part
+    /// of its record's key.
+    pub(super) unproven: Vec<String>,
 }
 
 impl Told {
@@ -37,11 +54,17 @@ impl Told {
         let parts = kind.parts;
         let word = place.find(parts.operation.as_ref(), document)?;
         let mut is_proven = kind.is_proven && proves(source, word.as_ref());
+        let mut unproven: Vec<_> = (!kind.is_proven)
+            .then(|| kind.text.to_owned())
+            .into_iter()
+            .collect();
+        unproven.extend(kind.unproven_beside(source, word.as_ref()));
         let word = short(word, MAX_TYPE_BYTES);
         let (said, star) = parts.operation_of(word.as_deref().unwrap_or(kind.text));
         let document_type = if parts.document_type.is_some() {
             let found = place.find(parts.document_type.as_ref(), document)?;
             is_proven = is_proven && proves(source, found.as_ref());
+            unproven.extend(kind.unproven_beside(source, found.as_ref()));
             short(found, MAX_TYPE_BYTES).unwrap_or_default()
         } else {
             star.to_owned()
@@ -60,6 +83,7 @@ impl Told {
             said,
             document_type,
             is_believed,
+            unproven,
         })
     }
 
