@@ -444,6 +444,49 @@ fn a_value_that_may_be_left_out_holds_no_other_one() {
 }
 
 #[test]
+fn text_does_not_move_from_one_signed_header_to_the_next() {
+    let event = "event.id = \"header:X-Id\"\nevent.type = \"header:X-Event\"";
+    // The sender of the second source signs a body of these bytes.
+    let (any, any_keys) = source(&own("{body}", ""));
+    let verify = |content: &str, bytes: &str, [id, kind, body]: [&str; 3]| {
+        let (source, keys) = source(&own(content, event));
+        let with_body = |text: &str| Delivery {
+            body: text.as_bytes().to_vec(),
+            ..unsigned(&Value::Null)
+        };
+        let captured = signed_as(&any, &any_keys, with_body(bytes));
+        let signature = captured.header("x-sig").unwrap().into_owned();
+        let delivery = with_header(with_body(body), "x-id", id);
+        let delivery = with_header(delivery, "x-event", kind);
+        let delivery = with_header(delivery, "x-sig", &signature);
+        source.verify(&keys, &delivery, NOW).map(|_| ())
+    };
+    let moved = |border: &str| Err(Refusal::MovedBorder(border.to_owned()));
+    let content = "{header:X-Id}.{header:X-Event}.{body}";
+    let of = |parts| verify(content, "7.order.paid.{}", parts);
+    assert_eq!(of(["7", "order.paid", "{}"]), moved("."));
+    assert_eq!(of(["7.order", "paid", "{}"]), moved("."));
+    assert_eq!(
+        of(["7", "order", "paid.{}"]),
+        Ok(()),
+        "the last one is the rest"
+    );
+    assert_eq!(
+        verify(content, "7.paid.{\"a\":1.5}", ["7", "paid", "{\"a\":1.5}"]),
+        Ok(())
+    );
+    let content = "{body}.{header:X-Id}.{header:X-Event}";
+    let of = |parts| verify(content, "a=1.5.7.paid", parts);
+    assert_eq!(of(["7", "paid", "a=1.5"]), Ok(()));
+    assert_eq!(of(["5.7", "paid", "a=1"]), moved("."));
+    assert_eq!(of(["5", "7.paid", "a=1"]), moved("."));
+    let content = "{header:X-Id}--{header:X-Event};{body}";
+    let of = |parts| verify(content, "7---paid;{}", parts);
+    assert_eq!(of(["7", "-paid", "{}"]), Ok(()), "the first border counts");
+    assert_eq!(of(["7-", "paid", "{}"]), moved("--"));
+}
+
+#[test]
 fn signatures_by_private_keys_are_few() {
     let text = "[sources.x]\npreset = \"standard-webhooks-v1a\"\nsecrets = [\"env:A\"]\n";
     let (source, keys) = source(text);

@@ -34,6 +34,23 @@ pub(super) fn recipe(recipe: &Recipe, accepts: &[Weakness], path: &str, problems
         );
     }
     hashes(recipe, accepts, &content, problems);
+    let mut flat = Vec::new();
+    flatten(&recipe.content, &mut flat);
+    for pair in flat.windows(2) {
+        if let [one, other] = pair
+            && (one.is_field() || other.is_field())
+            && one.varies()
+            && other.varies()
+        {
+            problems.add(
+                &content,
+                &format!(
+                    "has nothing between {one} and {other}, so that anybody with one delivery can move text from one to the \
+                     other: name a separator, as the sender signs it"
+                ),
+            );
+        }
+    }
     if let Some(timestamp) = &recipe.timestamp {
         let is_in_content = match &timestamp.place {
             TimestampPlace::Header(names) => always(&Part::Header(names.clone())),
@@ -65,6 +82,16 @@ pub(super) fn recipe(recipe: &Recipe, accepts: &[Weakness], path: &str, problems
                 &format!("{path}.signature.{key}"),
                 "is empty: leave it out, or say what it is",
             );
+        }
+    }
+}
+
+/// Collects the parts of a content, those that may be left out among them.
+fn flatten<'p>(parts: &'p [Part], flat: &mut Vec<&'p Part>) {
+    for part in parts {
+        match part {
+            Part::Optional(inner) => flatten(inner, flat),
+            part => flat.push(part),
         }
     }
 }

@@ -147,6 +147,25 @@ impl Part {
         })
     }
 
+    /// True for a header or query parameter.
+    pub(crate) fn is_field(&self) -> bool {
+        matches!(self, Self::Header(_) | Self::Query(_) | Self::LowerQuery(_))
+    }
+
+    /// True when requests differ in what stands here.
+    pub(crate) fn varies(&self) -> bool {
+        !matches!(self, Self::Literal(_) | Self::Method | Self::Secret)
+    }
+
+    /// The characters that the part begins with in every request.
+    fn beginning(&self) -> &str {
+        match self {
+            Self::Literal(text) => text,
+            Self::Optional(parts) => parts.first().map_or("", Self::beginning),
+            _ => "",
+        }
+    }
+
     /// True when `is_one` holds for one of the parts, optional ones included.
     pub(crate) fn any_in(parts: &[Self], is_one: &impl Fn(&Self) -> bool) -> bool {
         parts.iter().any(|part| match part {
@@ -283,9 +302,7 @@ impl Recipe {
             secret,
             time,
         };
-        for part in &self.content {
-            claim.write(part, &mut bytes)?;
-        }
+        claim.write_all(&self.content, "", &mut bytes)?;
         Ok(Cow::Owned(bytes))
     }
 }
@@ -300,6 +317,31 @@ struct Written<'a> {
 }
 
 impl Written<'_> {
+    /// Writes the parts one after the other; `end` is what ends them where they may be left out. No value may hold the
+    /// text behind it, or the one between it and the body: `7.order` and `paid` are signed as `7` and `order.paid` are.
+    fn write_all(self, parts: &[Part], end: &str, bytes: &mut Vec<u8>) -> Result<(), Refusal> {
+        for (index, part) in parts.iter().enumerate() {
+            let start = bytes.len();
+            self.write(part, bytes)?;
+            let value = bytes.get(start..).unwrap_or_default();
+            let (before, rest) = parts.split_at(index);
+            let after = rest.get(1).map_or("", Part::beginning);
+            let before = match before.last() {
+                Some(Part::Literal(text)) if before.contains(&Part::Body) => text,
+                _ => "",
+            };
+            let borders = match part {
+                Part::Literal(_) => ["", "", ""],
+                part if part.is_field() => [end, after, before],
+                _ => [end, "", ""],
+            };
+            if let Some(border) = borders.into_iter().find(|border| is_moved(value, border)) {
+                return Err(Refusal::MovedBorder(border.to_owned()));
+            }
+        }
+        Ok(())
+    }
+
     fn write(self, part: &Part, bytes: &mut Vec<u8>) -> Result<(), Refusal> {
         let delivery = self.delivery;
         match part {
@@ -347,21 +389,17 @@ impl Written<'_> {
             _ => "",
         };
         let mut all = Vec::new();
-        for part in parts {
-            let mut bytes = Vec::new();
-            self.write(part, &mut bytes)?;
-            let is_literal = matches!(part, Part::Literal(_));
-            if !is_literal && !end.is_empty() && holds(&bytes, end.as_bytes()) {
-                return Err(Refusal::MovedBorder(end.to_owned()));
-            }
-            all.extend(bytes);
-        }
+        self.write_all(parts, end, &mut all)?;
         Ok(all)
     }
 }
 
-fn holds(bytes: &[u8], text: &[u8]) -> bool {
-    bytes.windows(text.len()).any(|window| window == text)
+/// True when `border` is in a value, or would be found before its end with the border behind it.
+fn is_moved(value: &[u8], border: &str) -> bool {
+    let border = border.as_bytes();
+    let begin = border.split_last().map_or(&[][..], |(_, begin)| begin);
+    let text = [value, begin].concat();
+    !border.is_empty() && text.windows(border.len()).any(|window| window == border)
 }
 
 /// The value of the headers that stand for one another, the first that is present. The others may not differ: whoever

@@ -76,8 +76,8 @@ pub enum Refusal {
     /// Two headers that stand for each other say different things, and only one of them is signed.
     #[error("headers {0} differ, and only one of them is signed")]
     Contradiction(String),
-    /// A signed value holds the text that ends such values, so that it could be two.
-    #[error("a signed value holds {0:?}, which ends such values")]
+    /// A signed value holds the text that stands beside such values, so that it could be two.
+    #[error("a signed value holds {0:?}, which separates such values")]
     MovedBorder(String),
     /// A query parameter that is signed is absent.
     #[error("a signed query parameter is missing")]
