@@ -307,6 +307,41 @@ fn a_captured_delivery_is_not_good_for_ever() {
 }
 
 #[test]
+fn a_captured_check_of_sns_is_not_good_for_ever() {
+    let day = 24 * 3600 * 1000;
+    let text = |max_age: &str| {
+        format!(
+            "[sources.x]\npreset = \"aws-sns\"\npinned = [\"env:PINNED\"]\ntopics = [{TOPIC:?}]\n{max_age}"
+        )
+    };
+    let ended = |text: &str, kind: &str, now: Millis| {
+        let (source, keys) = source(text);
+        let url = "https://sns.us-west-2.amazonaws.com/?Action=ConfirmSubscription&Token=2";
+        let body = json!({ "Type": kind, "TopicArn": TOPIC, "Token": "2", "SubscribeURL": url });
+        let delivery = unsigned(&signed(&source, &keys, &body));
+        let made_up =
+            |reference: &_| Ok::<_, SecretProblem>(test_keys::made_up(&source, reference));
+        let sources = Sources::new(vec![source.clone()], made_up);
+        match admit(&sources, &delivery, now) {
+            Continue(_) => panic!("a check is no delivery"),
+            Break(ended) => (ended.receipt, ended.reason),
+        }
+    };
+    for kind in ["SubscriptionConfirmation", "UnsubscribeConfirmation"] {
+        assert_eq!(
+            ended(&text(""), kind, NOW + day).0,
+            Receipt::Handshake,
+            "{kind}"
+        );
+        let why = "the signed time is older than max_age".to_owned();
+        let late = ended(&text(""), kind, NOW + day + 1_000);
+        assert_eq!(late, (Receipt::Unverified, Some(why)), "{kind}");
+        let week = ended(&text("max_age = \"7d\""), kind, NOW + 2 * day);
+        assert_eq!(week.0, Receipt::Handshake, "{kind}");
+    }
+}
+
+#[test]
 fn a_captured_delivery_of_paypal_is_not_good_for_ever() {
     let text =
         "[sources.x]\npreset = \"paypal\"\nsecrets = [\"env:A\"]\npinned = [\"env:PINNED\"]\n";

@@ -6,6 +6,7 @@ use http::Method;
 use http::header::CONTENT_ENCODING;
 
 use super::received::{Received, Step};
+use crate::event::MAX_FUTURE;
 use crate::event::delivery::Delivery;
 use crate::format::cut;
 use crate::format::time::Millis;
@@ -13,7 +14,7 @@ use crate::ingest::key_cache::{Sources, Wanted};
 use crate::ingest::verified::Verified;
 use crate::keys::not_ready::{Lack, NotReady};
 use crate::source::Source;
-use crate::source::handshake::Check;
+use crate::source::handshake::{Check, time_of_sns};
 use crate::source::reply::Receipt;
 use crate::verify::providers::SpecialKind;
 use crate::verify::scheme::Scheme;
@@ -75,6 +76,16 @@ pub fn admit<'a>(
             return Break(Box::new(Received::at(source, Receipt::Unverified, reason)));
         }
         let signed = handshake.signed(delivery, keys, verified.secret());
+        // A captured check is no better than a captured delivery.
+        if signed != Check::Not
+            && handshake.takes_any_age()
+            && let Some(why) = too_old(source, time_of_sns(delivery), now)
+        {
+            return Break(Box::new(Received {
+                reason: Some(why.to_owned()),
+                ..Received::of(source, &verified, Receipt::Unverified, Vec::new())
+            }));
+        }
         checked(source, signed).map_break(|mut received| {
             received.secret = verified.secret();
             received.verified = true;
@@ -82,6 +93,18 @@ pub fn admit<'a>(
         })?;
     }
     Continue((source, verified))
+}
+
+/// Reason to refuse what was signed at this time: the scheme does not look at it, and without a limit a captured delivery
+/// is good for ever.
+pub(super) fn too_old(source: &Source, time: Option<Millis>, now: Millis) -> Option<&'static str> {
+    let oldest = now.saturating_sub(source.max_age?);
+    let newest = now.saturating_add(MAX_FUTURE);
+    match time.filter(|time| *time <= newest) {
+        None => Some("the signed time is missing, unreadable or in the future"),
+        Some(time) if time < oldest => Some("the signed time is older than max_age"),
+        Some(_) => None,
+    }
 }
 
 fn refused(source: &Source, why: &Refusal) -> Box<Received> {

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow::{Break, Continue};
 
-use super::admit::{admit, without_certificate};
+use super::admit::{admit, too_old, without_certificate};
 use super::enqueue::enqueue;
 use super::received::{Received, Step};
 use crate::event::Event;
@@ -95,7 +95,8 @@ pub fn read(source: &Source, verified: &Verified<'_>, now: Millis) -> Step<Vec<E
             }));
         }
     };
-    if let Some(why) = too_old(source, &events, now) {
+    let mut readable = events.iter().filter(|event| event.invalid.is_none());
+    if let Some(why) = readable.find_map(|event| too_old(source, event.time, now)) {
         return Break(Box::new(Received {
             reason: Some(why.to_owned()),
             ..Received::of(source, verified, Receipt::Unverified, Vec::new())
@@ -126,18 +127,4 @@ pub fn read(source: &Source, verified: &Verified<'_>, now: Millis) -> Step<Vec<E
         )));
     }
     Continue(wanted)
-}
-
-/// Reason to refuse a delivery of good signature: its sender signs a time that the scheme does not look at, and
-/// without a limit a captured delivery is good for ever.
-fn too_old(source: &Source, events: &[Event], now: Millis) -> Option<&'static str> {
-    let oldest = now.saturating_sub(source.max_age?);
-    let readable = events.iter().filter(|event| event.invalid.is_none());
-    readable
-        .map(|event| event.time)
-        .find_map(|time| match time {
-            None => Some("the signed time is missing, unreadable or in the future"),
-            Some(time) if time < oldest => Some("the signed time is older than max_age"),
-            Some(_) => None,
-        })
 }

@@ -14,6 +14,7 @@ use subtle::ConstantTimeEq;
 use crate::event::delivery::Delivery;
 use crate::format::encoding::Encoding;
 use crate::format::json::{Json, Pointer};
+use crate::format::time::{Millis, event_time};
 use crate::keys::key_set::Keys;
 use crate::keys::reference::SecretRef;
 use crate::source::reply::{JSON, Reply};
@@ -306,6 +307,11 @@ impl Handshake {
         }
     }
 
+    /// True when the scheme does not look at the time that is signed with a check.
+    pub(crate) fn takes_any_age(&self) -> bool {
+        self.kind == HandshakeKind::Sns
+    }
+
     fn knows(&self, keys: Option<&Keys>, token: &str) -> bool {
         let Some(keys) = keys else { return false };
         let secrets = match (&self.verify_token, &keys.handshake) {
@@ -367,6 +373,11 @@ fn text_at(body: &[u8], pointer: &str) -> Option<String> {
     let body = Json::parse(body).ok()?;
     let found = body.text(&Pointer::parse(pointer)?).ok()??;
     Some(found.into_owned())
+}
+
+/// Time that SNS signs with a check.
+pub(crate) fn time_of_sns(delivery: &Delivery) -> Option<Millis> {
+    event_time(&text_at(&delivery.body, "/Timestamp")?)
 }
 
 /// The text of the one member that an object has.
