@@ -590,6 +590,39 @@ fn check_passes_the_shipped_file_and_refuses_an_unusable_secret() {
 }
 
 #[test]
+fn check_refuses_credentials_without_a_user_or_a_password() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let source = "[sources.x]\nsecrets = [\"env:HOOKWELL_TEST_BASIC\"]\n[sources.x.verify]\nalg = \"basic\"\n\
+                  signature = { header = \"Authorization\" }\n";
+    std::fs::write(file.path(), source).unwrap();
+    let check = |credentials: &str| {
+        let checked = Command::new(env!("CARGO_BIN_EXE_hookwell"))
+            .args(["check", "--json", "--sources"])
+            .arg(file.path())
+            .env("HOOKWELL_TEST_BASIC", credentials)
+            .output()
+            .unwrap();
+        let found: Value = serde_json::from_slice(&checked.stdout).unwrap();
+        (checked.status.code(), found["problems"].clone())
+    };
+    let password = "a-password-that-is-long-enough";
+    assert_eq!(check(&format!("user:{password}")), (Some(0), json!([])));
+    for bad in [
+        format!(":{password}"),
+        "a-user-that-is-long-enough:".to_owned(),
+        password.to_owned(),
+    ] {
+        let (code, problems) = check(&bad);
+        assert_eq!(code, Some(1), "{bad}");
+        assert_eq!(
+            problems[0]["path"], "sources.x.secrets",
+            "{bad}: {problems}"
+        );
+        assert!(!problems.to_string().contains(&bad), "{problems}");
+    }
+}
+
+#[test]
 fn sign_prints_every_shape() {
     for (shape, key) in [
         ("http", "body_base64"),

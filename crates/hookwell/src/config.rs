@@ -59,12 +59,11 @@ pub fn parse_locally(text: &str) -> Result<(Vec<Source>, Vec<Problem>), Vec<Prob
             }
         }
     }
-    if let Some(named) = root.table("destinations") {
-        destination::read_all(named, &senders, &problems);
-    }
+    let destinations = root.table("destinations");
+    let destinations = destinations.map(|named| destination::read_all(named, &senders, &problems));
     root.finish();
     let shared = Problems::default();
-    proof::shared(&sources, &shared);
+    proof::shared(&sources, &destinations.unwrap_or_default(), &shared);
     let mut problems = problems.into_sorted();
     let shared = shared.into_sorted();
     if problems.is_empty() {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::config::fields::Problems;
+use crate::deliver::{Destination, Target};
 use crate::event::Operation;
+use crate::keys::reference::SecretRef;
 use crate::source::handshake::Handshake;
 use crate::source::mapping::{Locator, Mapping, Parts, Piece};
 use crate::source::{Source, Weakness};
@@ -225,34 +227,86 @@ fn documents(source: &Source, mapping: &Mapping, path: &str, problems: &Problems
     }
 }
 
-/// Says which sources have a secret in common: a delivery to one of them is as good for the other.
-pub(super) fn shared(sources: &[Source], problems: &Problems) {
-    let mut owners: BTreeMap<String, &Source> = BTreeMap::new();
+/// Sources by the references of their secrets, each without its stage.
+type Owners<'s> = BTreeMap<String, Vec<(&'s Source, &'s SecretRef)>>;
+
+/// Says which sources have a secret in common, with one another, with a destination or with the token of a handshake: a
+/// delivery to one of them is as good for the other.
+pub(super) fn shared(sources: &[Source], destinations: &[Destination], problems: &Problems) {
+    let mut owners = Owners::new();
     for source in sources {
         for reference in &source.secrets {
-            let Some(other) = owners.insert(reference.to_string(), source) else {
-                continue;
-            };
-            if other.name == source.name {
-                problems.add(
-                    &format!("sources.{}.secrets", source.name),
-                    &format!("has {reference} twice"),
-                );
-                continue;
+            let known = owners.entry(reference.without_stage()).or_default();
+            let mut latest = known.iter().rev();
+            let other =
+                latest.find(|(other, same)| other.name != source.name || *same == reference);
+            if let Some((other, _)) = other {
+                shared_by_two(source, other, reference, problems);
             }
-            let all_accept = [source, other]
-                .iter()
-                .all(|source| source.accepts.contains(&Weakness::SharedSecret));
-            if !all_accept {
-                problems.add(
-                    &format!("sources.{}.secrets", source.name),
-                    &format!(
-                        "{reference} is also a secret of sources.{}, so that each delivery to one is as good for the \
-                         other: give each its own. Where that cannot be, say accept = [\"shared-secret\"] in both",
-                        other.name
-                    ),
-                );
-            }
+            known.push((source, reference));
         }
+    }
+    let owners_of = |reference: &SecretRef| owners.get(&reference.without_stage());
+    for destination in destinations {
+        let Target::Http { secret, .. } = &destination.to else {
+            continue;
+        };
+        let path = format!("destinations.{}.secret", destination.name);
+        for (owner, _) in owners_of(secret).into_iter().flatten() {
+            told(owner, None, secret, "this destination", &path, problems);
+        }
+    }
+    for source in sources {
+        let handshake = source.handshake.as_ref();
+        let Some(token) = handshake.and_then(|handshake| handshake.verify_token.as_ref()) else {
+            continue;
+        };
+        let path = format!("sources.{}.handshake.verify_token", source.name);
+        let others = owners_of(token).into_iter().flatten();
+        for (owner, _) in others.filter(|(owner, _)| owner.name != source.name) {
+            told(owner, Some(source), token, "this sender", &path, problems);
+        }
+    }
+}
+
+fn accepts_shared(source: &Source) -> bool {
+    source.accepts.contains(&Weakness::SharedSecret)
+}
+
+/// Says that a secret of `owner` is known elsewhere.
+fn told(
+    owner: &Source,
+    beside: Option<&Source>,
+    reference: &SecretRef,
+    who: &str,
+    path: &str,
+    problems: &Problems,
+) {
+    if accepts_shared(owner) && beside.is_none_or(accepts_shared) {
+        return;
+    }
+    let owner = &owner.name;
+    problems.add(
+        path,
+        &format!(
+            "{reference} is also a secret of sources.{owner}, so that {who} could send to that one: give each its own. \
+             Where that cannot be, say accept = [\"shared-secret\"] in each source"
+        ),
+    );
+}
+
+fn shared_by_two(source: &Source, other: &Source, reference: &SecretRef, problems: &Problems) {
+    let path = format!("sources.{}.secrets", source.name);
+    if other.name == source.name {
+        problems.add(&path, &format!("has {reference} twice"));
+    } else if !(accepts_shared(source) && accepts_shared(other)) {
+        problems.add(
+            &path,
+            &format!(
+                "{reference} is also a secret of sources.{}, so that each delivery to one is as good for the other: give \
+                 each its own. Where that cannot be, say accept = [\"shared-secret\"] in both",
+                other.name
+            ),
+        );
     }
 }

@@ -42,6 +42,14 @@ impl SecretRef {
         }
     }
 
+    /// The reference without its stage: all versions of a secret are one owner's.
+    pub(crate) fn without_stage(&self) -> String {
+        match self {
+            Self::SecretsManager { id, .. } => format!("secretsmanager:{id}"),
+            other => other.to_string(),
+        }
+    }
+
     /// True when the secret may be absent: a version of a secret beside the current one is there only after a
     /// rotation, or during one ("Rotate AWS Secrets Manager secrets", staging labels).
     #[must_use]
