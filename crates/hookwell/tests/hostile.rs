@@ -220,6 +220,26 @@ fn what_is_read_before_its_signature_is_small() {
         let refused = verify(&source, &keys, &json!({ list: items }));
         assert_eq!(refused, Err(Refusal::MalformedBody), "{preset}");
     }
+    // A zero byte is six bytes of JSON, which is not made of the fields before the signature of three of them is right.
+    let (mailgun, keys) = of("mailgun");
+    let zeros = "\0".repeat(1_100_000);
+    for form in [
+        format!("timestamp={}&token=t&signature=00&x={zeros}", NOW / 1000),
+        format!(
+            "--x\r\nContent-Disposition: form-data; name=timestamp\r\n\r\n{}\r\n--x\r\nContent-Disposition: form-data; \
+                 name=token\r\n\r\nt\r\n--x\r\nContent-Disposition: form-data; name=signature\r\n\r\n00\r\n--x\r\n\
+                 Content-Disposition: form-data; name=x\r\n\r\n{zeros}\r\n--x--\r\n",
+            NOW / 1000
+        ),
+    ] {
+        let body = form.into_bytes();
+        let delivery = Delivery {
+            body,
+            ..unsigned(&Value::Null)
+        };
+        let refused = mailgun.verify(&keys, &delivery, NOW).map(|_| ());
+        assert_eq!(refused, Err(Refusal::WrongSignature));
+    }
     let (contentful, keys) = of("contentful");
     let mut delivery = unsigned(&json!({}));
     for (name, value) in [

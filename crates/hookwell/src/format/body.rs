@@ -37,9 +37,9 @@ impl BodyFormat {
         let as_sent = || Cow::Borrowed(body);
         let a_form = || Cow::Owned(form::to_json(body));
         let parts = || {
-            let fields = multipart::fields(body).into_iter();
+            let fields = multipart::fields(body);
             Cow::Owned(form::object(
-                fields.map(|(name, text)| (Cow::Owned(name), Cow::Owned(text))),
+                fields.map(|(name, text)| (Cow::Borrowed(name), Cow::Borrowed(text))),
             ))
         };
         let begins_json = is_json(body);
@@ -54,7 +54,7 @@ impl BodyFormat {
 }
 
 /// True when the first byte that is not white space begins an object or a list.
-fn is_json(body: &[u8]) -> bool {
+pub(crate) fn is_json(body: &[u8]) -> bool {
     let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
 }

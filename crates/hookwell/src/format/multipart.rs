@@ -1,37 +1,30 @@
 //! Bodies of several parts (RFC 7578), as a form of texts. Files are left out.
 
-use crate::format::form::MAX_FIELDS;
-
 /// The longest boundary with the two dashes before it, in bytes (RFC 2046, 5.1.1).
 const MAX_BOUNDARY: usize = 72;
 
 /// The fields of a multipart body, in their order. The boundary is the first line of the body, so that no header decides
 /// what the bytes mean.
-pub(crate) fn fields(body: &[u8]) -> Vec<(String, String)> {
+pub(crate) fn fields(body: &[u8]) -> impl Iterator<Item = (&str, &str)> {
     let line = body.get(..body.len().min(MAX_BOUNDARY + 2));
-    let Some(end) = line.and_then(|line| find(line, b"\r\n")) else {
-        return Vec::new();
-    };
-    let (boundary, rest) = body.split_at(end);
+    let end = line.and_then(|line| find(line, b"\r\n"));
+    let (boundary, mut rest) = end.map_or_else(Default::default, |end| body.split_at(end));
     // The line break before a boundary belongs to the boundary.
     let delimiter = [b"\r\n", boundary].concat();
-    let mut fields = Vec::new();
-    let mut rest = rest;
-    while let Some(after) = rest.strip_prefix(b"\r\n")
-        && fields.len() <= MAX_FIELDS
-    {
-        let Some(length) = find(after, &delimiter) else {
-            break;
-        };
-        let (part, next) = after.split_at(length);
-        fields.extend(field(part));
-        rest = next.get(delimiter.len()..).unwrap_or_default();
-    }
-    fields
+    std::iter::from_fn(move || {
+        loop {
+            let after = rest.strip_prefix(b"\r\n")?;
+            let (part, next) = after.split_at(find(after, &delimiter)?);
+            rest = next.get(delimiter.len()..).unwrap_or_default();
+            if let Some(field) = field(part) {
+                return Some(field);
+            }
+        }
+    })
 }
 
 /// Name and text of one part; `None` for a file, and for a part whose head another reader could take for something else.
-fn field(part: &[u8]) -> Option<(String, String)> {
+fn field(part: &[u8]) -> Option<(&str, &str)> {
     let end = find(part, b"\r\n\r\n")?;
     let head = std::str::from_utf8(part.get(..end)?).ok()?;
     let text = std::str::from_utf8(part.get(end.saturating_add(4)..)?).ok()?;
@@ -49,7 +42,7 @@ fn field(part: &[u8]) -> Option<(String, String)> {
     if !kind.trim().eq_ignore_ascii_case("form-data") || !key.eq_ignore_ascii_case("name") {
         return None;
     }
-    Some((unquoted(name)?.to_owned(), text.to_owned()))
+    Some((unquoted(name)?, text))
 }
 
 /// Name and value of a header line.
@@ -78,19 +71,24 @@ fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
+    fn texts(body: &[u8]) -> Vec<(String, String)> {
+        let owned = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
+        fields(body).map(owned).collect()
+    }
+
     #[test]
     fn fields_are_texts_and_files_are_left_out() {
         let body = b"--xYz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\none\r\n--xYz\r\n\
             content-disposition: form-data; name=\"f\"; filename=\"x.txt\"\r\nContent-Type: text/plain\r\n\r\nabc\r\n\
             --xYz\r\nContent-Disposition: form-data; name=b\r\n\r\ntwo\r\nlines\r\n--xYz--\r\n";
-        let texts = [("a", "one"), ("b", "two\r\nlines")];
-        let texts = texts.map(|(name, text)| (name.to_owned(), text.to_owned()));
-        assert_eq!(fields(body), texts);
+        let expected = [("a", "one"), ("b", "two\r\nlines")];
+        let expected = expected.map(|(name, text)| (name.to_owned(), text.to_owned()));
+        assert_eq!(texts(body), expected);
     }
 
     #[test]
     fn a_part_whose_head_can_be_read_in_two_ways_is_none() {
-        let of = |head: &str| fields(format!("--x\r\n{head}\r\n\r\none\r\n--x--\r\n").as_bytes());
+        let of = |head: &str| texts(format!("--x\r\n{head}\r\n\r\none\r\n--x--\r\n").as_bytes());
         let plain = "Content-Disposition: form-data; name=\"a\"";
         let a = [("a".to_owned(), "one".to_owned())];
         assert_eq!(of(plain), a);
@@ -122,7 +120,7 @@ mod tests {
     fn a_part_whose_name_is_not_closed_is_none() {
         let body = |name: &str| {
             let part = format!("--x\r\nContent-Disposition: form-data; name={name}\r\n\r\none");
-            fields(format!("{part}\r\n--x--\r\n").as_bytes())
+            texts(format!("{part}\r\n--x--\r\n").as_bytes())
         };
         for name in ["\"a\"", "\"a\" ", "a"] {
             assert_eq!(body(name), [("a".to_owned(), "one".to_owned())], "{name}");
@@ -133,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_multipart_body_has_no_fields() {
+    fn what_is_no_multipart_body_has_no_texts() {
         for body in [
             &b""[..],
             b"a=1",
@@ -141,7 +139,7 @@ mod tests {
             b"--x\r\n\r\n--x",
             b"\r\n\r\n\r\n",
         ] {
-            assert_eq!(fields(body), [], "{body:?}");
+            assert_eq!(texts(body), [], "{body:?}");
         }
     }
 }

@@ -111,17 +111,23 @@ impl Algorithm {
 
     /// The digest of `content` by a shared key; empty for everything that is not a digest.
     pub(crate) fn digest(self, key: &[u8], content: &[u8]) -> Vec<u8> {
+        self.digest_of(key, &[content])
+    }
+
+    /// The digest of these parts, one after the other.
+    pub(crate) fn digest_of(self, key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
         match self {
             Self::HmacSha256 => {
-                hmac::<Hmac<Sha256>>(key, content).map(|mac| mac.finalize().into_bytes().to_vec())
+                hmac::<Hmac<Sha256>>(key, parts).map(|mac| mac.finalize().into_bytes().to_vec())
             }
-            Self::HmacSha1 => hmac::<Hmac<sha1::Sha1>>(key, content)
-                .map(|mac| mac.finalize().into_bytes().to_vec()),
+            Self::HmacSha1 => {
+                hmac::<Hmac<sha1::Sha1>>(key, parts).map(|mac| mac.finalize().into_bytes().to_vec())
+            }
             Self::HmacSha512 => {
-                hmac::<Hmac<Sha512>>(key, content).map(|mac| mac.finalize().into_bytes().to_vec())
+                hmac::<Hmac<Sha512>>(key, parts).map(|mac| mac.finalize().into_bytes().to_vec())
             }
-            Self::Sha256 => Some(Sha256::digest(content).to_vec()),
-            Self::Sha1 => Some(sha1::Sha1::digest(content).to_vec()),
+            Self::Sha256 => Some(plain::<Sha256>(parts)),
+            Self::Sha1 => Some(plain::<sha1::Sha1>(parts)),
             Self::Ed25519 | Self::EcdsaP256Sha256 | Self::Token | Self::Basic | Self::Unsigned => {
                 None
             }
@@ -131,8 +137,14 @@ impl Algorithm {
 }
 
 /// HMAC takes a key of any length, also none: the guard against an empty one is [`Secret::new`].
-fn hmac<M: Mac + KeyInit>(key: &[u8], content: &[u8]) -> Option<M> {
+fn hmac<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]]) -> Option<M> {
     let mut mac = <M as KeyInit>::new_from_slice(key).ok()?;
-    mac.update(content);
+    parts.iter().for_each(|part| mac.update(part));
     Some(mac)
+}
+
+fn plain<D: Digest>(parts: &[&[u8]]) -> Vec<u8> {
+    let mut digest = D::new();
+    parts.iter().for_each(|part| digest.update(part));
+    digest.finalize().to_vec()
 }
