@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hookwell::event::body::Body;
 use hookwell::event::identity::Key;
-use hookwell::event::{Event, Operation};
+use hookwell::event::{Event, Operation, UnusableTime};
 use hookwell::ports::handler::{HandleError, Handler, Outcome};
 use hookwell::ports::ledger::{
     Claim, End, Failure, Finish, Lease, Ledger, LedgerError, Record, Remembered, Status, Tries,
@@ -652,6 +652,32 @@ async fn a_table_counts_tries(storage: &Storage, ledger: &EventsTable) {
     assert_eq!(record["body_hash"], again.body.hash());
 }
 
+async fn a_table_says_why_a_time_is_not_the_events(storage: &Storage, ledger: &EventsTable) {
+    let admin = Admin::new(&storage.endpoints.connection().unwrap());
+    for (id, unusable_time, said) in [
+        ("usable", None, None),
+        (
+            "unreadable",
+            Some(UnusableTime::Unreadable),
+            Some("unreadable"),
+        ),
+        ("future", Some(UnusableTime::Future), Some("future")),
+    ] {
+        let event = Event {
+            unusable_time,
+            ..event(id, Operation::Other, 1, "d")
+        };
+        remember(ledger, &event, NOW).await.unwrap();
+        let table = &storage.endpoints.events_table;
+        let record = admin.get(table, event.key.as_str()).await.unwrap().unwrap();
+        assert_eq!(
+            record.get("unusable_time").and_then(|text| text.as_str()),
+            said,
+            "{id}"
+        );
+    }
+}
+
 /// Versions that an earlier version of the code wrote for a sender whose clock was wrong.
 async fn a_version_from_the_future_counts_as_absent(documents: &impl Handler) {
     let now = hookwell_lambda::now::now();
@@ -690,6 +716,7 @@ async fn the_tables_keep_the_contract() {
     let ledger = EventsTable::new(tables.clone(), table, Some(bucket(&storage)));
     a_ledger_keeps_the_contract(&ledger).await;
     a_table_counts_tries(&storage, &ledger).await;
+    a_table_says_why_a_time_is_not_the_events(&storage, &ledger).await;
     a_ledger_lets_one_of_many_in(&ledger).await;
     a_table_keeps_whole_events_until_their_time(&storage, &ledger).await;
     let documents = DocumentsTable::new(tables, storage.endpoints.documents_table.clone());

@@ -458,3 +458,44 @@ fn what_a_user_reads_of_a_token_that_anybody_may_have_sent_says_so() {
         assert_eq!(said(other), None, "no words of a stranger");
     }
 }
+
+#[test]
+fn the_line_of_a_delivery_says_that_its_time_is_not_used() {
+    let _turn = TURN.lock().unwrap();
+    let log = LazyLock::force(&LOG);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let text = "[sources.timed]\nsecrets = [\"env:A\"]\n[sources.timed.verify]\nalg = \"token\"\n\
+                signature = { header = \"x-token\" }\n[sources.timed.event]\nid = \"body:/id\"\ntime = \"body:/at\"\n";
+    let secret = "a secret that is long enough";
+    let sources = Sources::new(config::parse(text).unwrap(), |_| {
+        Ok::<_, SecretProblem>(secret.to_owned())
+    });
+    let ingest = Ingest::new(sources, MemoryLedger::default(), MemoryQueue::default());
+    let said = |id: &str, at: Value| {
+        log.0.lock().unwrap().clear();
+        let (method, path, mut headers, body) =
+            post("/webhooks/timed", json!({ "id": id, "at": at }).to_string());
+        headers.push(("x-token", secret.to_owned()));
+        let asked = event(&(method, path, headers, body));
+        let clock = StoppedClock::at(NOW);
+        let answer = runtime.block_on(ingest.respond(&asked, "request-1", None, clock.clock()));
+        assert_eq!(answer.status_code, 200);
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let lines = text
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let mut lines = lines.filter(|line| line["message"] == "delivery");
+        lines.next().unwrap()["unusable_time"].clone()
+    };
+    let day = 24 * 3600 * 1000;
+    assert_eq!(said("e1", json!(NOW + day)), Value::Null);
+    assert_eq!(said("e2", json!(NOW + day + 1)), "future");
+    assert_eq!(said("e3", json!("yesterday")), "unreadable");
+    assert_eq!(
+        said("e4", Value::Null),
+        Value::Null,
+        "no time is none that is wrong"
+    );
+}

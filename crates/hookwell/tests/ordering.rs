@@ -51,10 +51,11 @@ fn applied(batches: &[Vec<Event>]) -> State {
         .collect()
 }
 
-/// The state that must come out: of each document, what its newest event says, by (time, operation, id).
+/// The state that must come out: of each document, what its sender did last, and of two things at one time the one that
+/// it told last.
 fn newest(history: &[Event]) -> State {
     let mut sorted: Vec<_> = history.iter().collect();
-    sorted.sort_by_key(|event| event.version());
+    sorted.sort_by_key(|event| (event.time, event.received_at));
     let state = |event: &Event| {
         (event.operation != Operation::Delete).then(|| event.document().unwrap().to_owned())
     };

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use futures_util::FutureExt as _;
 use hookwell::event::body::Body;
 use hookwell::event::message::Damage;
-use hookwell::event::{Event, Operation};
+use hookwell::event::{Event, Operation, WithoutState};
 use hookwell::ports::handler::{HandleError, Handled, Handler, Outcome};
 use hookwell::ports::ledger::{
     Claim, End, Failure, Finish, Lease, Ledger, LedgerError, Record, Remembered, Status,
@@ -182,6 +182,29 @@ fn what_is_not_about_a_document_is_ignored() {
         Status::Done
     );
     assert!(setup.handler.all().is_empty());
+}
+
+#[test]
+fn what_a_preset_does_not_find_in_an_event_is_nobodys_fault() {
+    for (why, document_id) in [
+        (WithoutState::Unnamed, None),
+        (WithoutState::Thin, Some("d".to_owned())),
+    ] {
+        for operation in [Operation::Create, Operation::Update, Operation::Delete] {
+            let setup = Setup::<MemoryDocuments>::default();
+            let event = Event {
+                document_id: document_id.clone(),
+                document_at: None,
+                without_state: Some(why),
+                ..event("1", operation, 1, "d")
+            };
+            let done = setup.run(std::slice::from_ref(&event));
+            assert_eq!(done[0].fate, Fate::Finished(Outcome::Ignored), "{event:?}");
+            assert_eq!(done[0].reason.as_deref(), Some(why.reason()));
+            assert_eq!(setup.queue.buried(), [], "{event:?}");
+            assert!(setup.handler.all().is_empty(), "{event:?}");
+        }
+    }
 }
 
 #[test]
