@@ -17,6 +17,7 @@ MAPPING = "MiniStack's event source mapping works on the queue without the role"
 LOGS = "MiniStack writes the logs itself"
 TRACES = "MiniStack has no X-Ray daemon"
 SCHEDULE = "MiniStack calls no universal target"
+MISSING = "MiniStack says 404 of a missing object to everybody"
 
 # Role, action: the resource (of the template, or a star) and why the machine cannot show that it is needed.
 UNSEEN = {
@@ -27,6 +28,7 @@ UNSEEN = {
     ("ProcessRole", "sqs:ReceiveMessage"): ("Queue", MAPPING),
     ("ProcessRole", "sqs:DeleteMessage"): ("Queue", MAPPING),
     ("ProcessRole", "sqs:GetQueueAttributes"): ("Queue", MAPPING),
+    ("ProcessRole", "s3:ListBucket"): ("Bucket", MISSING),
     ("ProcessRole", "logs:CreateLogStream"): ("ProcessLogs", LOGS),
     ("ProcessRole", "logs:PutLogEvents"): ("ProcessLogs", LOGS),
     ("ProcessRole", "xray:PutTraceSegments"): ("*", TRACES),
@@ -134,6 +136,8 @@ def arn(stack, name):
     if name == "*":
         return name
     physical = stack.physical(name)
+    if name == "Bucket":
+        return f"arn:aws:s3:::{physical}"
     if name.endswith("Queue"):
         asked = stack.client("sqs").get_queue_attributes(QueueUrl=physical, AttributeNames=["QueueArn"])
         return asked["Attributes"]["QueueArn"]

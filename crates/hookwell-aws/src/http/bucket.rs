@@ -86,8 +86,8 @@ impl Bucket {
         }
         let compressed = match self.call("GET", name, &[]).await {
             Ok(compressed) => compressed,
-            // Ingest puts the object before it sends the message, and S3 shows every object at once. A role that may not list
-            // the bucket is told 403 instead, which may also be a mistake of the role.
+            // Ingest puts the object before it sends the message, and S3 shows every object at once. S3 says so only to a role that
+            // may list the bucket, and template.yaml lets process; another is told 403, as for a mistake of the role.
             Err(BucketError(code)) if code == NO_OBJECT => return Err(Damage::NoObject.into()),
             Err(why) => return Err(QueueError(why.to_string()).into()),
         };

@@ -4,6 +4,7 @@ use hookwell::deliver::Target;
 use hookwell::keys::reference::SecretRef;
 
 use crate::deployment::{Deployment, Door};
+use crate::node::Value;
 use crate::place::Place;
 use crate::report::Report;
 use crate::resolve::Resource;
@@ -15,7 +16,8 @@ const INGEST_CALLS: [(&str, &[&str]); 3] = [
     ("HOOKWELL_BUCKET", &["s3:PutObject"]),
 ];
 
-/// The calls of process. No event source mapping can be made without the others that it needs on its queue.
+/// The calls of process. No event source mapping can be made without the others that it needs on its queue. With `s3:ListBucket` S3
+/// says 404 of an object that is not there; without it 403, which process takes for a mistake of the role and tries again.
 const PROCESS_CALLS: [(&str, &[&str]); 5] = [
     (
         "HOOKWELL_EVENTS_TABLE",
@@ -28,7 +30,10 @@ const PROCESS_CALLS: [(&str, &[&str]); 5] = [
     ("HOOKWELL_DOCUMENTS_TABLE", &["dynamodb:PutItem"]),
     ("HOOKWELL_QUEUE_URL", &["sqs:ChangeMessageVisibility"]),
     ("HOOKWELL_DEAD_LETTER_QUEUE_URL", &["sqs:SendMessage"]),
-    ("HOOKWELL_BUCKET", &["s3:GetObject", "s3:PutObject"]),
+    (
+        "HOOKWELL_BUCKET",
+        &["s3:GetObject", "s3:ListBucket", "s3:PutObject"],
+    ),
 ];
 
 /// The calls that a service makes with a key of one's own in the name of whoever calls the service.
@@ -258,9 +263,25 @@ fn own_key(resource: &Resource) -> Option<Place<'_>> {
 /// True for a statement that allows the action on that resource, as far as the template tells.
 fn may_allow(statement: &Place<'_>, action: &str, resource: &str) -> bool {
     let mut resources = statement.at("Resource").elements().into_iter();
+    let is_named = |one: &Place<'_>| one.target().is_none_or(|id| id == resource);
     may_call(statement, action)
         && (statement.at("Resource").is_missing()
-            || resources.any(|one| one.target().is_none_or(|id| id == resource)))
+            || resources.any(|one| is_named(&one) && may_be_level(&one, action)))
+}
+
+/// False for a bucket where the action is one on objects, and for objects where it is one on buckets.
+fn may_be_level(resource: &Place<'_>, action: &str) -> bool {
+    let is_on_objects = match action {
+        "s3:GetObject" | "s3:PutObject" => true,
+        "s3:ListBucket" => false,
+        _ => return true,
+    };
+    match resource.value() {
+        Some(Value::Resource { .. }) => !is_on_objects,
+        Some(Value::Text(text)) if text.contains('/') => is_on_objects,
+        Some(Value::Text(text)) => !is_on_objects || text.ends_with('*'),
+        _ => true,
+    }
 }
 
 /// True for a statement that allows the action on whatever it names.

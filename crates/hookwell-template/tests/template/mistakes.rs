@@ -355,6 +355,27 @@ pub(crate) fn mistakes() -> Vec<(&'static str, &'static str, String)> {
         ),
         (
             "missing-action",
+            "Resources.ProcessRole.Properties.Policies",
+            edited("Action: s3:ListBucket", "Action: s3:GetBucketLocation"),
+        ),
+        (
+            "missing-action",
+            "Resources.ProcessRole.Properties.Policies",
+            edited(
+                "Action: s3:ListBucket\n                Resource: !GetAtt Bucket.Arn",
+                "Action: s3:ListBucket\n                Resource: !Sub ${Bucket.Arn}/*",
+            ),
+        ),
+        (
+            "missing-action",
+            "Resources.IngestRole.Properties.Policies",
+            edited(
+                "Action: s3:PutObject\n                Resource: !Sub ${Bucket.Arn}/*",
+                "Action: s3:PutObject\n                Resource: !GetAtt Bucket.Arn",
+            ),
+        ),
+        (
+            "missing-action",
             "Resources.IngestRole.Properties.Policies",
             edited("[kms:Decrypt, kms:GenerateDataKey]", "kms:Decrypt"),
         ),
