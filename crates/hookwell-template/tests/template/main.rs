@@ -138,6 +138,50 @@ fn a_source_that_is_expected_to_send_needs_an_alarm_for_its_silence() {
     }
 }
 
+/// By default every queue of the account may name another as its dead-letter queue, and SQS moves messages there without a permission.
+#[test]
+fn no_queue_of_another_stack_may_take_ours_for_its_dead_letter_queue() {
+    let policy = |queue: &str| {
+        let (_, rest) = TEMPLATE.split_once(&format!("\n  {queue}:\n")).unwrap();
+        let (resource, _) = rest.split_once("\n\n").unwrap();
+        assert!(
+            resource.starts_with("    Type: AWS::SQS::Queue\n"),
+            "{queue}"
+        );
+        let lines = resource.lines().map(str::trim_end);
+        let policy = lines.skip_while(|line| !line.starts_with("      RedriveAllowPolicy:"));
+        let (first, rest) = policy
+            .collect::<Vec<_>>()
+            .split_first()
+            .map(|(first, rest)| (*first, rest.to_vec()))
+            .unwrap();
+        let inner = rest
+            .into_iter()
+            .take_while(|line| line.starts_with("        "));
+        [first]
+            .into_iter()
+            .chain(inner)
+            .map(str::trim)
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    assert_eq!(
+        policy("Queue"),
+        "RedriveAllowPolicy:\nredrivePermission: denyAll"
+    );
+    for (queue, source) in [
+        ("RetryQueue", "${QueueName}"),
+        ("DeadLetterQueue", "${QueueName}-retry"),
+    ] {
+        let arn =
+            format!("arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:{source}");
+        let named = format!(
+            "- HasQueueName\n- redrivePermission: byQueue\nsourceQueueArns: [!Sub \"{arn}\"]\n- !Ref AWS::NoValue"
+        );
+        assert_eq!(policy(queue), format!("RedriveAllowPolicy: !If\n{named}"));
+    }
+}
+
 #[test]
 fn every_rule_has_a_mistake_here() {
     let mut shown: BTreeSet<_> = mistakes().iter().map(|(rule, ..)| *rule).collect();
