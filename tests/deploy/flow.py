@@ -146,6 +146,19 @@ def poison(stack, sender):
     dead_letter(stack, body)
 
 
+def later(stack, sender):
+    """A message of a later version waits in the retry queue, and the log has what its alarm counts."""
+    queues = stack.client("sqs")
+    body = json.dumps({"message_version": 3, "later": new_document("later")})
+    sent = queues.send_message(QueueUrl=stack.outputs["QueueUrl"], MessageBody=body)["MessageId"]
+    look = lambda: queues.receive_message(QueueUrl=stack.outputs["RetryQueueUrl"]).get("Messages")
+    [message] = eventually("it waits in the retry queue", look)
+    expect(message["Body"], body, "the message in the retry queue")
+    tries = [line for line in stack.logs("process") if line.get("message.id") == sent]
+    expect({(line["outcome"], line.get("unread")) for line in tries}, {("retry", True)}, "the lines of its tries")
+    queues.delete_message(QueueUrl=stack.outputs["RetryQueueUrl"], ReceiptHandle=message["ReceiptHandle"])
+
+
 def attribute(stack, queue, name):
     """An attribute of a queue of the outputs."""
     asked = stack.client("sqs").get_queue_attributes(QueueUrl=stack.outputs[queue], AttributeNames=[name])
@@ -235,7 +248,7 @@ def alarms_see(stack):
     """Each metric filter counts a line that was written in this run; but NoKeyYet, for which a provider would have to be away."""
     seen = sorted(metric for metric, lines in (counted(stack, "ingest") | counted(stack, "process")).items() if lines)
     ingest = ["NotConfigured", "NotReady", "Stale", "Strangers", "Unavailable", "Unremembered", "UnusableTime", "Unverified"]
-    expect(seen, sorted([*ingest, "Tie"]), "the metrics with lines")
+    expect(seen, sorted([*ingest, "Tie", "Unread"]), "the metrics with lines")
 
 
 def counted(stack, function):

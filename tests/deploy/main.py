@@ -86,6 +86,8 @@ def main(wanted):
             flow.comes_back(stack, url)
         with steps.step("an event that is refused for longer waits, and is applied when it is moved back"):
             flow.waits(stack, url)
+        with steps.step("a message of a later version waits, and the log says so"):
+            flow.later(stack, url)
         with steps.step("process applies nothing while it cannot read the records"):
             flow.unread(stack, url)
         with steps.step("ingest goes on without the events table"):

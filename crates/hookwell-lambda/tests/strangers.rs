@@ -4,14 +4,17 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock, Mutex};
+use std::time::{Duration, SystemTime};
 
+use aws_lambda_events::event::sqs::SqsEvent;
 use hookwell::config;
 use hookwell::format::time::Millis;
 use hookwell::ingest::key_cache::{Fetch, Sources};
 use hookwell::keys::not_ready::SecretProblem;
 use hookwell::keys::reference::SecretRef;
-use hookwell::ports::memory::{MemoryLedger, MemoryQueue, StoppedClock};
+use hookwell::ports::memory::{MemoryDocuments, MemoryLedger, MemoryQueue, StoppedClock};
 use hookwell_lambda::ingest::Ingest;
+use hookwell_lambda::process::Process;
 use hookwell_lambda::telemetry::{lines, targets};
 use serde_json::{Value, json};
 use tracing_subscriber::filter::LevelFilter;
@@ -424,6 +427,60 @@ fn a_flood_is_seen_without_waking_anybody() {
             .unwrap();
         assert!(alarm.contains("TicketTopicArn"), "{alarm}");
     }
+}
+
+/// A message of a later version comes back for ever, and each move of the retry queue makes it young again: no age and no growth tells
+/// of it.
+#[test]
+fn a_message_that_process_cannot_read_is_counted_for_an_alarm_that_can_wait() {
+    let mut filters = resources("AWS::Logs::MetricFilter");
+    let filter = filters
+        .find(|filter| values(filter, "MetricName").contains("Unread"))
+        .unwrap();
+    assert!(filter.contains("ProcessLogs"), "{filter}");
+    let mut alarms = resources("AWS::CloudWatch::Alarm");
+    let alarm = alarms
+        .find(|alarm| values(alarm, "MetricName").contains("Unread"))
+        .unwrap();
+    assert!(alarm.contains("TicketTopicArn"), "{alarm}");
+    // Three periods, each as long as the retry queue waits at most.
+    assert_eq!(values(alarm, "Period"), ["3600"].into());
+
+    let _turn = TURN.lock().unwrap();
+    let log = LazyLock::force(&LOG);
+    log.0.lock().unwrap().clear();
+    let event = include_str!("../../../events/process-create.json");
+    let mut event: SqsEvent = serde_json::from_str(event).unwrap();
+    for (id, body) in [
+        ("later", r#"{"message_version":3}"#),
+        ("damaged", r#"{"message_version":0}"#),
+    ] {
+        let mut message = event.records[0].clone();
+        message.message_id = Some(id.to_owned());
+        message.body = Some(body.to_owned());
+        event.records.push(message);
+    }
+    let documents = MemoryDocuments::default();
+    let process = Process::new(MemoryLedger::default(), MemoryQueue::default(), documents);
+    let deadline = SystemTime::now() + Duration::from_secs(30);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let answer = runtime.block_on(process.respond(event, "request-1", deadline));
+    assert_eq!(answer.unwrap().batch_item_failures.len(), 1);
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|line| line["message"] == "event");
+    let (counted, others): (Vec<_>, Vec<_>) = lines.partition(|line| counts(filter, line));
+    let ids = |lines: &[Value]| -> BTreeSet<String> {
+        let ids = lines.iter().map(|line| &line["message.id"]);
+        ids.map(|id| id.as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ids(&counted), ["later".to_owned()].into(), "{text}");
+    assert_eq!(others.len(), 2, "{text}");
 }
 
 #[test]

@@ -155,6 +155,8 @@ async fn every_fate(world: &World, process: &Tested) {
         event["destination"] = json!("billing");
     });
     assert_eq!(respond(process, "1", long, vec![unknown]).await, 1);
+    let newer = message("14", |event| event["message_version"] = json!(3));
+    assert_eq!(respond(process, "1", long, vec![newer]).await, 1);
     let late = vec![typed("8", "order.created")];
     assert_eq!(respond(process, "1", Duration::from_secs(4), late).await, 1);
 

@@ -34,6 +34,8 @@ pub(crate) fn message(
         Fate::Retry(why) => Some(why.as_str()),
         _ => done.reason.as_deref(),
     };
+    // Such a message has no retry_for: an alarm counts it.
+    let is_unread = event.is_none() && matches!(done.fate, Fate::Retry(_));
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(
@@ -45,6 +47,7 @@ pub(crate) fn message(
                 event.operation = event.map(|event| event.operation.name()),
                 document.id = document,
                 reason,
+                unread = is_unread.then_some(true),
                 tie = done.tie.then_some(true),
                 message.id = done.message.id,
                 message.attempt = done.message.receive_count,
