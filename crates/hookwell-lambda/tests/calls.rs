@@ -9,7 +9,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use hookwell_aws::{EventsTable, SqsQueue};
+use hookwell_aws::{EventsTable, Limits, SqsQueue};
 use hookwell_lambda::ingest::Ingest;
 use hookwell_lambda::now::clock;
 use hookwell_lambda::process::Process;
@@ -259,6 +259,37 @@ async fn an_event_is_answered_by_what_is_done_or_else_by_what_is_queued() {
             assert!(answer.headers.contains_key("retry-after"), "{what}");
         }
     }
+}
+
+/// The SDK shares a quota of 500 among the retries of a client and takes 5 or more for each, so an outage of 50 deliveries leaves the
+/// later ones a single try. Success alone gives it back.
+#[tokio::test]
+async fn failures_of_earlier_deliveries_take_no_try_from_a_later_one() {
+    let (services, ingest) = ingest(|operation, _| match operation {
+        "SendMessage" => Answer::of(500, "{}"),
+        _ => Answer::taken(),
+    })
+    .await;
+    let event = sample("ingest-function-url-valid.json").to_string();
+    let tries = async || {
+        let answer = ingest.respond(&event, "1", None, clock()).await;
+        assert_eq!(answer.status_code, 503);
+        services.calls()["SendMessage"].as_u64().unwrap_or(0)
+    };
+    let mut retries = 0;
+    for delivery in 1.. {
+        if retries > 100 {
+            break;
+        }
+        assert!(delivery < 250, "only {retries} retries");
+        retries += tries().await.saturating_sub(1);
+    }
+    // On a busy machine the time of a delivery may be over before its last try.
+    let mut most = 0;
+    for _ in 0..20 {
+        most = most.max(tries().await);
+    }
+    assert_eq!(most, u64::from(Limits::INGEST_SEND.attempts));
 }
 
 /// Answer of the table about the events `resource#0` to `resource#9`: ingest wrote their records.
