@@ -22,6 +22,7 @@ pub fn check(
     let template = Node::template(text)?;
     let choices = resolve::choices(&template);
     let mut found: Vec<Finding> = Vec::new();
+    let mut lacking = Vec::new();
     for choice in &choices {
         let deployment = Deployment::new(&template, choice, sources, destinations);
         for rule in RULES {
@@ -38,23 +39,21 @@ pub fn check(
                 }
             }
         }
-    }
-    if !destinations.is_empty() {
-        let lacking = choices.iter().map(|choice| {
-            let deployment = Deployment::new(&template, choice, sources, destinations);
-            let mut report = Report::new("missing-action");
+        let mut report = Report::new("missing-action");
+        access::sources(&deployment, &mut report);
+        if !destinations.is_empty() {
             access::destinations(&deployment, &mut report);
-            report.found
-        });
-        found.extend(lacking_for_destinations(lacking));
+        }
+        lacking.push(report.found);
     }
+    found.extend(lacking_for_the_file(lacking.into_iter()));
     found.sort_by_key(|finding| finding.line);
     Ok(found)
 }
 
-/// Rights that the destinations lack by the defaults of the parameters. Where another value of one grants a right it is a note:
+/// Rights that the sources and the destinations of the file lack by the defaults of the parameters. Where another value of one grants a right it is a note:
 /// only the deployment decides.
-fn lacking_for_destinations(mut lacking: impl Iterator<Item = Vec<Finding>>) -> Vec<Finding> {
+fn lacking_for_the_file(mut lacking: impl Iterator<Item = Vec<Finding>>) -> Vec<Finding> {
     let mut by_default = lacking.next().unwrap_or_default();
     for found in lacking {
         for finding in &mut by_default {

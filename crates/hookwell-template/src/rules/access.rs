@@ -106,16 +106,33 @@ pub(crate) fn destinations(deployment: &Deployment<'_>, report: &mut Report) {
         };
         granted.demand_named(&[("HOOKWELL_QUEUE_URL", &["sqs:SendMessage"])], report);
         for destination in deployment.destinations {
+            let needed_by = format!("destinations.{}", destination.name);
             let action = match &destination.to {
                 Target::EventBridge(_) => "events:PutEvents",
                 Target::Sqs(_) => "sqs:SendMessage",
-                Target::Http { secret, .. } => match secret {
-                    SecretRef::Ssm(_) => "ssm:GetParameter",
-                    SecretRef::SecretsManager { .. } => "secretsmanager:GetSecretValue",
-                    SecretRef::Env(_) | SecretRef::Url(_) => continue,
-                },
+                Target::Http { secret, .. } => {
+                    granted.demand_stored(secret, &needed_by, report);
+                    continue;
+                }
             };
-            granted.demand_elsewhere(action, &destination.name, deployment, report);
+            granted.demand_elsewhere(action, &needed_by, deployment, report);
+        }
+    }
+}
+
+/// Demands what ingest needs to read the keys of the sources that are in a store.
+pub(crate) fn sources(deployment: &Deployment<'_>, report: &mut Report) {
+    for ingest in deployment.ingests() {
+        let Some(granted) = Granted::to(ingest, deployment) else {
+            continue;
+        };
+        for source in deployment.sources {
+            let token = source.handshake.as_ref();
+            let token = token.and_then(|handshake| handshake.verify_token.as_ref());
+            let keys = source.secrets.iter().chain(&source.pinned).chain(token);
+            for key in keys {
+                granted.demand_stored(key, &format!("sources.{}", source.name), report);
+            }
         }
     }
 }
@@ -205,7 +222,7 @@ impl<'d> Granted<'d> {
     fn demand_elsewhere(
         &self,
         action: &str,
-        destination: &str,
+        needed_by: &str,
         deployment: &Deployment<'_>,
         report: &mut Report,
     ) {
@@ -219,7 +236,26 @@ impl<'d> Granted<'d> {
         let mut statements = self.statements.iter().filter(is_elsewhere);
         if !statements.any(|one| may_call(one, action)) {
             let message = format!(
-                "does not allow {action}, which destinations.{destination} needs: allow {} to",
+                "does not allow {action}, which {needed_by} needs: allow {} to",
+                self.function.id
+            );
+            report.problem(&self.policies, message);
+        }
+    }
+
+    /// Demands to read a key, where it is in a store.
+    fn demand_stored(&self, key: &SecretRef, needed_by: &str, report: &mut Report) {
+        let Some((action, end)) = in_store(key) else {
+            return;
+        };
+        let may_read = |statement: &Place<'_>| {
+            let resources = statement.at("Resource").elements();
+            may_call(statement, action)
+                && (resources.is_empty() || resources.iter().any(|one| may_cover(one, &end)))
+        };
+        if !self.statements.iter().any(may_read) {
+            let message = format!(
+                "does not allow {action} of {key}, which {needed_by} needs: allow {} to",
                 self.function.id
             );
             report.problem(&self.policies, message);
@@ -267,6 +303,48 @@ fn may_allow(statement: &Place<'_>, action: &str, resource: &str) -> bool {
     may_call(statement, action)
         && (statement.at("Resource").is_missing()
             || resources.any(|one| is_named(&one) && may_be_level(&one, action)))
+}
+
+/// The action that reads a key from its store, and how the ARN of the key ends there. After the hyphen that of a secret has six
+/// characters which only AWS knows.
+fn in_store(key: &SecretRef) -> Option<(&'static str, String)> {
+    match key {
+        SecretRef::Ssm(name) => {
+            let name = name
+                .split_once(":parameter")
+                .map_or(&**name, |(_, name)| name);
+            // A version may follow.
+            let name = name.split(':').next().unwrap_or(name);
+            let end = format!("parameter/{}", name.trim_start_matches('/'));
+            Some(("ssm:GetParameter", end))
+        }
+        SecretRef::SecretsManager { id, .. } => {
+            let end = match id.split_once(":secret:") {
+                Some((_, name)) => format!("secret:{name}"),
+                None => format!("secret:{id}-"),
+            };
+            Some(("secretsmanager:GetSecretValue", end))
+        }
+        SecretRef::Env(_) | SecretRef::Url(_) => None,
+    }
+}
+
+/// True for an ARN that covers the key whose ARN has this end, as far as the template tells.
+fn may_cover(arn: &Place<'_>, end: &str) -> bool {
+    let Some(text) = arn.text() else {
+        return true;
+    };
+    let kind = end.split_inclusive([':', '/']).next().unwrap_or_default();
+    let Some(at) = text.find(kind) else {
+        return text.ends_with('*') || arn.target().is_some();
+    };
+    let named = text.get(at..).unwrap_or_default();
+    let is_rest_of_secret = end.ends_with('-') && named.starts_with(end);
+    // Up to a wildcard, or to what the deployment gives.
+    match named.split_once(['*', '?', '$']) {
+        Some((known, _)) => end.starts_with(known) || is_rest_of_secret,
+        None => named == end || is_rest_of_secret,
+    }
 }
 
 /// False for a bucket where the action is one on objects, and for objects where it is one on buckets.

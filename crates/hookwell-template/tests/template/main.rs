@@ -408,8 +408,7 @@ fn what_a_destination_needs_is_noted_while_a_parameter_gives_it_and_else_a_probl
         assert_eq!(found, [queue.clone(), (true, why)]);
     }
     let table = "to = \"https://example.com\"\nsecret = \"ssm:/hookwell-out/one\"";
-    let why =
-        "does not allow ssm:GetParameter, which destinations.one needs: allow ProcessFunction to";
+    let why = "does not allow ssm:GetParameter of ssm:/hookwell-out/one, which destinations.one needs: allow ProcessFunction to";
     assert_eq!(
         found_for(TEMPLATE, table),
         [queue.clone(), (false, format!("{why}{HINT}"))]
@@ -420,4 +419,74 @@ fn what_a_destination_needs_is_noted_while_a_parameter_gives_it_and_else_a_probl
     let found = found_for(TEMPLATE, table);
     assert!(found.contains(&(true, why.to_owned())), "{found:?}");
     assert!(found.contains(&queue));
+}
+
+#[test]
+fn what_a_source_has_in_a_store_is_noted_while_a_parameter_lets_ingest_read_it_and_else_a_problem()
+{
+    const HINT: &str = ", by giving the parameter that does when you deploy";
+    let given = |prefix: &str| {
+        let (before, after) = TEMPLATE.split_once("\n  SecretPrefix:\n").unwrap();
+        let default = format!("Default: {prefix}");
+        let after = after.replacen("Default: \"\"", &default, 1);
+        format!("{before}\n  SecretPrefix:\n{after}")
+    };
+    let found = |text: &str, keys: &str| -> Vec<(bool, String)> {
+        let file = format!("[sources.shop]\n{keys}\n");
+        let found = check(text, &config::parse(&file).unwrap(), &[]).unwrap();
+        assert!(
+            rules(&found).is_subset(&["missing-action"].into()),
+            "{found:#?}"
+        );
+        let found = found.into_iter();
+        found.map(|one| (one.is_problem, one.message)).collect()
+    };
+    let why = |reference: &str| {
+        format!("does not allow {reference}, which sources.shop needs: allow IngestFunction to")
+    };
+    let noted = |reference: &str| [(false, format!("{}{HINT}", why(reference)))];
+    for (keys, reference) in [
+        (
+            "preset = \"plaid\"\npinned = [\"ssm:/hookwell/shop\"]",
+            "ssm:GetParameter of ssm:/hookwell/shop",
+        ),
+        (
+            "preset = \"meta\"\nsecrets = [\"env:HOOKWELL_SECRET_GENERIC\"]\nhandshake = { verify_token = \"ssm:hookwell/shop\" }",
+            "ssm:GetParameter of ssm:hookwell/shop",
+        ),
+    ] {
+        assert_eq!(found(TEMPLATE, keys), noted(reference));
+    }
+    for (key, call, sid, own) in [
+        (
+            "ssm:/hookwell/shop",
+            "ssm:GetParameter",
+            "ReadParameters",
+            "hookwell/shop",
+        ),
+        (
+            "secretsmanager:hookwell/shop#AWSCURRENT",
+            "secretsmanager:GetSecretValue",
+            "ReadSecrets",
+            "hookwell/shop-??????",
+        ),
+    ] {
+        let keys = format!("preset = \"generic\"\nsecrets = [\"{key}\"]");
+        let reference = format!("{call} of {key}");
+        // By the parameter, which is empty, right, or of other names.
+        assert_eq!(found(TEMPLATE, &keys), noted(&reference));
+        assert_eq!(found(&given("hookwell/"), &keys), []);
+        assert_eq!(found(&given("hookwell/shop/"), &keys), noted(&reference));
+        // By the name of the key alone.
+        let (before, after) = TEMPLATE.split_once(&format!("Sid: {sid}\n")).unwrap();
+        let changed = |old: &str, new: &str| {
+            let after = after.replacen(old, new, 1);
+            found(&format!("{before}Sid: {sid}\n{after}"), &keys)
+        };
+        assert_eq!(changed("${SecretPrefix}*", own), noted(&reference));
+        // Nothing that somebody could give lets ingest read it.
+        let problem = [(true, why(&reference))];
+        assert_eq!(changed("${SecretPrefix}*", "hookwell/sho"), problem);
+        assert_eq!(changed("Action: ", "Action: kms:"), problem);
+    }
 }
