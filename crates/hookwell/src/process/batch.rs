@@ -76,14 +76,19 @@ pub async fn process<L: Ledger, Q: Queue, H: Handler>(
         select(work, before_deadline(WORK_ENDS)).await;
     }
     let (mut processed, abandoned) = call.progress.take();
-    let abandoned: Vec<_> = abandoned
+    let mut abandoned: Vec<_> = abandoned
         .into_iter()
         .map(|open| call.abandon(open))
         .collect();
+    for done in processed.iter_mut().chain(&mut abandoned) {
+        if done.fate.is_failure() {
+            done.pause = call.pause(done);
+        }
+    }
     {
         let failed = processed.iter().chain(&abandoned);
         let failed = failed.filter(|done| done.fate.is_failure());
-        let pauses = failed.map(|done| queue.delay(&done.message.receipt, call.pause(done)));
+        let pauses = failed.map(|done| queue.delay(&done.message.receipt, done.pause));
         let notes = abandoned.iter().map(|done| call.note_failure(done));
         let back = pin!(join(join_all(pauses), join_all(notes)));
         select(back, before_deadline(PAUSES_END)).await;

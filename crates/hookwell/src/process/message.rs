@@ -168,11 +168,19 @@ pub struct Processed {
     pub steps: OfEvent,
     /// The lease under which it was tried, if it was.
     pub(super) tried: Option<Tried>,
-    /// Pause that the handler asked for, in seconds.
+    /// Pause that the handler asked for, then the one that a failed message is given, in seconds.
     pub(super) pause: u32,
 }
 
 impl Processed {
+    /// Time of the next try, where the event failed and is tried again in place.
+    #[must_use]
+    pub fn next_try_at(&self) -> Option<Millis> {
+        let is_tried_again = self.fate.is_failure() && !self.message.is_last_in_place();
+        let pause = Millis::from(self.pause).saturating_mul(1000);
+        is_tried_again.then(|| self.at.saturating_add(pause))
+    }
+
     /// Time until which the event is tried again, where it waits in the retry queue now.
     #[must_use]
     pub fn waits_until(&self) -> Option<Millis> {
