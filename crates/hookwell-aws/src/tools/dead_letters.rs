@@ -105,6 +105,8 @@ pub struct DeadLetters {
     queue: SqsQueue,
     queue_url: String,
     url: String,
+    /// Time that SQS may look for messages before it says that there is none, in seconds.
+    wait: i32,
 }
 
 impl DeadLetters {
@@ -123,7 +125,15 @@ impl DeadLetters {
             queue_url: queue_url.to_owned(),
             url: url.to_owned(),
             queue,
+            // A long poll asks every server of SQS, so that an empty answer means empty.
+            wait: 1,
         }
+    }
+
+    /// The same for a queue of this machine, of which every poll asks the whole.
+    #[must_use]
+    pub fn of_this_machine(self) -> Self {
+        Self { wait: 0, ..self }
     }
 
     /// The messages there now, oldest first. SQS can only show a message by handing it out, so they stay hidden from
@@ -134,11 +144,10 @@ impl DeadLetters {
     pub async fn receive(&self) -> Result<Vec<DeadLetter>, AdminError> {
         let mut found = BTreeMap::new();
         loop {
-            // A long poll asks every server of SQS, so that an empty answer means empty.
             let request = self.client.receive_message().queue_url(&self.url);
             let answer = request
                 .max_number_of_messages(MAX_BATCH)
-                .wait_time_seconds(1)
+                .wait_time_seconds(self.wait)
                 .visibility_timeout(HOLD)
                 .message_attribute_names(REASON)
                 .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
