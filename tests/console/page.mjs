@@ -1,5 +1,6 @@
 // The page of `hookwell dev`, used as a person uses it, in a real Chromium. Prints a line for each sentence that holds.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { openBrowser, startMachine, tables } from './machine.mjs';
 
 const { SCREENSHOTS } = process.env;
@@ -10,6 +11,7 @@ const machine = await startMachine([], { HOOKWELL_SECRET_RESOURCE: SECRET });
 const { url, documents_table: documents } = machine;
 const browser = await openBrowser();
 const page = browser.pages()[0] ?? (await browser.newPage());
+await browser.grantPermissions(['clipboard-read', 'clipboard-write']);
 const complaints = [];
 page.on('pageerror', (error) => complaints.push(String(error)));
 page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
@@ -25,7 +27,8 @@ const becomes = async (selector, text) => page.locator(selector, { hasText: text
 
 /** A documents table with that key. The handler can write to one with `pk` only. */
 async function newDocumentsTable(key) {
-  await table('DeleteTable', { TableName: documents });
+  const { TableNames: all } = await table('ListTables', {});
+  if (all.includes(documents)) await table('DeleteTable', { TableName: documents });
   await table('CreateTable', {
     TableName: documents,
     KeySchema: [{ AttributeName: key, KeyType: 'HASH' }],
@@ -36,11 +39,22 @@ async function newDocumentsTable(key) {
 
 async function shoot(name) {
   if (!SCREENSHOTS) return;
-  await page.screenshot({ path: `${SCREENSHOTS}/${name}-1280.png` });
-  await page.setViewportSize({ width: 320, height: 800 });
-  await page.screenshot({ path: `${SCREENSHOTS}/${name}-320.png`, fullPage: true });
+  for (const [width, height] of [[1280, 800], [390, 844], [320, 800]]) {
+    await page.setViewportSize({ width, height });
+    await page.screenshot({ path: `${SCREENSHOTS}/${name}-${width}.png`, fullPage: width < 1280 });
+  }
   await page.setViewportSize({ width: 1280, height: 800 });
 }
+
+const plain = (data) =>
+  fetch(`${url}/webhooks/plain`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ event: 'asset.created', data }),
+  });
+
+/** A time in the form of a field for minutes, so many minutes from now. */
+const minute = (more) => new Date(Date.now() + more * 60_000).toISOString().slice(0, 16);
 
 const steps = {
   'a newcomer is told what to do': async () => {
@@ -141,6 +155,126 @@ const steps = {
     await becomes('.lead', 'applied');
   },
 
+  'a document shows its history': async () => {
+    await plain({ id: 'story-1', name: 'first' });
+    await plain({ id: 'story-1', name: 'second' });
+    await plain({ id: 'story-2', name: 'another' });
+    await open('/documents?q=story-1');
+    await rows().filter({ hasText: 'second' }).getByRole('link').click();
+    const history = page.locator('table.history tbody tr');
+    assert.equal(await history.count(), 2);
+    await history.first().filter({ hasText: 'applied' }).filter({ hasText: 'made this state' }).waitFor();
+    await shoot('history');
+    await history.last().getByRole('link').click();
+    await becomes('.timeline', 'received');
+  },
+
+  'a delivery is copied as JSON line, curl, body and URL': async () => {
+    const copy = async (name) => {
+      await page.getByRole('link', { name, exact: true }).click();
+      await page.getByRole('link', { name: 'Copied' }).waitFor();
+      await page.getByRole('link', { name, exact: true }).waitFor();
+      return page.evaluate(() => navigator.clipboard.readText());
+    };
+    await view('Send');
+    await press('Create resource');
+    await becomes('.lead', 'applied');
+    const address = page.url();
+    const line = JSON.parse(await copy('JSON line'));
+    assert.deepEqual([line.source, line.outcome, line.status], ['resource', 'applied', 200]);
+    const body = await copy('Body');
+    assert.equal(Buffer.from(line.body_base64, 'base64').toString(), body);
+    assert.equal(await copy('URL'), `${url}/webhooks/resource`);
+    const curl = await copy('curl');
+    for (const text of [JSON.stringify(line), body, curl]) assert.ok(!text.includes(SECRET));
+    assert.match(execFileSync('sh', ['-c', curl], { encoding: 'utf8' }), /200 OK[^]*duplicate/);
+    assert.equal(page.url(), address);
+  },
+
+  'a curl command of a hostile delivery does nothing else': async () => {
+    const body = `{"event":"asset.created","data":{"id":"it's $(touch $HOME/owned) \\\\"}}\n`;
+    const sent = await fetch(`${url}/webhooks/plain?token=${SECRET}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-bad': `'; touch $HOME/owned; '`, authorization: 'Bearer of-somebody' },
+      body,
+    });
+    assert.equal(sent.status, 200);
+    await open('/');
+    await rows().first().filter({ hasText: 'owned' }).waitFor();
+    const path = await rows().first().getByRole('link').getAttribute('href');
+    const text = await (await fetch(`${url}${path}/copy/curl`)).text();
+    assert.ok(!text.includes(SECRET) && !text.includes('of-somebody'), text);
+    const seen = execFileSync('sh', ['-c', `curl() { for one; do printf '<%s>\n' "$one"; done; }\n${text}`], { encoding: 'utf8' });
+    assert.ok(seen.includes(`<${body}>`) && seen.includes(`<x-bad: '; touch $HOME/owned; '>`), seen);
+    assert.equal((await fetch(`${url}${path}/copy/else`)).status, 400);
+  },
+
+  'paused, the list holds still until it may go on': async () => {
+    await open('/');
+    await press('Pause');
+    const before = await rows().count();
+    await plain({ id: 'paused-1' });
+    await page.waitForTimeout(1500);
+    assert.equal(await rows().count(), before);
+    await shoot('paused');
+    await press('Go on');
+    await rows().first().filter({ hasText: 'paused-1' }).waitFor();
+    await press('Pause');
+    await page.getByLabel('Search').fill('paused-1');
+    await page.waitForFunction(() => document.querySelectorAll('table.list tbody tr').length === 1);
+  },
+
+  'a date range leaves out what came before and after, and the charts follow': async () => {
+    await open('/');
+    const shown = () => page.locator('figure b').first().innerText();
+    const all = await rows().count();
+    assert.equal(await shown(), String(all));
+    await page.locator('select[name=source]').selectOption('stonal');
+    await page.waitForFunction(() => document.querySelector('figure b').innerText === '1');
+    await page.locator('select[name=source]').selectOption('');
+    await page.getByLabel('From, UTC').fill(minute(-5));
+    await page.waitForURL(/from=2/);
+    await page.waitForFunction((all) => document.querySelector('figure b').innerText === all, String(all));
+    await see(/^Deliveries, 20..-..-.. ..:.. – ..:../);
+    await shoot('range');
+    await page.getByLabel('To, UTC').fill(minute(-5));
+    await see('Nothing fits.');
+    assert.equal(await shown(), '0');
+    await page.reload();
+    assert.match(await page.getByLabel('To, UTC').inputValue(), /^20..-..-..T..:..$/);
+    await see('Nothing fits.');
+    await page.getByRole('link', { name: 'Show all' }).first().click();
+    assert.equal(await rows().count(), all);
+    assert.equal((await fetch(`${url}/?from=yesterday`)).status, 400);
+  },
+
+  'each source has its health': async () => {
+    await view('Sources');
+    const line = (source) => rows().filter({ has: page.getByRole('link', { name: source, exact: true }) });
+    await line('resource').filter({ hasText: 'some failed' }).filter({ hasText: 'unverified' }).waitFor();
+    await line('stonal').filter({ hasText: 'healthy' }).waitFor();
+    await shoot('sources');
+    await view('Send');
+    await press('Forged stonal');
+    await view('Sources');
+    await line('stonal').filter({ hasText: 'failing' }).waitFor();
+    await page.getByRole('link', { name: 'stonal', exact: true }).click();
+    await page.waitForURL(/source=stonal/);
+    assert.equal(await rows().count(), 2);
+  },
+
+  'a failed try is told, and when the next one is': async () => {
+    await table('DeleteTable', { TableName: documents });
+    await view('Send');
+    await press('Create generic');
+    await becomes('.timeline', 'failed on try 1');
+    await becomes('.timeline', 'next is try 2 of 3');
+    await shoot('retrying');
+    await newDocumentsTable('pk');
+    await becomes('.lead', 'applied');
+    await becomes('.timeline', 'applied on try 2');
+  },
+
   'the handler breaks, and what it is given is rejected': async () => {
     await newDocumentsTable('other');
     await view('Send');
@@ -152,6 +286,7 @@ const steps = {
   'the dead letter is listed with its reason': async () => {
     await view('Dead letters');
     await see('1 dead letter');
+    assert.equal(await page.locator('#letters').innerText(), '1');
     await rows().filter({ hasText: 'resource' }).filter({ hasText: 'the documents table refuses the document' }).waitFor();
     await shoot('dead-letter');
     await page.getByRole('link', { name: /^evt_/ }).click();
@@ -169,6 +304,7 @@ const steps = {
 
   'redriven, it is applied': async () => {
     await view('Deliveries');
+    await page.waitForFunction(() => document.getElementById('letters').textContent === '');
     await rows().first().filter({ hasText: 'resource' }).filter({ hasText: 'applied' }).waitFor();
     await rows().first().getByRole('link').click();
     await becomes('.timeline', 'put back');
@@ -183,6 +319,9 @@ const steps = {
       await press('Sign and send');
       await becomes('.lead', 'rejected');
     }
+    // The navigation counts them without a reload.
+    await page.waitForFunction(() => document.getElementById('letters').textContent === '2');
+    await shoot('counted');
     await view('Dead letters');
     await page.getByText('2 dead letters').waitFor();
     await page.getByRole('link', { name: 'put all back' }).click();
@@ -253,7 +392,7 @@ const steps = {
     await rows().first().filter({ hasText: long }).filter({ hasText: 'applied' }).waitFor();
     const delivery = await rows().first().getByRole('link').getAttribute('href');
     const document = `/document?key=${encodeURIComponent(`plain#asset${long}#${long}`)}`;
-    for (const path of ['/', delivery, document, '/documents', '/dead-letters', '/send', '/deliveries/1', '/?q=nothing']) {
+    for (const path of ['/', delivery, document, '/documents', '/sources', '/dead-letters', '/send', '/deliveries/1', '/?q=nothing']) {
       await open(path);
       const [width, room] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
       assert.ok(width <= room, `${path} is ${width} px wide`);
@@ -271,6 +410,11 @@ const steps = {
     await page.emulateMedia({ colorScheme: 'dark' });
     assert.notEqual(await back(), light);
     await shoot('list-dark');
+    const delivery = await rows().nth(5).getByRole('link').getAttribute('href');
+    for (const [name, path] of Object.entries({ sources: '/sources', documents: '/documents', delivery })) {
+      await open(path);
+      await shoot(`${name}-dark`);
+    }
     await page.emulateMedia({ colorScheme: null });
   },
 
@@ -278,7 +422,7 @@ const steps = {
     const bad = '<script>document.title = "owned"</script><img src=x onerror="document.title = \'owned\'">';
     const body = JSON.stringify({ event: `asset${bad}.created`, data: { id: bad, name: bad } });
     await fetch(`${url}/webhooks/plain`, { method: 'POST', headers: { 'content-type': 'application/json', 'x-bad': bad }, body });
-    for (const path of ['/', '/documents', '/dead-letters']) {
+    for (const path of ['/', '/documents', '/sources', '/dead-letters']) {
       await open(path);
       assert.equal(await page.locator('main script, main img').count(), 0, path);
       assert.doesNotMatch(await page.title(), /^owned/);
@@ -293,12 +437,21 @@ const steps = {
     await open('/');
     const numbers = await page.$$eval('td.time a', (all) => all.map((one) => one.getAttribute('href')));
     assert.ok(numbers.length > 10);
-    for (const path of ['/', '/documents', '/dead-letters', '/send', ...numbers]) {
+    for (const path of ['/', '/documents', '/sources', '/dead-letters', '/send', ...numbers]) {
       const answer = await fetch(url + path);
       const text = await answer.text();
       assert.ok(!text.includes(SECRET), `${path} shows the secret`);
       assert.doesNotMatch(text, /\b[0-9a-f]{64}\b/, `${path} shows a signature`);
     }
+  },
+
+  'a body of several megabytes is sent': async () => {
+    await view('Send');
+    await page.locator('select[name=source]').selectOption('plain');
+    const body = JSON.stringify({ event: 'asset.created', data: { id: 'large-1', name: 'n'.repeat(3_000_000) } });
+    await page.getByLabel('Body').evaluate((at, body) => { at.value = body; }, body);
+    await page.getByRole('button', { name: 'Sign and send' }).click({ timeout: 60_000 });
+    await becomes('.timeline', `received ${body.length} bytes`);
   },
 
   'at 500 deliveries a second the open list shows every one': async () => {

@@ -28,7 +28,7 @@ use crate::news::{Arrived, Recorder};
 
 /// The largest request that Lambda takes, in bytes, as the JSON that it gives to the function ("Lambda quotas",
 /// invocation payload, synchronous).
-const MAX_REQUEST: usize = 6 * 1024 * 1024;
+pub(crate) const MAX_REQUEST: usize = 6 * 1024 * 1024;
 
 /// Address of a sender behind a tunnel, which nobody here knows: the headers that name it can be made up. No list of a
 /// source's senders has this one.

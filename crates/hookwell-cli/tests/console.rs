@@ -107,7 +107,7 @@ async fn an_account_is_looked_at_and_its_dead_letters_go_back() {
     let (_, after) = list.split_once("/event?key=resource%23").unwrap();
     let (key, _) = after.split_once('"').unwrap();
     let event = format!("/event?key=resource%23{key}");
-    for path in ["/", "/documents", "/dead-letters", &event] {
+    for path in ["/", "/documents", "/sources", "/dead-letters", &event] {
         let page = get(world, path).await.body;
         let tables = [
             &account.endpoints.events_table,
@@ -120,7 +120,27 @@ async fn an_account_is_looked_at_and_its_dead_letters_go_back() {
             assert!(!page.contains(machine_only), "{path} shows {machine_only}");
         }
     }
-    assert!(get(world, &event).await.body.contains("evt_d1_0"));
+    let page = get(world, &event).await.body;
+    assert!(page.contains("evt_d1_0"), "{page}");
+    assert!(
+        page.contains("<b>received</b>") && page.contains("<b>applied</b>"),
+        "{page}"
+    );
+    let sources = get(world, "/sources").await.body;
+    assert!(
+        sources.contains("healthy") && sources.contains("failing"),
+        "{sources}"
+    );
+    shows(
+        world,
+        "/documents",
+        "<span class=\"count\" id=\"letters\">1</span>",
+    )
+    .await;
+    let document = get(world, "/document?key=resource%23resource%23d1")
+        .await
+        .body;
+    assert!(document.contains("made this state"), "{document}");
     for path in ["/send", "/deliveries/1"] {
         assert_eq!(get(world, path).await.status, 404, "{path}");
     }

@@ -10,13 +10,15 @@ mod support;
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hookwell_cli::machine::{Options, start};
 use serde_json::json;
 use support::browser::{get, press, shows, submit, token};
 use support::{SOURCES, World, body, machine, senders};
 use tokio::task::JoinSet;
 
-const VIEWS: [&str; 4] = ["/", "/documents", "/dead-letters", "/send"];
+const VIEWS: [&str; 5] = ["/", "/documents", "/sources", "/dead-letters", "/send"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_does_not_stand_in_the_way_of_a_delivery() {
@@ -411,6 +413,78 @@ async fn no_secret_and_no_signature_is_on_a_page() {
             assert!(!page.contains(text.as_str()), "{path} shows {text}");
         }
     }
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_a_delivery_holds_all_of_it_but_no_secret_and_no_token() {
+    let machine = machine().await;
+    let world = World::of(&machine);
+    let senders = senders();
+    let secrets = senders.sources.iter().flat_map(|source| &source.secrets);
+    let mut secrets = secrets.map(|secret| senders.secrets.fetch(secret).unwrap());
+    let secret = secrets.next().unwrap();
+    let event = json!({ "event": "asset.created", "data": { "id": "d1", "name": secret } });
+    // As text, and as bytes that are no text.
+    for end in [&b""[..], b"\xff"] {
+        let headers = vec![
+            ("authorization".to_owned(), "Bearer bearer-text".to_owned()),
+            ("x-own".to_owned(), format!("it's {secret}")),
+        ];
+        let body = [event.to_string().as_bytes(), end].concat();
+        let path = format!("/webhooks/plain?a={secret}");
+        world.request("POST", &path, headers, body).await;
+    }
+    for number in [1, 2] {
+        for text in ["line", "curl", "body", "url"] {
+            let path = format!("/deliveries/{number}/copy/{text}");
+            let copy = get(&world, &path).await;
+            assert_eq!(copy.status, 200, "{path}");
+            assert_eq!(copy.headers["content-type"], "text/plain; charset=utf-8");
+            assert_eq!(copy.headers["x-content-type-options"], "nosniff");
+            let encoded = copy.body.split(['\'', '"']).find_map(|part| {
+                let body = STANDARD.decode(part).ok()?;
+                body.starts_with(b"{").then_some(body)
+            });
+            let body = String::from_utf8_lossy(encoded.as_deref().unwrap_or_default());
+            for hidden in [&secret, "bearer-text"] {
+                assert!(!copy.body.contains(hidden), "{path}: {}", copy.body);
+                assert!(!body.contains(hidden), "{path}: {body}");
+            }
+            let shown = format!("{}{body}", copy.body);
+            assert!(
+                shown.contains(if text == "url" { &world.url } else { "d1" }),
+                "{shown}"
+            );
+        }
+    }
+    for (path, status) in [
+        ("/deliveries/1/copy/else", 400),
+        ("/deliveries/9/copy/curl", 404),
+    ] {
+        assert_eq!(get(&world, path).await.status, status, "{path}");
+    }
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_shows_only_what_came_in_its_range() {
+    let machine = machine().await;
+    let world = World::of(&machine);
+    let (event, _) = body("plain", 0, "create", "d", "n");
+    world.post("plain", &event).await;
+    shows(&world, "/", ">1 delivery<").await;
+    let within = "/?from=2026-01-01T00:00&to=2999-01-01T00:00";
+    assert!(get(&world, within).await.body.contains(">1 of 1 delivery<"));
+    for none in [
+        "/?to=2026-01-01T00:00",
+        "/?from=2999-01-01T00:00",
+        "/?from=2999-01-01T00:00&to=1970-01-01T00:00",
+    ] {
+        let page = get(&world, none).await;
+        assert!(page.body.contains("Nothing fits."), "{none}: {page:?}");
+    }
+    assert_eq!(get(&world, "/?from=yesterday").await.status, 400);
     machine.stop().await;
 }
 

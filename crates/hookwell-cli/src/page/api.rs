@@ -16,9 +16,9 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::delivery::{delivery, why_refused};
 use super::effects::Effects;
 use super::filter::Filter;
+use super::kept::{delivery, why_refused};
 use super::row::Row;
 use super::shared::Page;
 use super::veil::credential_hidden;
@@ -98,29 +98,34 @@ fn summary(row: &Row, effects: &Effects) -> Map<String, Value> {
 
 async fn show(State(page): State<Arc<Page>>, Path(number): Path<u64>) -> Response {
     page.recorder.caught_up().await;
+    match line(&page, number) {
+        Some(line) => page.json(&line),
+        None => {
+            let why = format!("there is no delivery {number}");
+            (StatusCode::NOT_FOUND, why).into_response()
+        }
+    }
+}
+
+/// All about a delivery: its line, and, while they are kept, its request and its answer.
+pub(super) fn line(page: &Page, number: u64) -> Option<Value> {
     let index = page.index();
-    let Some(row) = index.row(number) else {
-        let why = format!("there is no delivery {number}");
-        return (StatusCode::NOT_FOUND, why).into_response();
-    };
+    let row = index.row(number)?;
     let mut shown = summary(row, &index.effects);
     shown.insert("events".to_owned(), json!(row.keys));
     let kept = index.delivery(number);
     drop(index);
     shown.insert("kept".to_owned(), json!(kept.is_some()));
     if let Some(kept) = kept {
-        shown.extend(request(&page, &kept));
+        shown.extend(request(page, &kept));
     }
-    page.json(&Value::Object(shown))
+    Some(Value::Object(shown))
 }
 
 /// The request of a delivery as `hookwell verify` reads it, why it was refused, and its answer.
 fn request(page: &Page, kept: &Arrived) -> Map<String, Value> {
     let delivery = delivery(kept);
-    let body = match std::str::from_utf8(&kept.request.body) {
-        Ok(text) => page.veiled(text).into_bytes(),
-        Err(_) => kept.request.body.clone(),
-    };
+    let body = page.veiled_body(&kept.request.body);
     let parts = json!({
         "why": why_refused(page, kept, &delivery),
         "answer": kept.received.reply.body,

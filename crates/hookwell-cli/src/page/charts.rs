@@ -1,19 +1,21 @@
-//! Charts of the last minutes: how many came, how long they waited for an answer, what became of them.
+//! Charts of the list's lines, of its range or of the last minutes: how many came, how long they waited for an answer,
+//! what became of them.
 
 use std::time::Duration;
 
-use hookwell::format::time::Millis;
+use hookwell::format::time::{Millis, to_rfc3339};
 use hookwell_sandbox::rank::percentile;
 use maud::{Markup, html};
 
+use super::filter::Filter;
 use super::index::Index;
 use super::layout::{count, millis};
 use super::shared::Page;
 
-/// Time that a bar covers, in milliseconds.
+/// Time that a bar covers at least, in milliseconds.
 const STEP: Millis = 10_000;
 
-/// Number of bars: ten minutes of them.
+/// Number of bars: ten minutes of the shortest.
 const BARS: usize = 60;
 
 /// Height of a chart, in units of the chart; a bar is one unit wide.
@@ -39,9 +41,71 @@ impl Bar {
     }
 }
 
+/// Time that the charts show.
+struct Window {
+    /// Time that a bar covers, in milliseconds.
+    step: Millis,
+    /// Number of the newest bar, counted in steps since 1970: whole steps, so that a bar does not change once it is over.
+    newest: Millis,
+    /// Range that the filter asks for; `None` for the last ten minutes.
+    range: Option<(Millis, Millis)>,
+}
+
+impl Window {
+    fn of(index: &Index, filter: &Filter, now: Millis) -> Self {
+        let last = filter
+            .end()
+            .map_or(now, |end| end.saturating_sub(1).min(now));
+        if filter.from.at.is_none() && filter.end().is_none() {
+            let (step, newest) = (STEP, last / STEP);
+            return Self {
+                step,
+                newest,
+                range: None,
+            };
+        }
+        let oldest = || filter.rows(index).map(|row| row.at).min();
+        let first = filter.from.at.or_else(oldest).unwrap_or(last).min(last);
+        let bars = Millis::try_from(BARS).unwrap_or(Millis::MAX);
+        // One bar is spare: the first and the last step may be cut by the range.
+        let needed = last.saturating_sub(first) / bars.saturating_sub(1).max(1) + 1;
+        let step = needed
+            .div_euclid(STEP)
+            .saturating_add(1)
+            .saturating_mul(STEP);
+        Self {
+            step,
+            newest: last / step,
+            range: Some((first, last)),
+        }
+    }
+
+    /// Time that the charts show, in words.
+    fn name(&self) -> String {
+        let Some((first, last)) = self.range else {
+            return "last 10 min".to_owned();
+        };
+        let minute = |at| {
+            to_rfc3339(at)
+                .replace('T', " ")
+                .chars()
+                .take(16)
+                .collect::<String>()
+        };
+        let (first, last) = (minute(first), minute(last));
+        // Of the same day the second needs only its time.
+        match first.split_once(' ').zip(last.split_once(' ')) {
+            Some(((day, _), (other, time))) if day == other => format!("{first} – {time}"),
+            _ => format!("{first} – {last}"),
+        }
+    }
+}
+
 /// The charts: three, or over an account two, as its tables do not say how long an answer took.
-pub(super) fn charts(page: &Page, index: &Index, now: Millis) -> Markup {
-    let bars = bars(index, now);
+pub(super) fn charts(page: &Page, index: &Index, filter: &Filter, now: Millis) -> Markup {
+    let window = Window::of(index, filter, now);
+    let name = window.name();
+    let bars = bars(index, filter, &window);
     let totals = KINDS.map(|kind| (kind, bars.iter().map(|bar| bar.count(kind)).sum::<u32>()));
     let total: u32 = totals.iter().map(|(_, count)| count).sum();
     let mut acks: Vec<_> = bars.iter().flat_map(|bar| bar.acks.clone()).collect();
@@ -55,12 +119,12 @@ pub(super) fn charts(page: &Page, index: &Index, now: Millis) -> Markup {
         .collect();
     let slowest = slow.iter().max().copied().unwrap_or_default();
     let per_second =
-        f64::from(busiest) / (Duration::from_millis(STEP.unsigned_abs()).as_secs_f64());
+        f64::from(busiest) / (Duration::from_millis(window.step.unsigned_abs()).as_secs_f64());
     html! {
-        section.charts aria-label="The last ten minutes" {
+        section.charts aria-label={ (what) ", " (name) } {
             figure {
-                figcaption { (what) ", last 10 min" b { (count(usize::try_from(total).unwrap_or(usize::MAX))) } small { "up to " (format!("{per_second:.1}")) "/s" } }
-                (svg(&format!("{what} over the last ten minutes"), |column| {
+                figcaption { (what) ", " (name) b { (count(usize::try_from(total).unwrap_or(usize::MAX))) } small { "up to " (format!("{per_second:.1}")) "/s" } }
+                (svg(&format!("{what}, {name}"), |column| {
                     let bar = bars.get(column).map_or(0, Bar::total);
                     vec![("rate", height(f64::from(bar), f64::from(busiest)))]
                 }))
@@ -70,7 +134,7 @@ pub(super) fn charts(page: &Page, index: &Index, now: Millis) -> Markup {
                     "Time to ack" b { @match percentile(&acks, 50) { Some(it) => { (millis(it)) } None => { "–" } } }
                     small { @if let Some(it) = percentile(&acks, 99) { "p99 " (millis(it)) } }
                 }
-                (svg("Slowest answer of each ten seconds", |column| {
+                (svg(&format!("Slowest answer of each bar, {name}"), |column| {
                     let slow = slow.get(column).copied().unwrap_or_default();
                     vec![("ack", height(slow.as_secs_f64(), slowest.as_secs_f64()))]
                 }))
@@ -82,7 +146,7 @@ pub(super) fn charts(page: &Page, index: &Index, now: Millis) -> Markup {
                         @for (kind, count) in totals { @if count > 0 { span.(kind) { (count) " " (legend(kind)) } } }
                     }
                 }
-                (svg("Outcomes over the last ten minutes", |column| {
+                (svg(&format!("Outcomes, {name}"), |column| {
                     let counts = bars.get(column).map(|bar| bar.counts).unwrap_or_default();
                     let total = f64::from(counts.iter().sum::<u32>());
                     KINDS.into_iter().zip(counts).map(|(kind, count)| (kind, height(f64::from(count), total))).collect()
@@ -105,12 +169,10 @@ fn place(kind: &str) -> usize {
     KINDS.iter().position(|it| *it == kind).unwrap_or_default()
 }
 
-fn bars(index: &Index, now: Millis) -> Vec<Bar> {
+fn bars(index: &Index, filter: &Filter, window: &Window) -> Vec<Bar> {
     let mut bars = vec![Bar::default(); BARS];
-    // Whole steps, so that a bar does not change once it is over.
-    let newest = now / STEP;
-    for row in index.rows.iter().rev() {
-        let age = newest.saturating_sub(row.at / STEP);
+    for row in filter.rows(index) {
+        let age = window.newest.saturating_sub(row.at / window.step);
         let column = usize::try_from(age)
             .ok()
             .and_then(|age| BARS.checked_sub(age.checked_add(1)?));

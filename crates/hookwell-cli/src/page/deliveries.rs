@@ -89,10 +89,16 @@ fn form(page: &Page, index: &Index, filter: &Filter) -> Markup {
             @if is_machine {
                 (select("status", "Status", &filter.status, statuses.iter().map(String::as_str)))
             }
+            (minute("from", "From, UTC", &filter.from.text))
+            (minute("to", "To, UTC", &filter.to.text))
             button { "Filter" }
             @if filter.is_set() { a.clear href="/" { "Show all" } }
         }
     }
+}
+
+fn minute(name: &str, label: &str, text: &str) -> Markup {
+    html! { label.minute { span { (label) } input type="datetime-local" name=(name) value=(text); } }
 }
 
 fn part(page: &Page, index: &Index, filter: &Filter, now: i64) -> Markup {
@@ -103,7 +109,7 @@ fn part(page: &Page, index: &Index, filter: &Filter, now: i64) -> Markup {
         (" event", " events")
     };
     html! {
-        @if filter.is_newest() { (charts::charts(page, index, now)) }
+        @if filter.is_newest() { (charts::charts(page, index, filter, now)) }
         p.found {
             (count(lines.found)) @if filter.is_set() { " of " (count(index.rows.len())) }
             @if lines.found == 1 { (one) } @else { (many) }
@@ -112,13 +118,18 @@ fn part(page: &Page, index: &Index, filter: &Filter, now: i64) -> Markup {
             @if !filter.is_newest() { " · " a href=(filter.address(None)) { "back to the newest" } }
         }
         @if index.rows.is_empty() && !page.is_machine() {
-            @if index.is_filled { p.empty { "The events table holds no event." } }
+            @if index.is_filled { p.empty {
+                "The events table holds no event. One is written for each delivery that was verified; those that were refused are in the log of ingest."
+            } }
         } @else if index.rows.is_empty() {
             p.empty {
-                "Nothing arrived yet. " a href="/send" { "Send a sample" } " or point a sender at one of the sources."
+                "Nothing arrived yet. " a href="/send" { "Send a sample" } " or point a sender at one of the sources. "
+                "Every request shows up here at once, also one that is refused, with the reason."
             }
         } @else if lines.rows.is_empty() {
-            p.empty { "Nothing fits. " a href="/" { "Show all" } }
+            p.empty {
+                "Nothing fits. The search looks for a part of an id, a type, a document or a reason. " a href="/" { "Show all" }
+            }
         } @else {
             (table(page, index, &lines.rows))
         }
@@ -164,7 +175,8 @@ fn line(index: &Index, row: &Row, is_machine: bool) -> Markup {
     }
 }
 
-fn address(row: &Row) -> String {
+/// Path of the page that a line leads to.
+pub(super) fn address(row: &Row) -> String {
     match (row.number, row.keys.first()) {
         (Some(number), _) => format!("/deliveries/{number}"),
         (None, Some(key)) => event::address(key),

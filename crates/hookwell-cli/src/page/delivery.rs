@@ -5,20 +5,22 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use hookwell::event::delivery::Delivery;
+use hookwell::source::Source;
 use hookwell::source::reply::Receipt;
 use hookwell_aws::tools::admin::Item;
-use http::{Method, StatusCode};
+use http::StatusCode;
 use maud::{Markup, html};
 
+use super::copy;
 use super::effect::Effect;
-use super::event::{self, about, tries};
+use super::event::{self, attributes, document};
+use super::kept::{delivery, source_of, why_refused};
 use super::layout::{self, date, frame, kind, millis, outcome, sentence, status};
 use super::pretty;
 use super::row::Row;
 use super::shared::Page;
+use super::story::tries;
 use super::veil::headers;
-use crate::explain::{Known, explain};
 use crate::news::Arrived;
 
 /// Bytes of a body that are shown; the rest is only counted.
@@ -116,10 +118,7 @@ fn part(
         request, received, ..
     } = kept;
     let delivery = delivery(kept);
-    let source = delivery
-        .source
-        .as_deref()
-        .and_then(|name| page.source(name));
+    let source = source_of(page, kept);
     let refused = why_refused(page, kept, &delivery);
     html! {
         p.lead {
@@ -141,11 +140,13 @@ fn part(
                 h2 { "Timeline" }
                 ol.timeline { (timeline(page, kept, effects)) }
                 @for (key, record) in records {
-                    (about(record.as_ref()))
+                    (document(record.as_ref()))
                     p { a href=(event::address(key)) { "event " (key) } }
+                    details { summary { "Record" } (attributes(record.as_ref())) }
                 }
             }
             div {
+                (copy::links(kept.number))
                 (body(&request.body))
                 h2 { "Request" }
                 p.request { code { (request.method) " " (request.path) @if !request.query.is_empty() { "?" (request.query) } } " from " (request.source_ip) }
@@ -165,8 +166,7 @@ fn timeline(page: &Page, kept: &Arrived, effects: &[(String, Effect)]) -> Markup
     let answered = kept
         .at
         .saturating_add(i64::try_from(kept.ack.as_millis()).unwrap_or(0));
-    let source = Delivery::source_in(&kept.request.path).and_then(|name| page.source(name));
-    let unsigned = source.is_some_and(hookwell::source::Source::is_unsigned);
+    let unsigned = source_of(page, kept).is_some_and(Source::is_unsigned);
     let is_queued =
         matches!(receipt, Receipt::Received | Receipt::Quarantined) && !effects.is_empty();
     html! {
@@ -220,90 +220,4 @@ fn body(bytes: &[u8]) -> Markup {
             @if bytes.len() > MAX_BODY { p.note { "The first " (MAX_BODY) " of " (bytes.len()) " bytes." } }
         }
     }
-}
-
-/// The request as ingest saw it.
-pub(super) fn delivery(kept: &Arrived) -> Delivery {
-    let request = &kept.request;
-    Delivery {
-        request_id: String::new(),
-        method: Method::from_bytes(request.method.as_bytes()).unwrap_or(Method::POST),
-        source: Delivery::source_in(&request.path).map(str::to_owned),
-        path: request.path.clone(),
-        query: request.query.clone(),
-        headers: request.headers.clone(),
-        body: request.body.clone(),
-        source_ip: Some(request.source_ip),
-        trace: None,
-    }
-}
-
-/// Explanation of a refusal in plain words; `None` when the delivery was not refused.
-pub(super) fn why_refused(page: &Page, kept: &Arrived, delivery: &Delivery) -> Option<String> {
-    let received = &kept.received;
-    let reason = || received.reason.clone().unwrap_or_default();
-    let source = delivery
-        .source
-        .as_deref()
-        .and_then(|name| page.source(name));
-    Some(match received.receipt {
-        Receipt::Received | Receipt::Duplicate | Receipt::Filtered | Receipt::Handshake => {
-            return None;
-        }
-        Receipt::Quarantined => format!(
-            "It was signed, but could not be read, so it waits among the dead letters: {}",
-            reason()
-        ),
-        Receipt::Unverified
-        | Receipt::NotConfigured
-        | Receipt::NotReady
-        | Receipt::NoKeyYet
-        | Receipt::NoCertificate => {
-            let secrets = &page.senders.secrets;
-            let known = Known {
-                sources: &page.senders.sources,
-                fetch: &|reference| secrets.fetch(reference),
-                is_made_up: &|reference| secrets.is_made_up(reference),
-            };
-            let found = source.and_then(|source| explain(source, known, delivery, kept.at));
-            found.map_or_else(reason, |found| found.text)
-        }
-        Receipt::Invalid => format!(
-            "It was signed, but it holds no event that can be read: {}",
-            reason()
-        ),
-        Receipt::BadRequest => format!("The request itself is broken: {}", reason()),
-        Receipt::AddressNotAllowed => format!(
-            "{} is not among the addresses that may send for this source: see allow_ips in the sources file",
-            kept.request.source_ip
-        ),
-        Receipt::UnknownSource => {
-            let names: Vec<_> = page
-                .senders
-                .sources
-                .iter()
-                .map(|source| source.name.as_str())
-                .collect();
-            format!(
-                "No source answers at this path. There is /webhooks/ and one of {}",
-                names.join(", ")
-            )
-        }
-        Receipt::MethodNotAllowed => "Webhooks are posted: only POST is taken here".to_owned(),
-        Receipt::TooLarge => match (&received.reason, source) {
-            (None, Some(source)) => format!(
-                "The body has {} bytes, and this source takes {}: see max_body_bytes",
-                delivery.body.len(),
-                source.max_body_bytes
-            ),
-            _ => reason(),
-        },
-        Receipt::Compressed => {
-            "The body is compressed, and the signature is over other bytes".to_owned()
-        }
-        Receipt::Unavailable => format!(
-            "The queue did not take it, so the sender was told to come back: {}",
-            reason()
-        ),
-    })
 }

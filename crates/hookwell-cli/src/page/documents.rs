@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::event;
+use super::history::history;
 use super::index::{DocumentRow, Index};
 use super::layout::{DOCUMENTS, count, encoded, frame, pairs, sentence};
 use super::pretty::pretty;
@@ -83,7 +84,7 @@ fn part(index: &Index, which: &Which) -> Markup {
             @if !index.is_filled { " · reading the tables …" }
         }
         @if rows.is_empty() {
-            p.empty { @if words.is_empty() { "No event has made a document yet." } @else { "Nothing fits." } }
+            p.empty { @if words.is_empty() { "No event has made a document yet. Here stands each as its newest event left it." } @else { "Nothing fits." } }
         } @else {
             table.list.documents {
                 thead { tr { th { "Document" } th { "Source" } th { "Type" } th { "Made by event" } th { "State" } } }
@@ -140,15 +141,14 @@ pub(super) async fn view(State(page): State<Arc<Page>>, Query(one): Query<One>) 
         @else { h2 { "State" } pre tabindex="0" { (state) } }
         h2 { "Made by" }
         p {
-            @match made_by {
-                Some(key) => { a href=(event::address(&key)) { "event " (text("event_id")) } }
+            @match &made_by {
+                Some(key) => { a href=(event::address(key)) { "event " (text("event_id")) } }
                 None => { "event " (text("event_id")) }
             }
         }
-        } div {
-            h2 { "Record" }
-            (pairs(&item, |name| name != "document"))
-        } }
+        } div { (history(&page.index(), &one.key, made_by.as_deref())) } }
+        h2 { "Record" }
+        (pairs(&item, |name| name != "document"))
     };
     page.html(
         StatusCode::OK,

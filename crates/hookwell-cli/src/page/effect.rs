@@ -27,6 +27,8 @@ pub(super) struct Effect {
     pub(super) ended_at: Option<Millis>,
     /// Time until which it is tried again, while it waits in the retry queue.
     pub(super) waits_until: Option<Millis>,
+    /// Time of the next try, while it is tried in place.
+    pub(super) next_at: Option<Millis>,
     pub(super) reason: Option<String>,
     pub(super) tries: Vec<Try>,
     /// The effects of its copies, by the names of their destinations.
@@ -49,6 +51,7 @@ impl Default for Effect {
             outcome: "queued",
             ended_at: None,
             waits_until: None,
+            next_at: None,
             reason: None,
             tries: Vec::new(),
             copies: BTreeMap::new(),
@@ -69,6 +72,7 @@ impl Effect {
             outcome: outcome.filter(|_| !is_open).unwrap_or(open),
             ended_at: time("finished_at").filter(|_| !is_open),
             waits_until,
+            next_at: None,
             reason: Some(clip(text("reason"))).filter(|reason| !reason.is_empty()),
             tries: Vec::new(),
             copies: BTreeMap::new(),
@@ -85,11 +89,13 @@ impl Effect {
             self.outcome = outcome.name();
             self.ended_at = Some(done.at);
             self.waits_until = None;
+            self.next_at = None;
             self.reason.clone_from(&reason);
         } else if self.ended_at.is_none() && done.fate.is_failure() {
             let is_last = done.message.receive_count >= TRIES_IN_PLACE;
             self.outcome = if is_last { "waiting" } else { "retrying" };
             self.waits_until = done.waits_until();
+            self.next_at = done.next_try_at();
             self.reason.clone_from(&reason);
         }
         self.tries.push(Try {
@@ -112,6 +118,7 @@ impl Effect {
             };
             self.ended_at = None;
             self.waits_until = None;
+            self.next_at = None;
         }
         let put_back = Try {
             at,
@@ -121,6 +128,12 @@ impl Effect {
         };
         let place = later.unwrap_or(self.tries.len());
         self.tries.insert(place, put_back);
+    }
+
+    /// Number of the last try; 0 before the first.
+    pub(super) fn last_try(&self) -> u32 {
+        let tries = self.tries.iter().rev();
+        tries.filter_map(|one| one.number).next().unwrap_or(0)
     }
 
     /// True when the event changed its document.
@@ -149,6 +162,7 @@ mod tests {
             outcome: "rejected",
             ended_at: Some(10),
             waits_until: None,
+            next_at: None,
             reason: None,
             tries: vec![tried(10, "rejected")],
             copies: BTreeMap::new(),

@@ -14,8 +14,9 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::effect::Effect;
-use super::layout::{self, date, encoded, frame, kind, outcome, pairs, sentence};
+use super::layout::{self, encoded, frame, outcome, pairs, sentence};
 use super::shared::Page;
+use super::story::{story, tries};
 use crate::news::Seen;
 use crate::user::user;
 
@@ -104,12 +105,10 @@ pub(super) async fn view(
 fn part(page: &Page, effect: &Effect, deliveries: &[u64], record: Option<&Item>) -> Markup {
     html! {
         div.sides {
-            div { (about(record)) }
             div {
-                @if !effect.tries.is_empty() {
-                    h2 { "Timeline" }
-                    ol.timeline { (tries(effect)) }
-                }
+                h2 { "Timeline" }
+                (story(effect, record))
+                (document(record))
                 @for (destination, copy) in &effect.copies {
                     h2 { "Destination " (destination) }
                     p {
@@ -126,6 +125,10 @@ fn part(page: &Page, effect: &Effect, deliveries: &[u64], record: Option<&Item>)
                         p { @for number in deliveries { a href={ "/deliveries/" (number) } { "delivery " (number) } " " } }
                     }
                 }
+            }
+            div {
+                h2 { "Record" }
+                (attributes(record))
             }
         }
     }
@@ -196,44 +199,29 @@ impl Page {
     }
 }
 
-/// The steps of a timeline that processing an event took.
-pub(super) fn tries(effect: &Effect) -> Markup {
+/// The document that an event is about, where it is about one.
+pub(super) fn document(record: Option<&Item>) -> Markup {
+    let text = |name| {
+        let value = record.and_then(|record| record.get(name));
+        value
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or_default()
+    };
+    let [source, kind, id] = ["source", "document_type", "document_id"].map(text);
+    let key = encoded(DocumentKey::new(source, kind, id).as_str());
     html! {
-        @for one in &effect.tries {
-            li.(kind(one.what)) {
-                (date(one.at)) " "
-                @match one.number {
-                    Some(number) => { b { (one.what.replace('_', " ")) } " on try " (number) }
-                    None => { b { (one.what) } " by hand" }
-                }
-                @if let Some(reason) = &one.reason { span.reason { (reason) } }
-            }
-        }
-        @if effect.outcome == "waiting" {
-            li.open {
-                "waiting in the retry queue, from which it comes back by itself"
-                @if let Some(until) = effect.waits_until { "; it is tried until " (date(until)) }
-            }
+        @if !id.is_empty() && text("operation") != "other" {
+            p { "Document " a href={ "/document?key=" (key) } { (id) } }
         }
     }
 }
 
-/// The record of an event and the document that it is about.
-pub(super) fn about(record: Option<&Item>) -> Markup {
-    let Some(record) = record else {
-        return html! { p.note { "The events table has no record of it." } };
-    };
-    let text = |name| {
-        let value = record.get(name).and_then(serde_json::Value::as_str);
-        value.unwrap_or_default()
-    };
-    let [source, kind, id] = ["source", "document_type", "document_id"].map(text);
-    let document = encoded(DocumentKey::new(source, kind, id).as_str());
+/// The attributes of an event's record.
+pub(super) fn attributes(record: Option<&Item>) -> Markup {
     html! {
-        h2 { "Record" }
-        (pairs(record, |_| true))
-        @if !id.is_empty() && text("operation") != "other" {
-            p { "Document " a href={ "/document?key=" (document) } { (id) } }
+        @match record {
+            Some(record) => (pairs(record, |_| true)),
+            None => p.note { "The events table has no record of it." },
         }
     }
 }

@@ -14,13 +14,14 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use super::shared::Page;
 use super::token::FIELD;
+use crate::front::MAX_REQUEST;
 
 /// Content security policy: no script and no style but our own files, nothing from elsewhere, in nobody's frame.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// The largest form, in bytes.
-const MAX_FORM: usize = 2 * 1024 * 1024;
+/// The largest form, in bytes: the largest body that Lambda takes, of which a form writes each byte as three at most.
+const MAX_FORM: usize = 3 * MAX_REQUEST + 4096;
 
 /// Refuses what does not come from this machine's own browser, and tells the browser what the page may do.
 pub(super) async fn guard(State(page): State<Arc<Page>>, request: Request, next: Next) -> Response {

@@ -13,6 +13,7 @@ use super::shared::Page;
 type View = (&'static str, &'static str);
 
 pub(super) const DOCUMENTS: View = ("Documents", "/documents");
+pub(super) const SOURCES: View = ("Sources", "/sources");
 pub(super) const LETTERS: View = ("Dead letters", "/dead-letters");
 pub(super) const SEND: View = ("Send", "/send");
 
@@ -27,7 +28,7 @@ pub(super) fn list(page: &Page) -> View {
 
 /// A whole page; `at` is the view that it belongs to.
 pub(super) fn frame(page: &Page, title: &str, at: View, content: &Markup) -> Markup {
-    let mut views = vec![list(page), DOCUMENTS, LETTERS];
+    let mut views = vec![list(page), DOCUMENTS, SOURCES, LETTERS];
     if page.is_machine() {
         views.push(SEND);
     }
@@ -48,7 +49,10 @@ pub(super) fn frame(page: &Page, title: &str, at: View, content: &Markup) -> Mar
                     a.name href="/" { "Hookwell" }
                     nav aria-label="Views" {
                         @for view in views {
-                            a href=(view.1) aria-current=[(view == at).then_some("page")] { (view.0) }
+                            a href=(view.1) aria-current=[(view == at).then_some("page")] {
+                                (view.0)
+                                @if view == LETTERS { " " span.count #letters { (page.letters.shown()) } }
+                            }
                         }
                     }
                     @if !page.is_machine() {
@@ -56,6 +60,7 @@ pub(super) fn frame(page: &Page, title: &str, at: View, content: &Markup) -> Mar
                         p.stack { "tables " b { (page.stack.events_table) } " and " b { (page.stack.documents_table) } }
                     }
                     span #state role="status" {}
+                    button #pause type="button" hidden { "Pause" }
                 }
                 main #main tabindex="-1" { (content) }
             }

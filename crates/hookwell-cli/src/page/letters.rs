@@ -134,6 +134,7 @@ impl Page {
         let queue = self.dead_letters();
         let letters = queue.receive().await?;
         queue.release(&letters).await;
+        self.letters.set(letters.len());
         Ok(letters)
     }
 
@@ -145,6 +146,7 @@ impl Page {
         let is_meant = |letter: &DeadLetter| ids.contains(&letter.message_id);
         let (mut meant, other): (Vec<_>, Vec<_>) = letters.into_iter().partition(is_meant);
         queue.release(&other).await;
+        self.letters.set(other.len());
         // Oldest first.
         meant.reverse();
         let by = user();

@@ -5,7 +5,9 @@ const PAUSE = 500; // milliseconds between two looks
 const live = document.getElementById('live');
 const filter = document.getElementById('filter');
 const state = document.getElementById('state');
+const pause = document.getElementById('pause');
 let looking = null;
+let isPaused = false;
 
 /** What had the focus, so that a reader with a keyboard stays where they were. */
 function focused() {
@@ -20,6 +22,7 @@ async function look() {
     const known = live.dataset.revision;
     const answer = await fetch(location.href, { headers: { 'x-known': known }, signal: mine.signal });
     state.textContent = '';
+    count(answer.headers.get('x-dead-letters'));
     if (answer.status !== 200) return;
     const text = await answer.text();
     if (mine.signal.aborted || holdsStill()) return;
@@ -44,11 +47,49 @@ function holdsStill() {
 async function keepLooking() {
   for (;;) {
     await new Promise((done) => setTimeout(done, PAUSE));
-    if (!document.hidden) await look();
+    if (!document.hidden && !isPaused) await look();
   }
 }
 
-if (live) keepLooking();
+/** The number of dead letters beside their link. */
+function count(letters) {
+  const at = document.getElementById('letters');
+  if (letters !== null && at.textContent !== letters) at.textContent = letters;
+}
+
+if (live) {
+  keepLooking();
+  pause.hidden = false;
+  pause.addEventListener('click', () => {
+    isPaused = !isPaused;
+    pause.textContent = isPaused ? 'Go on' : 'Pause';
+    pause.title = isPaused ? 'Nothing new is shown until you go on' : '';
+    if (isPaused) looking?.abort();
+    else look();
+  });
+}
+
+/** A text of the server, for the clipboard. A promise, because a browser lets only a click write there. */
+async function copied(address) {
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error(String(answer.status));
+  return new Blob([await answer.text()], { type: 'text/plain' });
+}
+
+document.addEventListener('click', async (event) => {
+  const link = event.target.closest('a[data-copy]');
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const name = link.textContent;
+  try {
+    await navigator.clipboard.write([new ClipboardItem({ 'text/plain': copied(link.href) })]);
+    link.textContent = 'Copied';
+    setTimeout(() => { link.textContent = name; }, 1500);
+  } catch {
+    // Where the clipboard is closed to pages, the text itself is shown.
+    location.href = link.href;
+  }
+});
 
 if (filter && live) {
   let waits = 0;

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use http::header::CONTENT_TYPE;
 
 use super::shared::Page;
-use super::{api, deliveries, delivery, documents, event, guard, letters, send};
+use super::{api, copy, deliveries, delivery, documents, event, guard, health, letters, send};
 
 /// The routes of the page.
 pub(crate) fn router(page: Arc<Page>) -> Router {
@@ -20,6 +21,7 @@ pub(crate) fn router(page: Arc<Page>) -> Router {
         router = router
             .route("/deliveries/{number}", get(delivery::view))
             .route("/deliveries/{number}/again", post(send::again))
+            .route("/deliveries/{number}/copy/{text}", get(copy::view))
             .route("/send", get(send::view).post(send::sample));
     }
     let is_machine = page.is_machine();
@@ -29,11 +31,14 @@ pub(crate) fn router(page: Arc<Page>) -> Router {
         .route("/event/replay", post(event::replay))
         .route("/documents", get(documents::list))
         .route("/document", get(documents::view))
+        .route("/sources", get(health::view))
         .route("/dead-letters", get(letters::list))
         .route("/dead-letters/redrive", post(letters::redrive))
         .route("/page.css", file("text/css", include_str!("page.css")))
         .route("/page.js", file("text/javascript", include_str!("page.js")))
         .route("/page.svg", file("image/svg+xml", include_str!("page.svg")))
+        // The guard limits what comes in.
+        .route_layer(DefaultBodyLimit::disable())
         .route_layer(from_fn_with_state(page.clone(), guard::guard));
     if is_machine {
         router = router.merge(api::routes());

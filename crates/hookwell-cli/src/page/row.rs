@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hookwell::event::Event;
 use hookwell::event::delivery::Delivery;
+use hookwell::event::identity::DocumentKey;
 use hookwell::format::time::Millis;
 use hookwell::source::reply::Receipt;
 use hookwell_aws::tools::admin::Item;
@@ -32,6 +33,8 @@ pub(super) struct Row {
     pub(super) reason: Option<String>,
     /// The keys of its events.
     pub(super) keys: Vec<String>,
+    /// The keys of the documents that they are about.
+    pub(super) documents: Vec<String>,
     /// Places of the effects of its events.
     pub(super) places: Vec<usize>,
     /// Text that a search looks through, in lower case.
@@ -50,18 +53,18 @@ impl Row {
             received.receipt,
             Receipt::Received | Receipt::Quarantined | Receipt::Duplicate
         );
+        let events = received.events.iter().filter(|_| is_known);
+        let (keys, documents) = events
+            .map(|event| (event.key.as_str().to_owned(), document(event)))
+            .unzip();
         Self {
             number: Some(arrived.number),
             receipt: Some(received.receipt),
             status: Some(received.reply.status.as_u16()),
             ack: Some(arrived.ack),
             reason: received.reason.as_deref().map(clip),
-            keys: if is_known {
-                let events = received.events.iter();
-                events.map(|event| event.key.as_str().to_owned()).collect()
-            } else {
-                Vec::new()
-            },
+            keys,
+            documents,
             ..Self::new(
                 arrived.at,
                 clip(source.unwrap_or(&request.path)),
@@ -73,9 +76,12 @@ impl Row {
     }
 
     pub(super) fn of_record(item: &Item) -> Self {
-        let text = |name| clip(item.get(name).and_then(Value::as_str).unwrap_or_default());
+        let whole = |name| item.get(name).and_then(Value::as_str).unwrap_or_default();
+        let text = |name| clip(whole(name));
+        let [source, kind, id] = ["source", "document_type", "document_id"].map(whole);
         Self {
             keys: vec![text("pk")],
+            documents: vec![DocumentKey::new(source, kind, id).as_str().to_owned()],
             ..Self::new(
                 item.get("received_at")
                     .and_then(Value::as_i64)
@@ -105,6 +111,7 @@ impl Row {
             ack: None,
             reason: None,
             keys: Vec::new(),
+            documents: Vec::new(),
             places: Vec::new(),
             text: text.to_lowercase(),
             source,
@@ -158,4 +165,11 @@ impl Row {
         let took = ends?.into_iter().max()?.saturating_sub(self.at);
         Some(Duration::from_millis(u64::try_from(took).unwrap_or(0)))
     }
+}
+
+/// The key of the document that an event is about.
+fn document(event: &Event) -> String {
+    let id = event.document_id.as_deref().unwrap_or_default();
+    let key = DocumentKey::new(&event.source, &event.document_type, id);
+    key.as_str().to_owned()
 }

@@ -1,6 +1,7 @@
 //! Sending from the page: a sample of a source, a forged one, a body of one's own, or a delivery again. Each goes the
 //! way of every request.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use hookwell_sandbox::trigger::HttpRequest;
 use http::StatusCode;
 use maud::{Markup, html};
 
+use super::kept::delivery;
 use super::layout::{SEND, frame};
 use super::shared::Page;
 use crate::sender::signed;
@@ -99,22 +101,18 @@ fn line(page: &Page, source: &Source) -> Markup {
 
 /// Sends what the form asks for, and shows the delivery.
 pub(super) async fn sample(State(page): State<Arc<Page>>, form: String) -> Response {
-    let field = |name: &str| {
-        let mut all = form_urlencoded::parse(form.as_bytes());
-        all.find_map(|(key, value)| (key == name).then(|| value.into_owned()))
-            .unwrap_or_default()
-    };
-    let event = field("event");
-    let (name, kind) = match event.split_once('/') {
-        Some((name, kind)) => (name.to_owned(), Some(kind)),
+    let fields: BTreeMap<_, _> = form_urlencoded::parse(form.as_bytes()).collect();
+    let field = |name: &str| fields.get(name).map_or("", |value| &**value);
+    let (name, kind) = match field("event").split_once('/') {
+        Some((name, kind)) => (name, Some(kind)),
         None => (field("source"), None),
     };
     let request = page
-        .source(&name)
+        .source(name)
         .context("there is no such source")
         .and_then(|source| match kind {
             Some(kind) => page.shaped(source, kind),
-            None => page.request(source, &field("what"), &field("body")),
+            None => page.request(source, field("what"), field("body")),
         });
     answer(&page, request).await
 }
@@ -151,7 +149,7 @@ impl Page {
     pub(super) fn signed_anew(&self, number: u64) -> Result<HttpRequest> {
         let kept = self.index().delivery(number);
         let kept = kept.context("the delivery is not kept any more")?;
-        let delivery = super::delivery::delivery(&kept);
+        let delivery = delivery(&kept);
         let name = delivery.source.as_deref();
         let source = name.and_then(|name| self.source(name));
         let source = source.context("there is no such source")?;

@@ -1,6 +1,7 @@
 //! State that all views share: the index behind them, and the connection to tables and queue.
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
 use anyhow::Result;
 use axum::http::HeaderMap;
@@ -18,6 +19,7 @@ use tokio::sync::Mutex;
 
 use super::entry::Entry;
 use super::index::Index;
+use super::letter_count::LetterCount;
 use super::token::Token;
 use super::veil::Veil;
 use crate::front::Front;
@@ -52,6 +54,8 @@ pub(crate) struct Page {
     veil: Veil,
     pub(super) admin: Admin,
     pub(super) stack: Stack,
+    /// Number of dead letters.
+    pub(super) letters: Arc<LetterCount>,
     /// Lock for one look into the dead-letter queue at a time: a look hides the letters from every other.
     pub(super) looking: Mutex<()>,
     pub(super) started_at: i64,
@@ -73,13 +77,18 @@ impl Page {
         stack: Stack,
         entry: Option<Entry>,
     ) -> Result<Self> {
+        let admin = Admin::new(&stack.connection);
+        // An account's queue costs something for each question.
+        let pause = Duration::from_secs(if front.is_some() { 1 } else { 10 });
+        let url = stack.dead_letter_queue_url.clone();
         Ok(Self {
             index: RwLock::new(Index::new()),
             recorder,
             front,
             veil: Veil::new(&senders),
             senders,
-            admin: Admin::new(&stack.connection),
+            letters: LetterCount::new(admin.clone(), url, pause),
+            admin,
             stack,
             looking: Mutex::new(()),
             started_at: now(),
@@ -139,7 +148,12 @@ impl Page {
             dead_letter_queue_url,
             ..
         } = &self.stack;
-        DeadLetters::new(connection, queue_url, dead_letter_queue_url, self.bucket())
+        let letters = DeadLetters::new(connection, queue_url, dead_letter_queue_url, self.bucket());
+        if self.is_machine() {
+            letters.of_this_machine()
+        } else {
+            letters
+        }
     }
 
     /// A page, without secrets: here, once, for everything that anybody wrote into it.
@@ -153,6 +167,23 @@ impl Page {
     pub(super) fn json(&self, json: &Value) -> Response {
         let kind = [(CONTENT_TYPE, "application/json")];
         (kind, self.veil.hide(json.to_string())).into_response()
+    }
+
+    /// A plain text, without secrets.
+    pub(super) fn text(&self, text: String) -> Response {
+        let kind = [(CONTENT_TYPE, "text/plain; charset=utf-8")];
+        (kind, self.veil.hide(text)).into_response()
+    }
+
+    /// A body without secrets, and otherwise byte for byte.
+    pub(super) fn veiled_body(&self, body: &[u8]) -> Vec<u8> {
+        let text = String::from_utf8_lossy(body);
+        let veiled = self.veiled(&text);
+        if veiled == text {
+            body.to_vec()
+        } else {
+            veiled.into_bytes()
+        }
     }
 
     /// A text of a sender without secrets.
@@ -172,10 +203,14 @@ impl Page {
             let part = html! { div #live data-revision=(revision) { (part()) } };
             return self.html(StatusCode::OK, whole(part));
         };
-        if known == revision {
-            return StatusCode::NO_CONTENT.into_response();
+        let mut response = if known == revision {
+            StatusCode::NO_CONTENT.into_response()
+        } else {
+            self.html(StatusCode::OK, part())
+        };
+        if let Ok(letters) = self.letters.shown().parse() {
+            response.headers_mut().insert("x-dead-letters", letters);
         }
-        let mut response = self.html(StatusCode::OK, part());
         if let Ok(revision) = revision.parse() {
             response.headers_mut().insert("x-revision", revision);
         }

@@ -94,9 +94,14 @@ pub(super) fn headers(source: Option<&Source>, headers: &HeaderMap) -> Vec<(Stri
 /// token. A signature proves no other body.
 pub(super) fn credential_hidden(source: Option<&Source>, name: &str, value: &str) -> String {
     let signed: Vec<_> = source.map(signature_headers).unwrap_or_default();
-    let is_signature = signed.iter().any(|it| it.eq_ignore_ascii_case(name))
-        && source.is_some_and(|source| !source.schemes.iter().any(Scheme::is_bearer));
-    if !is_signature && CREDENTIALS.iter().any(|part| name.contains(part)) {
+    let proves = signed.iter().any(|it| it.eq_ignore_ascii_case(name));
+    let is_bearer = || source.is_some_and(|source| source.schemes.iter().any(Scheme::is_bearer));
+    let is_credential = if proves {
+        is_bearer()
+    } else {
+        CREDENTIALS.iter().any(|part| name.contains(part))
+    };
+    if is_credential {
         return "********".to_owned();
     }
     value.to_owned()
