@@ -40,6 +40,7 @@ use crate::target::{Function, Places, Setting};
 ///
 /// Peers take part when crates/hookwell-bench/peers/install has been run.
 #[derive(Debug, Clone, Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 #[command(name = "hookwell-bench", version, max_term_width = 100)]
 struct Arguments {
     /// Minutes in place of twenty: fewer rounds, and nothing about how cost grows.

@@ -98,13 +98,11 @@ fn summary(row: &Row, effects: &Effects) -> Map<String, Value> {
 
 async fn show(State(page): State<Arc<Page>>, Path(number): Path<u64>) -> Response {
     page.recorder.caught_up().await;
-    match line(&page, number) {
-        Some(line) => page.json(&line),
-        None => {
-            let why = format!("there is no delivery {number}");
-            (StatusCode::NOT_FOUND, why).into_response()
-        }
-    }
+    let Some(line) = line(&page, number) else {
+        let why = format!("there is no delivery {number}");
+        return (StatusCode::NOT_FOUND, why).into_response();
+    };
+    page.json(&line)
 }
 
 /// All about a delivery: its line, and, while they are kept, its request and its answer.

@@ -99,23 +99,24 @@ mod tests {
 
     const URL: &str = "http://127.0.0.1:9000/webhooks/plain";
 
-    /// What curl is given when a shell runs the command: a line with each argument, then its input.
+    /// Arguments and input that curl gets when a shell runs the command.
     fn run(command: &str) -> (Vec<String>, Vec<u8>) {
         let script = format!(
-            "curl() {{ printf '%s\\0' \"$@\"; printf '\\0'; case \"$*\" in *@-) cat;; esac; }}\n{command}"
+            "curl() {{ printf '%s\\0' \"$#\" \"$@\"; case \"$*\" in *@-) cat;; esac; }}\n{command}"
         );
         let output = Command::new("sh").args(["-c", &script]).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         assert!(output.stderr.is_empty(), "{output:?}");
-        let end = output
-            .stdout
-            .windows(2)
-            .position(|two| two == b"\0\0")
-            .unwrap();
-        let (arguments, input) = output.stdout.split_at(end);
-        let arguments = arguments.split(|byte| *byte == 0);
-        let arguments = arguments.map(|one| String::from_utf8(one.to_vec()).unwrap());
-        (arguments.collect(), input.get(2..).unwrap().to_vec())
+        let mut rest = output.stdout.as_slice();
+        let mut next = || {
+            let end = rest.iter().position(|byte| *byte == 0).unwrap();
+            let (text, after) = rest.split_at(end);
+            rest = after.get(1..).unwrap();
+            String::from_utf8(text.to_vec()).unwrap()
+        };
+        let count: usize = next().parse().unwrap();
+        let arguments = (0..count).map(|_| next()).collect();
+        (arguments, rest.to_vec())
     }
 
     fn post(headers: &[(&str, &str)], body: &[u8]) -> String {
@@ -144,10 +145,9 @@ mod tests {
                 text.as_bytes(),
             );
             let (arguments, input) = run(&command);
-            let flat = text.replace('\n', "\n");
-            let content_type = match flat.as_str() {
+            let content_type = match text {
                 "" => "content-type;".to_owned(),
-                flat => format!("content-type: {flat}"),
+                text => format!("content-type: {text}"),
             };
             let expected = [
                 "-i",

@@ -132,8 +132,8 @@ impl Effect {
 
     /// Number of the last try; 0 before the first.
     pub(super) fn last_try(&self) -> u32 {
-        let tries = self.tries.iter().rev();
-        tries.filter_map(|one| one.number).next().unwrap_or(0)
+        let mut tries = self.tries.iter().rev();
+        tries.find_map(|one| one.number).unwrap_or(0)
     }
 
     /// True when the event changed its document.
