@@ -45,10 +45,15 @@ impl Verdict {
             }
             let record = destination.record_key(&sent.key);
             let is_too_large = !destination.is_http() && sent.text.len() > TOO_LARGE;
-            let status = if is_too_large { "quarantined" } else { "done" };
             let found = trail.records.get(record.as_str());
             let found = found.and_then(|record| record.get("status")?.as_str());
-            if found != Some(status) || buried.contains(&record) != is_too_large {
+            let is_over = match found {
+                Some("done") => !is_too_large,
+                // A second delivery of a message that is gone may open the record again and not come to an end.
+                Some("quarantined" | "pending") => is_too_large,
+                _ => false,
+            };
+            if !is_over || buried.contains(&record) != is_too_large {
                 self.wrong(format!("the copy of {} for {name} is {found:?}", sent.id));
             }
             let taken: Vec<_> = calls.iter().filter(|call| call.is_taken).collect();
