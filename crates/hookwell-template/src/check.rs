@@ -51,8 +51,8 @@ pub fn check(
     Ok(found)
 }
 
-/// Rights that the sources and the destinations of the file lack by the defaults of the parameters. Where another value of one grants a right it is a note:
-/// only the deployment decides.
+/// Rights that the sources and the destinations of the file lack by the defaults of the parameters. Where another value of one grants
+/// a right it is a note: only the deployment decides.
 fn lacking_for_the_file(mut lacking: impl Iterator<Item = Vec<Finding>>) -> Vec<Finding> {
     let mut by_default = lacking.next().unwrap_or_default();
     for found in lacking {
