@@ -95,7 +95,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use std::process::Command;
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
 
     const URL: &str = "http://127.0.0.1:9000/webhooks/plain";
 
@@ -104,7 +105,14 @@ mod tests {
         let script = format!(
             "curl() {{ printf '%s\\0' \"$#\" \"$@\"; case \"$*\" in *@-) cat;; esac; }}\n{command}"
         );
-        let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+        // By its input, as from a terminal: an argument would have a limit that a pasted line has not.
+        let mut shell = Command::new("sh");
+        shell.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut shell = shell.stderr(Stdio::piped()).spawn().unwrap();
+        let mut input = shell.stdin.take().unwrap();
+        let writing = std::thread::spawn(move || input.write_all(script.as_bytes()));
+        let output = shell.wait_with_output().unwrap();
+        writing.join().unwrap().unwrap();
         assert!(output.status.success(), "{output:?}");
         assert!(output.stderr.is_empty(), "{output:?}");
         let mut rest = output.stdout.as_slice();
