@@ -51,8 +51,8 @@ fn applied(batches: &[Vec<Event>]) -> State {
         .collect()
 }
 
-/// The state that must come out: of each document, what its sender did last, and of two things at one time the one that
-/// it told last.
+/// The state that must come out: of each document, the last change by the sender's time, and of two changes at one time the
+/// one that arrived last.
 fn newest(history: &[Event]) -> State {
     let mut sorted: Vec<_> = history.iter().collect();
     sorted.sort_by_key(|event| (event.time, event.received_at));

@@ -130,7 +130,7 @@ impl DeadLetters {
         }
     }
 
-    /// The same for a queue of this machine, of which every poll asks the whole.
+    /// Reader of a queue on this machine, which answers every poll from all of its messages, so that none has to wait.
     #[must_use]
     pub fn of_this_machine(self) -> Self {
         Self { wait: 0, ..self }

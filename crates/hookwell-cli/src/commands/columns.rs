@@ -12,8 +12,8 @@ const GAP: &str = "  ";
 /// Spaces before the columns that do not fit the first line.
 const INDENT: &str = "    ";
 
-/// Rows under their headings, cleaned, columns aligned. With a `limit` of the width, columns
-/// that do not fit into it stand on further lines below.
+/// Rows under their headings, cleaned, columns aligned. With a `limit` of the width, the columns beyond it stand on further
+/// lines below.
 pub(super) fn aligned(
     headings: &[&str],
     rows: &[Vec<String>],

@@ -1,5 +1,5 @@
-//! Charts of the list's lines, of its range or of the last minutes: how many came, how long they waited for an answer,
-//! what became of them.
+//! Charts of the deliveries or events that pass the filter, in its range or in the last ten minutes: their number, their
+//! time to the answer, their outcomes.
 
 use std::time::Duration;
 

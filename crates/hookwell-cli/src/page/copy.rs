@@ -21,7 +21,7 @@ use crate::news::Arrived;
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Copy {
-    /// What `hookwell deliveries show --json` prints, and `hookwell verify --explain` reads.
+    /// Line of JSON, as `hookwell deliveries show --json` prints it and `hookwell verify --explain` reads it.
     Line,
     /// A command that sends the same request.
     Curl,

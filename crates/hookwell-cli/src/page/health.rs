@@ -25,7 +25,7 @@ const HOUR: Millis = 60 * 60 * 1000;
 /// Time after which a source may have become quiet, in milliseconds.
 const TICK: Millis = 60_000;
 
-/// What is known of a source.
+/// Deliveries or events of a source: the newest, the last day's numbers, the newest problem.
 #[derive(Default)]
 struct Health<'i> {
     /// The newest line of all, also when it is older than a day.
