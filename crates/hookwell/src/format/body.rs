@@ -34,13 +34,17 @@ impl BodyFormat {
     /// The body as JSON: as sent, or what a form says.
     #[must_use]
     pub fn read(self, body: &[u8]) -> Cow<'_, [u8]> {
+        self.read_fields(body, |_| true)
+    }
+
+    /// The body as JSON; of a form no more than the fields that `keeps` names, for what is read before the signature is right.
+    pub(crate) fn read_fields(self, body: &[u8], keeps: impl Fn(&str) -> bool) -> Cow<'_, [u8]> {
         let as_sent = || Cow::Borrowed(body);
-        let a_form = || Cow::Owned(form::to_json(body));
+        let a_form = || Cow::Owned(form::object(form_urlencoded::parse(body), &keeps));
         let parts = || {
             let fields = multipart::fields(body);
-            Cow::Owned(form::object(
-                fields.map(|(name, text)| (Cow::Borrowed(name), Cow::Borrowed(text))),
-            ))
+            let fields = fields.map(|(name, text)| (Cow::Borrowed(name), Cow::Borrowed(text)));
+            Cow::Owned(form::object(fields, &keeps))
         };
         let begins_json = is_json(body);
         match self {
@@ -54,7 +58,7 @@ impl BodyFormat {
 }
 
 /// True when the first byte that is not white space begins an object or a list.
-pub(crate) fn is_json(body: &[u8]) -> bool {
+fn is_json(body: &[u8]) -> bool {
     let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
 }

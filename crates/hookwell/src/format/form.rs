@@ -12,18 +12,19 @@ pub(crate) const MAX_FIELDS: usize = 10_000;
 /// The most bytes of a form as JSON, as many as Lambda delivers: a zero byte is one byte of a form and six of JSON.
 const MAX_JSON: usize = 6 * 1024 * 1024;
 
-/// The form of `application/x-www-form-urlencoded` as JSON. A field that is repeated keeps its first value.
-pub(crate) fn to_json(body: &[u8]) -> Vec<u8> {
-    object(form_urlencoded::parse(body))
-}
-
-/// The fields of a form as JSON; nothing, which is no JSON, where there are more than [`MAX_FIELDS`], or more than
-/// [`MAX_JSON`] bytes.
-pub(crate) fn object<'a>(all: impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)>) -> Vec<u8> {
+/// The fields of a form that `keeps` names, as JSON; a field that is repeated keeps its first value. Nothing, which is no JSON,
+/// where the form has more than [`MAX_FIELDS`], or the JSON more than [`MAX_JSON`] bytes.
+pub(crate) fn object<'a>(
+    all: impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)>,
+    keeps: impl Fn(&str) -> bool,
+) -> Vec<u8> {
     let mut fields = Map::new();
     for (number, (name, value)) in all.enumerate() {
         if number >= MAX_FIELDS {
             return Vec::new();
+        }
+        if !keeps(&name) {
+            continue;
         }
         fields
             .entry(name)
@@ -62,6 +63,10 @@ impl Write for Bounded {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn to_json(body: &[u8]) -> Vec<u8> {
+        object(form_urlencoded::parse(body), |_| true)
+    }
 
     #[test]
     fn a_form_of_more_fields_than_anybody_sends_is_none() {

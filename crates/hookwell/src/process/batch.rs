@@ -82,13 +82,13 @@ pub async fn process<L: Ledger, Q: Queue, H: Handler>(
         .collect();
     for done in processed.iter_mut().chain(&mut abandoned) {
         if done.fate.is_failure() {
-            done.pause = call.pause(done);
+            done.hidden_for = call.pause(done);
         }
     }
     {
         let failed = processed.iter().chain(&abandoned);
         let failed = failed.filter(|done| done.fate.is_failure());
-        let pauses = failed.map(|done| queue.delay(&done.message.receipt, done.pause));
+        let pauses = failed.map(|done| queue.delay(&done.message.receipt, done.hidden_for));
         let notes = abandoned.iter().map(|done| call.note_failure(done));
         let back = pin!(join(join_all(pauses), join_all(notes)));
         select(back, before_deadline(PAUSES_END)).await;
@@ -270,6 +270,7 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
             steps: OfEvent::default(),
             tried: None,
             pause: 0,
+            hidden_for: 0,
         }
     }
 

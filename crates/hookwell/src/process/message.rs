@@ -168,8 +168,10 @@ pub struct Processed {
     pub steps: OfEvent,
     /// The lease under which it was tried, if it was.
     pub(super) tried: Option<Tried>,
-    /// Pause that the handler asked for, then the one that a failed message is given, in seconds.
+    /// Pause that the handler asked for, in seconds.
     pub(super) pause: u32,
+    /// Time for which the failed message is hidden, in seconds.
+    pub(super) hidden_for: u32,
 }
 
 impl Processed {
@@ -177,8 +179,8 @@ impl Processed {
     #[must_use]
     pub fn next_try_at(&self) -> Option<Millis> {
         let is_tried_again = self.fate.is_failure() && !self.message.is_last_in_place();
-        let pause = Millis::from(self.pause).saturating_mul(1000);
-        is_tried_again.then(|| self.at.saturating_add(pause))
+        let hidden_for = Millis::from(self.hidden_for).saturating_mul(1000);
+        is_tried_again.then(|| self.at.saturating_add(hidden_for))
     }
 
     /// Time until which the event is tried again, where it waits in the retry queue now.
