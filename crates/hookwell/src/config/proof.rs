@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::config::fields::Problems;
 use crate::deliver::{Destination, Target};
 use crate::event::Operation;
+use crate::format::body::BodyFormat;
 use crate::keys::reference::SecretRef;
 use crate::source::handshake::Handshake;
 use crate::source::mapping::{Locator, Mapping, Parts, Piece};
@@ -179,9 +180,27 @@ pub(super) fn places(source: &Source, is_own: bool, path: &str, problems: &Probl
              leave the handshake out",
         );
     }
+    let mut schemes = source.schemes.iter();
+    if source.body != BodyFormat::Json && schemes.any(may_leave_out) {
+        problems.add(
+            &format!("{path}.verify.content"),
+            "has a part in [ ] beside a body that is not JSON, so that anybody with one delivery can move text from the \
+             body to that part: write the part without [ ], with a separator",
+        );
+    }
     if is_own {
         documents(source, mapping, path, problems);
     }
+}
+
+/// True when a scheme signs the body beside a part that a delivery may leave out. JSON ends where it ends, but a form that
+/// is cut anywhere is a form.
+fn may_leave_out(scheme: &Scheme) -> bool {
+    let Scheme::Recipe(recipe) = scheme else {
+        return false;
+    };
+    let mut parts = recipe.content.iter();
+    recipe.content.contains(&Part::Body) && parts.any(|part| matches!(part, Part::Optional(_)))
 }
 
 /// True when anybody may choose what is read from one of the places.
