@@ -1,6 +1,5 @@
 //! The contract of every ledger and every documents handler, run on the model in memory and on the AWS adapters with
 //! the embedded tables and queues. A property of one is a property of the other, so the proofs on the model count.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::time::Duration;
 

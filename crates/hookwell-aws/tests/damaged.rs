@@ -1,11 +1,9 @@
 //! A forged or damaged message or object is a dead letter at once, named as what it is, on the embedded
 //! queue, tables and bucket.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
-
-mod support;
 
 use std::time::Duration;
 
+use crate::support::serve;
 use axum::Router;
 use hookwell::event::body::Body;
 use hookwell::event::identity::Key;
@@ -19,7 +17,6 @@ use hookwell_aws::tools::dead_letters::DeadLetters;
 use hookwell_aws::{Bucket, DocumentsTable, EventsTable, Limits, SqsQueue};
 use hookwell_local::storage::{Endpoints, QueueSettings, Storage};
 use serde_json::json;
-use support::serve;
 
 const NOW: i64 = 1_795_700_000_000;
 

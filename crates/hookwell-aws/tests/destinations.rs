@@ -1,12 +1,10 @@
 //! Destinations as they are reached: what an endpoint, a bus and a queue get, and what their answers mean.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
-
-mod support;
 
 use std::collections::BTreeMap;
 use std::future::{pending, ready};
 use std::sync::{Arc, Mutex};
 
+use crate::support::serve;
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{Request, State};
@@ -24,7 +22,6 @@ use hookwell::ports::handler::{HandleError, Handled, Handler as _, Outcome};
 use hookwell_aws::{Connection, Destinations, Idle};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use support::serve;
 
 const SECRET: &str = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 

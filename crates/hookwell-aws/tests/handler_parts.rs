@@ -1,5 +1,4 @@
 //! The parts that a context gives a handler: its own table and a service.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use hookwell::event::Event;
 use hookwell::ports::handler::{HandleError, Outcome};

@@ -1,10 +1,8 @@
 //! Dead letters as an operator has them: read with what is at hand, and put back by whoever holds them.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
-
-mod support;
 
 use std::time::Duration;
 
+use crate::support::serve;
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::Request;
@@ -19,7 +17,6 @@ use hookwell_aws::tools::dead_letters::{DeadLetter, DeadLetters};
 use hookwell_aws::{Bucket, EventsTable, Limits, SqsQueue};
 use hookwell_local::storage::{Endpoints, QueueSettings, Storage};
 use serde_json::{Value, json};
-use support::serve;
 
 /// A queue, its dead-letter queue and a bucket. Nobody works on the queue.
 struct Stack {

@@ -1,6 +1,5 @@
 //! Records and messages of earlier versions are read rightly by this one: a stack is updated in place, with its tables
 //! and queues full. `recorded/` has the items, each folder those of one version.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;

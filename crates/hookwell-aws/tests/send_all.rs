@@ -1,12 +1,10 @@
 //! Many events of one delivery, sent by the real client to a stub that refuses some of them: acknowledged only when SQS
 //! named every one as sent.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
-
-mod support;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use crate::support::serve;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::{Json, Router};
@@ -17,7 +15,6 @@ use hookwell::ports::queue::{Queue as _, QueueError};
 use hookwell_aws::{Connection, Idle, Limits, SqsQueue};
 use http::HeaderMap;
 use serde_json::{Value, json};
-use support::serve;
 
 const NOW: i64 = 1_790_000_000_000;
 

@@ -1,17 +1,14 @@
 //! Commands over an AWS account: by the outputs of a stack, by variables, and what they say where something is missing.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
-
-mod support;
 
 use std::process::{Command, Output};
 
+use crate::support::{World, body, machine};
 use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use hookwell_local::storage::Endpoints;
 use http::StatusCode;
 use serde_json::{Value, json};
-use support::{World, body, machine};
 
 /// CloudFormation as "DescribeStacks" shows it: a stack `hooks` with these outputs, and no other.
 async fn cloudformation(outputs: &[(&str, &str)]) -> String {

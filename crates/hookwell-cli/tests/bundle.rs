@@ -1,5 +1,4 @@
 //! `hookwell bundle`: a change of the sources file without a build.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::io::Read as _;
 use std::path::Path;

@@ -1,18 +1,15 @@
 //! `hookwell console`: the page over tables and queues that it finds in its environment.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
-
-mod support;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::process::{ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::browser::{get, press, shows, submit};
+use crate::support::{World, body, machine};
 use hookwell_local::storage::Endpoints;
 use hookwell_sandbox::child::Owned;
 use serde_json::json;
-use support::browser::{get, press, shows, submit};
-use support::{World, body, machine};
 
 /// Longer than anything that a working page needs, and shorter than its own limit when it ends.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,17 +1,14 @@
 //! `hookwell deliveries` over a machine: what was refused, why, and the way back.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
-
-mod support;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Output, Stdio};
 
+use crate::support::{World, body, machine, senders_of};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hookwell_cli::machine::{Options, start};
 use hookwell_sandbox::child::Owned;
 use serde_json::{Value, json};
-use support::{World, body, machine, senders_of};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 

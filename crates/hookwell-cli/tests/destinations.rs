@@ -1,11 +1,10 @@
 //! Destinations on the whole machine: an event comes in by HTTP, and goes out by HTTP.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
-
-mod support;
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::support::browser::shows;
+use crate::support::{PATIENCE, SHIPPED, World, senders_of};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -16,8 +15,6 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use hookwell_aws::tools::admin::Item;
 use hookwell_cli::machine::{Options, start};
 use serde_json::json;
-use support::browser::shows;
-use support::{PATIENCE, SHIPPED, World, senders_of};
 use tokio::net::TcpListener;
 
 /// Somebody's server: it is down at `/down`, and answers its first request with 500.

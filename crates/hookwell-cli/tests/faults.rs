@@ -1,12 +1,11 @@
 //! The whole system while a part of it is away or a message cannot be applied.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
-
-mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::support::browser::{get, press, shows};
+use crate::support::{PATIENCE, World, body, machine, senders};
 use hookwell::event::Event;
 use hookwell::ports::handler::{HandleError, Handled, Handler};
 use hookwell_aws::tools::admin::readable;
@@ -15,8 +14,6 @@ use hookwell_cli::machine::Functions;
 use hookwell_local::gate::Gate;
 use hookwell_local::storage::{Endpoints, QueueSettings, Storage};
 use serde_json::json;
-use support::browser::{get, press, shows};
-use support::{PATIENCE, World, body, machine, senders};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -1,23 +1,15 @@
 //! The whole system, as a sender and its operator see it: HTTP in, documents out, with the real SDK clients, the
 //! embedded tables and queues, and both functions between.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::print_stdout
-)]
-
-mod support;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::support::{SHIPPED, SOURCES, World, body, machine, senders, senders_of};
 use hookwell_aws::tools::admin::Item;
 use hookwell_cli::machine::{Options, start};
 use serde_json::{Value, json};
-use support::{SHIPPED, SOURCES, World, body, machine, senders, senders_of};
 use tokio::task::JoinSet;
 
 #[tokio::test(flavor = "multi_thread")]

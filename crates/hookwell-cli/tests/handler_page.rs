@@ -1,5 +1,4 @@
 //! docs/handler.md: what it says to paste is what the example of process compiles and tests.
-#![allow(clippy::unwrap_used)]
 
 const PAGE: &str = include_str!("../../../docs/handler.md");
 const HANDLER: &str = include_str!("../../../functions/process/examples/charge.rs");

@@ -1,5 +1,4 @@
 //! `hookwell new`, as a new user types it. `tests/project/run.sh` builds such a project and tests it.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::collections::BTreeMap;
 use std::path::Path;

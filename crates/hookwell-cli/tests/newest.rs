@@ -1,24 +1,16 @@
 //! A sender changes a document several times within one second, delivered in order, one after the other: the document
-//! shows the last state. `NEWEST_DOCUMENTS=1000 cargo test --release -p hookwell-cli --test newest -- --nocapture` takes
+//! shows the last state. `NEWEST_DOCUMENTS=1000 cargo test --release -p hookwell-cli --test all newest -- --nocapture` takes
 //! as many documents of each sender; the plain test takes fewer.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::print_stdout
-)]
-
-mod support;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::support::{World, senders_of};
 use hookwell_cli::machine::{Options, start};
 use hookwell_cli::sender::Senders;
 use hookwell_sandbox::sender::{Draft, signed_with};
 use http::{HeaderMap, HeaderName, Method};
 use serde_json::{Value, json};
-use support::{World, senders_of};
 use tokio::task::JoinSet;
 
 const SOURCES: &str = r#"

@@ -1,21 +1,13 @@
 //! The page of the local machine, as a browser and as everybody else asks for it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::print_stdout
-)]
-
-mod support;
 
 use std::time::Duration;
 
+use crate::support::browser::{get, press, shows, submit, token};
+use crate::support::{SOURCES, World, body, machine, senders};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hookwell_cli::machine::{Options, start};
 use serde_json::json;
-use support::browser::{get, press, shows, submit, token};
-use support::{SOURCES, World, body, machine, senders};
 use tokio::task::JoinSet;
 
 const VIEWS: [&str; 5] = ["/", "/documents", "/sources", "/dead-letters", "/send"];

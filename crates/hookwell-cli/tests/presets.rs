@@ -1,5 +1,4 @@
 //! `hookwell presets` as its user runs it.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::process::{Command, Output, Stdio};
 

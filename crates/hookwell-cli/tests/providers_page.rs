@@ -1,6 +1,5 @@
-//! `docs/providers.md` is made from the presets: `HOOKWELL_BLESS=1 cargo test -p hookwell-cli --test providers_page`
+//! `docs/providers.md` is made from the presets: `HOOKWELL_BLESS=1 cargo test -p hookwell-cli --test all providers_page`
 //! writes it, and a plain test says when it is stale.
-#![allow(clippy::unwrap_used)]
 
 use std::fmt::Write as _;
 
@@ -48,7 +47,7 @@ fn the_page_of_providers_is_what_the_presets_say() {
     let there = std::fs::read_to_string(PAGE).unwrap_or_default();
     assert!(
         there == made,
-        "docs/providers.md is stale: HOOKWELL_BLESS=1 cargo test -p hookwell-cli --test providers_page"
+        "docs/providers.md is stale: HOOKWELL_BLESS=1 cargo test -p hookwell-cli --test all providers_page"
     );
 }
 

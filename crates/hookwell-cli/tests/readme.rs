@@ -1,9 +1,6 @@
 //! The README, as a newcomer pastes it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-mod support;
-
-use support::{World, machine};
+use crate::support::{World, machine};
 
 const README: &str = include_str!("../../../README.md");
 

@@ -1,17 +1,14 @@
 //! Large bodies, events that are kept, and applying them again.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-
-mod support;
 
 use std::time::Duration;
 
 use std::process::Command;
 
+use crate::support::{World, machine, senders};
 use hookwell_cli::machine::{Functions, Options, start};
 use hookwell_local::gate::Gate;
 use hookwell_local::storage::{Endpoints, QueueSettings, Storage};
 use serde_json::{Value, json};
-use support::{World, machine, senders};
 
 const MIB: usize = 1024 * 1024;
 

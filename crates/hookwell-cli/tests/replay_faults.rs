@@ -2,13 +2,12 @@
 //!
 //! Credentials come over HTTP too, as on ECS, with SSO or with an assumed role: the answer of the server that gives
 //! them is no answer of the queue.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
-
-mod support;
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
+use crate::support::browser::{get as look_at, press, shows};
+use crate::support::{World, machine};
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::Request;
@@ -21,8 +20,6 @@ use hookwell::ports::queue::Queue as _;
 use hookwell_aws::tools::admin::Item;
 use hookwell_aws::{Bucket, Limits, SqsQueue};
 use serde_json::{Value, json};
-use support::browser::{get as look_at, press, shows};
-use support::{World, machine};
 
 /// Serves on any free port.
 async fn serve(router: Router) -> String {

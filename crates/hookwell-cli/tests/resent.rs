@@ -1,11 +1,9 @@
 //! Events that are sent again after what was promised for them is gone: they are judged anew.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
-
-mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::support::{PATIENCE, SHIPPED, World, machine};
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use hookwell::event::body::Body;
 use hookwell::event::identity::Key;
@@ -19,7 +17,6 @@ use hookwell_lambda::now::{clock, now};
 use hookwell_lambda::process::Process;
 use hookwell_local::storage::{QueueSettings, Storage};
 use serde_json::json;
-use support::{PATIENCE, SHIPPED, World, machine};
 
 /// A letter may be gone: after 14 days, or because an operator purged the queue. Its record must not outlive it as an answer.
 #[tokio::test(flavor = "multi_thread")]

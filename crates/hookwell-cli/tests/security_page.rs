@@ -1,5 +1,4 @@
 //! docs/security.md rests on tests by their names: each of them is there.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::fs;
 use std::path::Path;

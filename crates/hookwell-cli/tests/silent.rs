@@ -1,6 +1,5 @@
 //! Process while the queue takes connections and never answers. Lambda kills what is still at work at the deadline, and
 //! then nothing of the batch is reported: everything that process does ends before.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::net::TcpListener;
 use std::time::{Duration, SystemTime};

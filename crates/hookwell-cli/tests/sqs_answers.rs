@@ -1,6 +1,5 @@
 //! Answers of the queue that are no promise. 200 goes to a sender only by an answer that the SDK has read and parsed and
 //! that names the message: a proxy's page, an error under the status 200 and half an answer promise nothing.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

@@ -1,12 +1,4 @@
 //! `hookwell events tail` beside a machine that takes many events, and the history of a document.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::print_stdout
-)]
-
-mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
@@ -14,13 +6,13 @@ use std::process::{ChildStderr, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::support::{PATIENCE, World, body, machine};
 use hookwell::event::Event;
 use hookwell::event::identity::Key;
 use hookwell::ports::ledger::Ledger as _;
 use hookwell_aws::{EventsTable, Limits};
 use hookwell_sandbox::child::Owned;
 use serde_json::{Value, json};
-use support::{PATIENCE, World, body, machine};
 use tokio::task::JoinSet;
 
 /// Number of senders, and of events from each.

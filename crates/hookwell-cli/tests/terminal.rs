@@ -1,20 +1,17 @@
 //! Texts of a sender, printed to a terminal; and a terminal that reads no further.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
-
-mod support;
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
 
+use crate::support::{World, body, machine};
 use hookwell::event::Event;
 use hookwell::event::body::Body;
 use hookwell::event::identity::Key;
 use hookwell_sandbox::child::Owned;
 use nix::pty::{Winsize, openpty};
 use serde_json::{Value, json};
-use support::{World, body, machine};
 
 /// Sets the title, clears the screen, turns red by a C1 character, begins lines of its own, and shows a text backwards.
 const HOSTILE: &str = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m\r\nok\t\u{8}\u{7f}\u{202e}lamron\u{2066}\u{200b}\u{200d}\u{feff}\u{e0041}";

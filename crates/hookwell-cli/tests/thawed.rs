@@ -1,6 +1,5 @@
 //! Ingest after its sandbox was frozen for long: every connection of before is dead when the next delivery comes, whether
 //! the other side has closed it, resets it, or says nothing any more.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,6 +1,5 @@
 //! Counts the calls of the functions to AWS for an event, and checks their order: each further call is a round trip on
 //! somebody's bill and in somebody's latency.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};

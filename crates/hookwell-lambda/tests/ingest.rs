@@ -1,5 +1,4 @@
 //! Ingest behind every trigger: bytes, lists of events, handshakes and replies.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
 
 use hookwell::config;
 use hookwell::event::{Event, Operation};

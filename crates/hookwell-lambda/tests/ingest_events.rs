@@ -1,5 +1,4 @@
 //! Every payload in `events/ingest-*.json`, and requests that would end `lambda_http`, through the function.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,5 +1,4 @@
 //! Every payload in `events/process-*.json` through the function.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};

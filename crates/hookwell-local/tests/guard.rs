@@ -1,5 +1,4 @@
 //! Requests of a web page in a browser on this machine to the ports of tables, queues and bucket.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::time::Duration;
 

@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each test file uses a part of it
 
 pub(crate) mod browser;
+pub(crate) mod sources;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

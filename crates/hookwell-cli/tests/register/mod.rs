@@ -1,5 +1,4 @@
 //! `hookwell register` against stubs of the senders' APIs and of the stores of secrets.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod senders;
 mod stores;

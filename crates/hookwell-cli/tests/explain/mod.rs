@@ -1,10 +1,8 @@
 //! Explanations that a person gets for a refused delivery.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod mistakes;
-#[path = "../support/sources.rs"]
-mod sources;
 
+use crate::support::sources::source_of;
 use hookwell::config;
 use hookwell::event::Operation;
 use hookwell::event::delivery::Delivery;
@@ -15,7 +13,6 @@ use hookwell_cli::explain::{Explanation, Known, explain};
 use hookwell_sandbox::sender::{Draft, signed_with};
 use hookwell_sandbox::test_keys;
 use http::{HeaderMap, HeaderName, Method};
-use sources::source_of;
 
 const NOW: i64 = 1_763_712_000_000;
 
