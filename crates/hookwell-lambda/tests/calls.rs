@@ -53,7 +53,7 @@ impl Answer {
         Self::of(200, r#"{"MessageId":"1"}"#)
     }
 
-    /// The same, once the other operation has come.
+    /// Success, answered only once the other operation has come.
     fn taken_after(other: &'static str) -> Self {
         Self {
             after: Some(other),
@@ -148,7 +148,7 @@ async fn ingest_makes_two_calls_for_an_event_and_none_for_a_forged_one() {
 }
 
 /// Answer of the table to the put of an event that is done.
-const DONE: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","Item":{"status":{"S":"done"}}}"#;
+const DONE: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","Item":{"status":{"S":"done"},"received_at":{"N":"1"}}}"#;
 
 /// Answer to the put of an event whose record is there and does not say whether its message was sent.
 const PENDING: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","Item":{"status":{"S":"pending"}}}"#;

@@ -1,5 +1,8 @@
 //! Ingest behind every trigger: bytes, lists of events, handshakes and replies.
 
+use std::cell::Cell;
+use std::sync::Arc;
+
 use hookwell::config;
 use hookwell::event::{Event, Operation};
 use hookwell::format::time::Millis;
@@ -16,7 +19,6 @@ use hookwell_sandbox::sender::{Draft, signed_with};
 use hookwell_sandbox::test_keys;
 use hookwell_sandbox::trigger::{HttpRequest, Trigger};
 use http::HeaderMap;
-use std::sync::Arc;
 
 const NOW: Millis = 1_800_000_000_000;
 const TRIGGERS: [Trigger; 4] = [
@@ -31,6 +33,8 @@ struct Stage {
     ledger: Arc<MemoryLedger>,
     queue: Arc<MemoryQueue>,
     ingest: Ingest<Shared<MemoryLedger>, Shared<MemoryQueue>>,
+    /// Number of deliveries so far.
+    deliveries: Cell<Millis>,
 }
 
 /// A ledger or a queue that the test looks into as well.
@@ -113,6 +117,7 @@ fn stage(preset: &str, more: &str) -> Stage {
         ledger,
         queue,
         ingest,
+        deliveries: Cell::default(),
     }
 }
 
@@ -139,10 +144,12 @@ impl Stage {
     }
 
     fn send(&self, trigger: Trigger, request: &HttpRequest) -> Response {
-        let event = trigger.event(request, "request-1", NOW).to_string();
+        // No two deliveries come in one millisecond.
+        let now = NOW + self.deliveries.replace(self.deliveries.get() + 1);
+        let event = trigger.event(request, "request-1", now).to_string();
         block(
             self.ingest
-                .respond(&event, "request-1", None, StoppedClock::at(NOW).clock()),
+                .respond(&event, "request-1", None, StoppedClock::at(now).clock()),
         )
     }
 

@@ -450,17 +450,24 @@ fn an_event_that_is_done_is_a_duplicate_whatever_becomes_of_the_send() {
         let (setup, delivery) = Setup::ended(outcome);
         for queue_down in [true, false] {
             setup.queue_down.store(queue_down, Ordering::Relaxed);
-            let again = setup.receive(&delivery);
+            let again = setup.receive_at(&delivery, NOW + 1);
             assert_eq!((again.receipt, again.reason), (Receipt::Duplicate, None));
         }
         let changed = signed("resource", BODY.replace("1.0", "2.0").as_bytes());
-        let changed = setup.receive(&changed);
+        let changed = setup.receive_at(&changed, NOW + 1);
         let reason = Some("the same id came with another body".to_owned());
         assert_eq!(
             (changed.receipt, changed.reason),
             (Receipt::Duplicate, reason)
         );
     }
+}
+
+#[test]
+fn an_event_that_process_has_done_before_the_table_answers_is_no_duplicate() {
+    let (setup, delivery) = Setup::ended(Outcome::Applied);
+    // The record is of this reception: its message was sent beside the put.
+    assert_eq!(setup.receive(&delivery).receipt, Receipt::Received);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::received::OfDelivery;
 use crate::event::Event;
 use crate::format::time::Millis;
 use crate::ports::clock::Clock;
-use crate::ports::ledger::{Ledger, Remembered, Status};
+use crate::ports::ledger::{Ledger, Record, Remembered, Status};
 use crate::ports::queue::{Queue, QueueError};
 use crate::source::reply::Receipt;
 
@@ -25,7 +25,7 @@ const PUTS: Millis = 400;
 /// send (0.75 s). Senders wait for 1.2 s at most.
 pub const ANSWER: Millis = 1_150;
 
-/// The time that the bucket may add to it, for bodies that may be too large for a message.
+/// The time that the bucket may add to [`ANSWER`], in milliseconds, for bodies that may be too large for a message.
 const STORE: Millis = 1_000;
 
 /// The largest body that fits a message of SQS for certain, in bytes: in base64 it takes a third more, of at most 1 MiB.
@@ -152,8 +152,12 @@ impl<'e> Progress<'e> {
     }
 
     fn knows(&self, index: usize, event: &Event, remembered: &Remembered) {
+        // A record of this very reception is process's: it had the message, and was done before the table answered here.
+        let is_earlier = |record: &Record| record.received_at != event.received_at;
         let known = match remembered {
-            Remembered::Known(record) if record.status == Status::Done => Known::Done,
+            Remembered::Known(record) if record.status == Status::Done && is_earlier(record) => {
+                Known::Done
+            }
             Remembered::New | Remembered::Known(_) => Known::Unfinished,
         };
         if let Remembered::Known(record) = remembered
