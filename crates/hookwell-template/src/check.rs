@@ -46,42 +46,49 @@ pub fn check(
         }
         lacking.push(report.found);
     }
-    found.extend(lacking_for_the_file(lacking.into_iter()));
+    found.extend(lacking_for_the_file(&choices, &lacking));
     found.sort_by_key(|finding| finding.line);
     Ok(found)
 }
 
-/// Rights that the sources and the destinations of the file lack by the defaults of the parameters. Where another value of one grants
-/// a right it is a note: only the deployment decides.
-fn lacking_for_the_file(mut lacking: impl Iterator<Item = Vec<Finding>>) -> Vec<Finding> {
-    let mut by_default = lacking.next().unwrap_or_default();
-    for found in lacking {
-        for finding in &mut by_default {
-            let is_same = |one: &Finding| one.message == finding.message;
-            finding.is_problem &= found.iter().any(is_same);
+/// Rights that the sources and the destinations of the file lack by the defaults of the parameters: `lacking` has what each of the choices
+/// lacks. Where other parameters grant a right it is a note that names them: only the deployment decides.
+fn lacking_for_the_file(choices: &[Choice], lacking: &[Vec<Finding>]) -> Vec<Finding> {
+    let (Some(defaults), Some(by_default)) = (choices.first(), lacking.first()) else {
+        return Vec::new();
+    };
+    let mut by_default = by_default.clone();
+    for finding in &mut by_default {
+        let is_same = |one: &Finding| one.message == finding.message;
+        let others = choices.iter().zip(lacking);
+        let granting = others.filter(|(_, found)| !found.iter().any(is_same));
+        let granting = granting.map(|(choice, _)| changes(defaults, choice));
+        // A value that is known says more than that there is another.
+        let unknown = |all: &Vec<String>| all.iter().filter(|one| !one.contains('=')).count();
+        if let Some(fewest) = granting.min_by_key(|all| (all.len(), unknown(all))) {
+            finding.is_problem = false;
+            let hint = format!(", by deploying with {}", fewest.join(", "));
+            finding.message.push_str(&hint);
         }
-    }
-    for finding in by_default.iter_mut().filter(|one| !one.is_problem) {
-        finding
-            .message
-            .push_str(", by giving the parameter that does when you deploy");
     }
     by_default
 }
 
 /// Parameters that differ from the defaults, in words.
 fn when(choices: &[Choice], choice: &Choice) -> String {
-    let Some(defaults) = choices.first() else {
-        return String::new();
-    };
-    let changes: Vec<_> = resolve::changes(defaults, choice)
-        .map(|(name, value)| match value {
-            Some(value) => format!("{name}={value}"),
-            None => format!("another {name}"),
-        })
-        .collect();
-    match changes.as_slice() {
+    let changes = choices.first().map(|defaults| changes(defaults, choice));
+    match changes.unwrap_or_default().as_slice() {
         [] => String::new(),
         changes => format!(" (with {})", changes.join(", ")),
     }
+}
+
+/// Parameters in which a choice differs from the defaults, each with its value.
+fn changes(defaults: &Choice, choice: &Choice) -> Vec<String> {
+    let changes = resolve::changes(defaults, choice);
+    let in_words = |(name, value): (&String, &Option<String>)| match value {
+        Some(value) => format!("{name}={value}"),
+        None => format!("another {name}"),
+    };
+    changes.map(in_words).collect()
 }

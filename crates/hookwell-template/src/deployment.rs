@@ -76,7 +76,7 @@ impl<'t> Deployment<'t> {
         self.resources.iter().filter(|one| one.exists)
     }
 
-    /// Every alarm. One that a parameter leaves out counts: leaving it out is somebody's decision.
+    /// Every alarm, also an alarm that a parameter leaves out: leaving an alarm out is somebody's decision.
     pub(super) fn alarms(&self) -> impl Iterator<Item = Place<'_>> {
         let alarms = self.resources.iter();
         alarms

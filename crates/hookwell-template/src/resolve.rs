@@ -95,7 +95,7 @@ fn comparisons(node: &Node, found: &mut BTreeMap<String, Vec<String>>) {
     }
 }
 
-/// The default of a parameter. One that is fetched from Parameter Store has only a name there.
+/// The default of a parameter; `None` where the value is fetched from Parameter Store, because the default is its name.
 fn default(parameter: Option<&Node>) -> Option<String> {
     let parameter = parameter?;
     let kind = parameter.get("Type").and_then(Node::text).unwrap_or("");

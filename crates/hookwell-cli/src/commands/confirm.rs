@@ -9,7 +9,7 @@ use super::print;
 /// Asks before more than one event goes into the queue.
 ///
 /// # Errors
-/// When that is not meant, or there is nobody to ask.
+/// When the person says no, or there is no terminal to ask on.
 pub(super) fn confirm(count: usize, is_meant: bool) -> Result<()> {
     if count < 2 || is_meant {
         return Ok(());
@@ -20,7 +20,7 @@ pub(super) fn confirm(count: usize, is_meant: bool) -> Result<()> {
 /// Asks before something is done.
 ///
 /// # Errors
-/// When that is not meant, or there is nobody to ask.
+/// When the person says no, or there is no terminal to ask on.
 pub(super) fn ask(what: &str) -> Result<()> {
     // The question goes to standard error: where nobody sees it, nobody answers.
     ensure!(

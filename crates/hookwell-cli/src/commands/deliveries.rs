@@ -219,7 +219,7 @@ fn tail(which: &Which) -> Result<ExitCode> {
     let first = which.look(0, 1)?;
     let mut started_at = first.started_at;
     let newest = |deliveries: &[Item]| deliveries.iter().find_map(|it| it.get("number")?.as_u64());
-    // Those before count only where somebody asked for them.
+    // Earlier deliveries are printed only with `--since`.
     let mut after = match which.since {
         Some(_) => 0,
         None => newest(&first.deliveries).unwrap_or(0),
@@ -229,7 +229,7 @@ fn tail(which: &Which) -> Result<ExitCode> {
     loop {
         match which.look(after, AT_ONCE) {
             Ok(found) if found.started_at != started_at => {
-                // Another machine, which counts anew.
+                // Another machine runs at this address now, and its numbers begin anew.
                 (started_at, after) = (found.started_at, 0);
                 continue;
             }

@@ -85,7 +85,7 @@ pub(super) fn note_left_out(printed: usize, all: usize) {
     }
 }
 
-/// A line of its own about an item: columns of these widths, whatever other lines hold.
+/// A line about one item, for printing alone: columns of these widths, whatever the other lines hold.
 pub(super) fn line_of(item: &Item, columns: &[Column], widths: &[usize]) -> String {
     let cells = row(item, columns).into_iter().zip(widths);
     // Cleaned before they are aligned: what a sender wrote grows by it.
@@ -103,7 +103,7 @@ pub(super) fn print(items: &[Item], columns: &[Column], json: bool) -> Result<()
         }
         return Ok(());
     }
-    // Whoever has no destinations sees nothing of them.
+    // The column of destinations is shown only where a record has one.
     let has_copies = items.iter().any(|item| item.contains_key(DESTINATION));
     let columns = columns.iter().copied();
     let columns: Vec<_> = columns

@@ -16,6 +16,7 @@ pub(crate) mod events;
 mod filter;
 mod interrupts;
 mod items;
+mod made_up;
 pub(crate) mod man;
 pub(crate) mod new;
 pub(crate) mod presets;

@@ -144,7 +144,7 @@ impl At {
         let name = &source.name;
         let repository = self.repository.as_deref().map(Owner::Repository);
         let organization = self.organization.as_deref().map(Owner::Organization);
-        // What can be said without the key comes first.
+        // Errors that need no key are reported first.
         let (address, owner) = (api.address(source)?, repository.or(organization));
         let path = api.path(owner)?;
         let key = source.api_key.as_ref().with_context(|| {

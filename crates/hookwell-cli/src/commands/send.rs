@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use super::draft::Made;
-use super::print;
 use super::sources::{find, sources};
 use super::target::with_scheme;
+use super::{made_up, print};
 use crate::sender::{Secrets, signed};
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -67,12 +67,8 @@ pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitC
     let is_near = ["http://127.0.0.1", "http://localhost"]
         .iter()
         .any(|near| url.starts_with(near));
-    if !is_near && !source.is_unsigned() && secrets.are_made_up_for(source) {
-        print::note(&format!(
-            "note: signed with what `hookwell dev` makes up, not with the secret of {}, which this command asks no \
-             store for: export it under an env: reference",
-            source.name
-        ));
+    if !is_near && let Some(reference) = made_up::made_up(source, &secrets) {
+        made_up::note(reference);
     }
     let pauses: &[u64] = if arguments.retry { &SCHEDULE } else { &[] };
     for pause in pauses.iter().map(Some).chain([None]) {

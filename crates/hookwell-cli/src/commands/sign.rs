@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::draft::Made;
-use super::print;
 use super::sources::{find, sources};
+use super::{made_up, print};
 use crate::sender::{Secrets, signed};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use hookwell::keys::reference::SecretRef;
 use hookwell_lambda::now::now;
 use hookwell_sandbox::trigger::Trigger;
 
@@ -54,6 +55,11 @@ pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitC
     let now = now();
     let draft = arguments.made.draft(source, now)?;
     let request = signed(source, &secrets, draft, now)?;
+    // Of an `env:` reference one sees that it is not set.
+    let reference = made_up::made_up(source, &secrets);
+    if let Some(reference) = reference.filter(|one| !matches!(one, SecretRef::Env(_))) {
+        made_up::note(reference);
+    }
     let event = |trigger: Trigger| -> Result<String> {
         let event = trigger.event(&request.to_http()?, &format!("local-{now}"), now);
         Ok(serde_json::to_string_pretty(&event)?)

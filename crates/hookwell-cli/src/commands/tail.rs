@@ -117,8 +117,8 @@ pub(super) async fn run(arguments: &Tail) -> Result<ExitCode> {
                 seen.forget(since);
                 has_looked = true;
             }
-            // What never worked is a mistake of the caller. What worked may do so again: `hookwell dev` is started anew, a
-            // session is renewed, a network comes back.
+            // A table that never answered is a mistake of the caller. A table that has answered may do so again:
+            // `hookwell dev` is started anew, a session is renewed, a network comes back.
             Err(why) if !has_looked => return Err(why.into()),
             Err(why) => {
                 let why = why.to_string();
@@ -126,7 +126,7 @@ pub(super) async fn run(arguments: &Tail) -> Result<ExitCode> {
                     print::note(&format!("{why}; looking again every {every} s"));
                 }
                 away = Some(why);
-                // Its tables may be at other addresses by now.
+                // The tables of a machine may be at other addresses by now.
                 if let Ok(again) = arguments.target.open().await {
                     opened = again;
                 }

@@ -53,7 +53,7 @@ impl Part {
         Self::Bucket,
     ];
 
-    /// The variable that names it, and the output of the template that does.
+    /// The variable that names the part, and the template's output that names it.
     fn named_by(self) -> (&'static str, &'static str) {
         match self {
             Self::EventsTable => ("HOOKWELL_EVENTS_TABLE", "EventsTableName"),
@@ -67,7 +67,7 @@ impl Part {
 
 /// Names of tables and bucket and URLs of queues, as far as somebody said them.
 struct Names {
-    /// The stack that said them; `None` for the environment or a machine.
+    /// The stack that gave the names; `None` for variables or a machine.
     stack: Option<String>,
     known: BTreeMap<Part, String>,
 }
@@ -86,7 +86,7 @@ impl Names {
     }
 
     /// # Errors
-    /// When nobody said it; what to do then.
+    /// When neither a stack nor a variable names the part; the error says what to do.
     fn get(&self, part: Part) -> Result<&str> {
         let name = self.known.get(&part).map(String::as_str);
         name.with_context(|| {
@@ -129,7 +129,7 @@ impl Opened {
     /// The dead-letter queue.
     ///
     /// # Errors
-    /// When nobody said which.
+    /// When neither a stack nor a variable names the queue.
     pub(crate) fn dead_letters(&self) -> Result<DeadLetters> {
         let (queue, url) = (
             self.names.get(Part::Queue)?,
@@ -146,7 +146,7 @@ impl Opened {
     /// The queue.
     ///
     /// # Errors
-    /// When nobody said which.
+    /// When neither a stack nor a variable names the queue.
     pub(crate) fn queue(&self) -> Result<SqsQueue> {
         let client = self.connection.sqs(Limits::TOOL);
         let url = self.names.get(Part::Queue)?.to_owned();
@@ -162,7 +162,7 @@ impl Opened {
     /// Tables, queue and bucket, for the page.
     ///
     /// # Errors
-    /// When nobody said which queue.
+    /// When neither a stack nor a variable names the queue.
     pub(crate) fn stack(self) -> Result<Stack> {
         let of = |part| self.names.get(part).map(str::to_owned);
         Ok(Stack {
@@ -248,10 +248,10 @@ fn silent(url: &str) -> String {
     format!("no `hookwell dev` answers at {url}: start it, or pass its URL to --local")
 }
 
-/// Asks a running `hookwell dev` about something of it, and gives its answer.
+/// Sends a request to a running `hookwell dev`, and returns the answer.
 ///
 /// # Errors
-/// When it does not answer, or says no; its reason then.
+/// When `hookwell dev` does not answer, or refuses; the error holds its reason.
 fn ask(method: http::Method, url: &str, what: &str) -> Result<String> {
     let address = format!("{}{DESCRIPTION_PATH}{what}", url.trim_end_matches('/'));
     let agent = ureq::Agent::config_builder()

@@ -323,3 +323,28 @@ fn sign_prints_every_shape() {
         assert!(signed.get(key).is_some(), "{shape}: {signed}");
     }
 }
+
+#[test]
+fn a_secret_that_no_sender_has_is_said_with_the_place_of_the_real_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let shop = "[sources.shop]\npreset = \"github\"\nsecrets = [\"ssm:/hookwell/shop\"]\n";
+    std::fs::write(folder.path().join("sources.toml"), shop).unwrap();
+    let sign = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hookwell"));
+        command.args(["sign", "shop"]).current_dir(folder.path());
+        command.output().unwrap()
+    };
+    let said = text(&sign().stderr);
+    let line = "\"ssm:/hookwell/shop\" = ";
+    assert!(
+        said.contains("no command asks a store") && said.contains(line),
+        "{said}"
+    );
+    // The line that it names is the one that helps.
+    std::fs::create_dir(folder.path().join(".hookwell")).unwrap();
+    let real = format!("{line}\"the secret that the shop really has\"\n");
+    std::fs::write(folder.path().join(".hookwell/secrets.toml"), real).unwrap();
+    let signed = sign();
+    assert!(signed.status.success(), "{signed:?}");
+    assert_eq!(text(&signed.stderr), "");
+}

@@ -16,8 +16,9 @@ const INGEST_CALLS: [(&str, &[&str]); 3] = [
     ("HOOKWELL_BUCKET", &["s3:PutObject"]),
 ];
 
-/// The calls of process. No event source mapping can be made without the others that it needs on its queue. With `s3:ListBucket` S3
-/// says 404 of an object that is not there; without it 403, which process takes for a mistake of the role and tries again.
+/// The calls of process. The event source mapping needs more calls on the queue, without which AWS refuses to create
+/// it. With `s3:ListBucket` S3 says 404 of an object that is not there; without it 403, which process takes for a
+/// mistake of the role and tries again.
 const PROCESS_CALLS: [(&str, &[&str]); 5] = [
     (
         "HOOKWELL_EVENTS_TABLE",
@@ -305,8 +306,8 @@ fn may_allow(statement: &Place<'_>, action: &str, resource: &str) -> bool {
             || resources.any(|one| is_named(&one) && may_be_level(&one, action)))
 }
 
-/// The action that reads a key from its store, and how the ARN of the key ends there. After the hyphen that of a secret has six
-/// characters which only AWS knows.
+/// The action that reads a key from its store, and how the ARN of the key ends there. The ARN of a secret ends in a
+/// hyphen and six characters that only AWS knows.
 fn in_store(key: &SecretRef) -> Option<(&'static str, String)> {
     match key {
         SecretRef::Ssm(name) => {
@@ -370,13 +371,13 @@ fn may_call(statement: &Place<'_>, action: &str) -> bool {
     };
     let actions = statement.at("Action");
     let mut named = actions.elements().into_iter();
-    // What is allowed by an exception names nothing that could be compared.
+    // A statement with `NotAction` names no actions to compare.
     actions.is_missing() || named.any(|one| one.text().is_none_or(is_named))
 }
 
 pub(super) fn wildcard(deployment: &Deployment<'_>, report: &mut Report) {
     for resource in deployment.all() {
-        // The policy of a key means the key itself by *.
+        // In the policy of a key, `*` means the key itself.
         if resource.kind != "AWS::KMS::Key" {
             statements(&resource.properties(), report);
             managed(&resource.properties(), report);

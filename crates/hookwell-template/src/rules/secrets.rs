@@ -13,7 +13,7 @@ use crate::report::Report;
 /// Words of a variable's name that say that it holds a secret, whatever the sources file says.
 const SECRET_WORDS: [&str; 4] = ["SECRET", "TOKEN", "PASSWORD", "APIKEY"];
 
-/// Last words that say that it holds where the secret is.
+/// Last words of a variable's name that say that it holds the place of a secret.
 const PLACE_WORDS: [&str; 7] = ["ARN", "NAME", "ID", "PATH", "PREFIX", "PARAMETER", "TTL"];
 
 pub(super) fn variable(deployment: &Deployment<'_>, report: &mut Report) {

@@ -360,19 +360,21 @@ fn found_for(text: &str, table: &str) -> Vec<(bool, String)> {
 
 #[test]
 fn what_a_destination_needs_is_noted_while_a_parameter_gives_it_and_else_a_problem() {
-    const HINT: &str = ", by giving the parameter that does when you deploy";
     let queue = "does not allow sqs:SendMessage on Queue, which ProcessFunction calls: add it";
-    let queue = (false, format!("{queue}{HINT}"));
-    for (table, action, granted, other) in [
+    let hint = |by: &str| format!(", by deploying with {by}");
+    let queue = (false, format!("{queue}{}", hint("Destinations=yes")));
+    for (table, action, by, granted, other) in [
         (
             "to = \"eventbridge:main\"",
             "events:PutEvents",
+            "another DestinationBusArn",
             "Action: events:PutEvents\n",
             "Action: events:DescribeEventBus\n",
         ),
         (
             "to = \"sqs:https://sqs.eu-west-1.amazonaws.com/1/orders\"",
             "sqs:SendMessage",
+            "another DestinationQueueArn",
             "Resource: !Ref DestinationQueueArn\n",
             "Resource: !GetAtt Queue.Arn\n",
         ),
@@ -380,7 +382,7 @@ fn what_a_destination_needs_is_noted_while_a_parameter_gives_it_and_else_a_probl
         let why = format!(
             "does not allow {action}, which destinations.one needs: allow ProcessFunction to"
         );
-        let noted = (false, format!("{why}{HINT}"));
+        let noted = (false, format!("{why}{}", hint(by)));
         assert_eq!(found_for(TEMPLATE, table), [queue.clone(), noted]);
         assert_eq!(TEMPLATE.matches(granted).count(), 1, "{granted}");
         let found = found_for(&TEMPLATE.replace(granted, other), table);
@@ -390,7 +392,13 @@ fn what_a_destination_needs_is_noted_while_a_parameter_gives_it_and_else_a_probl
     let why = "does not allow ssm:GetParameter of ssm:/hookwell-out/one, which destinations.one needs: allow ProcessFunction to";
     assert_eq!(
         found_for(TEMPLATE, table),
-        [queue.clone(), (false, format!("{why}{HINT}"))]
+        [
+            queue.clone(),
+            (
+                false,
+                format!("{why}{}", hint("another DestinationSecretPrefix"))
+            )
+        ]
     );
     // From the environment it takes a variable.
     let table = "to = \"https://example.com\"\nsecret = \"env:OUT_SECRET\"";
@@ -403,7 +411,7 @@ fn what_a_destination_needs_is_noted_while_a_parameter_gives_it_and_else_a_probl
 #[test]
 fn what_a_source_has_in_a_store_is_noted_while_a_parameter_lets_ingest_read_it_and_else_a_problem()
 {
-    const HINT: &str = ", by giving the parameter that does when you deploy";
+    const HINT: &str = ", by deploying with another SecretPrefix";
     let given = |prefix: &str| {
         let (before, after) = TEMPLATE.split_once("\n  SecretPrefix:\n").unwrap();
         let default = format!("Default: {prefix}");
