@@ -42,7 +42,7 @@ impl Destinations {
         &self.all
     }
 
-    /// The destination that a copy is for. A function that still runs with an older file gets copies that it does not know: they wait.
+    /// The destination that a copy is for. A copy for one that an older sources file lacks is tried again.
     fn of(&self, event: &Event) -> Result<&Destination, HandleError> {
         let name = event.destination.as_deref();
         let found = self.all.iter().find(|one| Some(one.name.as_str()) == name);

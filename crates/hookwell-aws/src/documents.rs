@@ -80,7 +80,7 @@ impl DocumentsTable {
 /// The attribute of a sender's own count of a document's states.
 const SEQUENCE: &str = "sequence";
 
-/// The state of a document that a table holds.
+/// Version and sequence of the document in a table's item; `None` where the item holds no version.
 fn before(item: &Item) -> Option<Before> {
     let version = item.get("version")?.as_s().ok()?;
     Some(Before {

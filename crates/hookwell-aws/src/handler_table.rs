@@ -16,7 +16,7 @@ use crate::now::now;
 /// The attribute with the JSON.
 const VALUE: &str = "value";
 
-/// The rule of the documents table, and the same event may write again.
+/// The rule of the documents table, except that an event may write over its own value again.
 const NOT_OLDER: &str = "attribute_not_exists(pk) OR #version <= :version OR #version > :ahead";
 
 /// A table of the handler's own, `HandlerTable` of the template.

@@ -29,8 +29,9 @@ struct Held {
 }
 
 impl Kept {
-    /// The text, by `find` where none is kept or the kept one is due. Those who ask meanwhile wait for the one fetch. While
-    /// the store does not answer, the last text stays for a day, as the secrets of sources do.
+    /// The kept text, or the text that `find` gives where none is kept or the kept one is due. Callers that come
+    /// meanwhile wait for the one fetch. While the store does not answer, the last text stays for a day, as the secrets
+    /// of sources do.
     ///
     /// # Errors
     /// When the store says so, or does not answer and there is no last text.

@@ -24,8 +24,8 @@ use crate::client::connection::reason;
 use crate::client::item::{Item, TTL_ATTRIBUTE, integer, number, text};
 use crate::http::bucket::{Bucket, compress};
 
-/// The attribute of a whole event: itself, compressed, or the name of an object in the bucket. It is an item of its own,
-/// so that it can go before its record does, and costs nothing when the record is written again.
+/// The attribute of a whole event: the compressed event, or the name of an object in the bucket. The event is an item
+/// of its own, so that it can go before its record does, and costs nothing when the record is written again.
 pub(crate) const KEPT: &str = "kept";
 
 /// The largest event that is kept in the table, compressed, in bytes. Above it a put into S3 costs less than the write
@@ -86,8 +86,8 @@ impl EventsTable {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 
-    /// An update of an event's record, unless the event is done: it sets this and the end of the record's life, and removes
-    /// that.
+    /// An update of an event's record, unless the event is done: sets `set` and the end of the record's life, and
+    /// removes `remove`.
     fn update(&self, event: &Event, set: &str, remove: &str) -> UpdateItemFluentBuilder {
         self.client
             .update_item()

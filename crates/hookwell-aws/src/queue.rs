@@ -50,7 +50,7 @@ impl SqsQueue {
         &self.url
     }
 
-    /// The same queue with its dead-letter queue, for those who put events there.
+    /// Adds the dead-letter queue, for callers that put events there.
     #[must_use]
     pub fn with_dead_letters(self, url: String) -> Self {
         Self {
@@ -113,8 +113,8 @@ impl SqsQueue {
         stored(&answer.map_err(|error| QueueError(reason(&error)))?)
     }
 
-    /// Sends one batch, and what SQS refused of it once more: it throttles entries one by one. Says of each message
-    /// whether it is queued.
+    /// Sends one batch, and once more the entries that SQS refused: SQS throttles entries one by one. Says of each
+    /// message whether it is queued.
     async fn send_batch(&self, messages: &[Outgoing]) -> Vec<Result<(), QueueError>> {
         let mut sent = vec![not_confirmed(); messages.len()];
         for _ in 0..2 {
@@ -139,7 +139,7 @@ impl SqsQueue {
                     return sent;
                 }
             };
-            // Only what is named as sent is; an answer that says nothing of an entry is no promise.
+            // Only an entry that the answer names as sent is sent; an answer without the entry is no promise.
             for entry in answer.successful() {
                 if let Some(sent) = at(&mut sent, entry.id()) {
                     *sent = Ok(());
@@ -176,8 +176,8 @@ fn at<'a, T>(all: &'a mut [T], id: &str) -> Option<&'a mut T> {
     all.get_mut(id.parse::<usize>().ok()?)
 }
 
-/// Says that a message is stored, where SQS's answer names it. An answer without a message id is somebody else's: SQS
-/// always gives one (`SendMessage`).
+/// Success when SQS's answer names the message. An answer without a message id is not from SQS, which always gives one
+/// (`SendMessage`).
 pub(crate) fn stored(answer: &SendMessageOutput) -> Result<(), QueueError> {
     match answer.message_id() {
         Some(_) => Ok(()),

@@ -102,7 +102,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// An environment without variables: the reference is known already.
+/// An environment without variables: the variable that holds the reference was read before.
 fn nothing(_: &str) -> Option<String> {
     None
 }

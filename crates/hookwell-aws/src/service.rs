@@ -47,7 +47,7 @@ impl Service {
         })
     }
 
-    /// The service, told this secret with every request: `Authorization: Bearer`.
+    /// Sends this secret with every request: `Authorization: Bearer`.
     #[must_use]
     pub fn with_token(mut self, token: Secret) -> Self {
         self.token = Some(token);
@@ -94,13 +94,13 @@ impl Service {
 
 const WHO: &str = "the service";
 
-/// Meaning of an answer.
+/// Result of the call, by the status of its answer.
 fn judge(status: u16, retry_after: Option<u32>) -> Result<(), HandleError> {
     let why = format!("{WHO} answered {status}");
     match (status, retry_after) {
         (200..=299, _) => Ok(()),
         (400 | 413 | 415 | 422, _) => Err(HandleError::Reject(why)),
-        // Of an earlier call, or by somebody in between: it may be at work.
+        // An earlier call may be at work still, or a proxy on the way answered.
         (408 | 409 | 502 | 504, _) => Err(HandleError::Retry(why)),
         (_, Some(seconds)) => Err(HandleError::RetryAfter { why, seconds }),
         (_, None) => Err(HandleError::RetryEnded(why)),

@@ -304,7 +304,7 @@ async fn a_ledger_writes_the_end_over_an_expired_record(ledger: &impl Ledger) {
     }
 }
 
-/// Whichever copy of it is at work.
+/// The first version stays, whichever copy of the event is at work.
 async fn a_ledger_keeps_the_first_version(ledger: &impl Ledger) {
     let first = event("copied", Operation::Create, 1, "d");
     assert_eq!(remember(ledger, &first, NOW).await, Ok(Remembered::New));

@@ -216,7 +216,7 @@ async fn pages() -> String {
     serve(Router::new().fallback(|| async { "<!doctype html><title>Please sign in" })).await
 }
 
-/// An event must not end as a letter because of it, nor be taken for stored.
+/// An event must not become a letter because of a page, nor be taken for stored.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_in_place_of_the_buckets_answer_is_no_object_and_stores_none() {
     let stack = Stack::start().await;

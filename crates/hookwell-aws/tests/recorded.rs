@@ -150,7 +150,7 @@ impl Stack {
         self.admin.get(table, pk).await.unwrap().unwrap()
     }
 
-    /// Fates of these events' messages when process takes them at [`NOW`], with the handler of documents.
+    /// The fates of the messages of these events when process takes them at [`NOW`] with the documents handler.
     async fn process(&self, names: &[&str]) -> Vec<String> {
         let mut fates = Vec::new();
         for name in names {

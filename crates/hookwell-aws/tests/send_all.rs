@@ -73,8 +73,8 @@ fn event(number: usize) -> Event {
     }
 }
 
-/// Sends so many events to a stub that says this of the last one, and returns what came of it and, of each request,
-/// its events.
+/// Sends so many events to a stub that gives these answers for the last one. Returns the result of each event, and the
+/// events of each request.
 async fn send(events: usize, says: &[Says]) -> (Vec<Result<(), QueueError>>, Vec<Vec<String>>) {
     let events: Vec<_> = (1..=events).map(event).collect();
     let last = events.last().unwrap().id.clone();

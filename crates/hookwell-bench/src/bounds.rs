@@ -39,11 +39,11 @@ enum Miss {
     Explain,
 }
 
-/// On a shared machine, ratios of computing moved by half between runs of the same binary, those of waiting hardly. A cold
-/// start that waits for random numbers, or a call too many, is far beyond either.
+/// For computing: on a shared machine its ratios moved by half between runs of the same binary, and the ratios of
+/// waiting hardly. A cold start that waits for random numbers, or a call too many, is far beyond either.
 const COMPUTING: Miss = Miss::Broken(2.0);
 const WAITING: Miss = Miss::Broken(1.25);
-/// For counted figures: they are the same on every machine.
+/// For counted figures, which are the same on every machine.
 const COUNTED: Miss = Miss::Broken(1.0);
 
 const fn limit(

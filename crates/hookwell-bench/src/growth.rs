@@ -12,7 +12,7 @@ use crate::table::markdown;
 use crate::target::{Function, OURS, SOURCES_FILE, Setting, Target};
 use crate::traffic;
 
-/// Sizes of the body, in KiB; the largest is the most that a source may take.
+/// Sizes of the body, in KiB; the largest fits a message of SQS for certain.
 const BODIES: [usize; 5] = [1, 16, 64, 256, 700];
 /// Numbers of sources in the file.
 const SOURCES: [usize; 4] = [1, 10, 100, 1_000];

@@ -16,7 +16,7 @@ use crate::traffic::{ID, SECRET, body, signature};
 
 const SOURCES: &str = "[sources.resource]\npreset = \"resource\"\nsecrets = [\"env:SECRET\"]\n";
 
-/// Times are taken of so many verifications at once.
+/// The number of verifications that are timed together.
 const BATCH: u32 = 1_000;
 
 /// Microseconds of our verification and of `hmac` with `sha2`, for a body of so many bytes.

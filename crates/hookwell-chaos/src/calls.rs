@@ -21,13 +21,13 @@ pub(crate) struct Call {
     pub(crate) destination: Destination,
     /// Key of the event, as the call names it.
     pub(crate) key: String,
-    /// Time at which it began.
+    /// Time at which the call began, in milliseconds since 1970.
     pub(crate) at: u64,
     /// True when the destination took the event.
     pub(crate) is_taken: bool,
-    /// True when it began while one of another sandbox ran.
+    /// True when the call began while a call of another sandbox ran.
     pub(crate) is_beside: bool,
-    /// True when it began after the event was done for this destination, by its record.
+    /// True when the call began after the event was done for this destination, by its record.
     pub(crate) is_late: bool,
     /// The headers that say something of the event, or the members of the bus's entry beside the detail.
     pub(crate) head: BTreeMap<String, String>,
@@ -95,7 +95,7 @@ impl Calls {
     /// Notes that a call begins, and gives its place.
     pub(crate) fn begin(&self, call: Call, caller: Caller) -> usize {
         let Log { all, running } = &mut *lock(&self.log);
-        // A second try of the very same call is no other call.
+        // A second try of the same sandbox is no other call.
         let mut others = running.iter().filter(|(_, other)| **other != caller);
         let is_same = |other: &Call| other.destination == call.destination && other.key == call.key;
         let is_beside = others.any(|(place, _)| all.get(*place).is_some_and(is_same));
@@ -114,8 +114,8 @@ impl Calls {
         }
     }
 
-    /// Answer of an endpoint or the bus to the call at this place. While it fails, the failing one wants no
-    /// more of every fiftieth event, and asks a tenth of the calls to wait.
+    /// Answer of an endpoint or the bus to the call at this place. While the failing destination fails, it answers
+    /// every fiftieth call with 410 and asks a tenth of the calls to wait.
     pub(crate) fn answer(&self, destination: Destination, place: usize) -> Message {
         match destination {
             Destination::Failing if self.recovered_at() == 0 => match place % 50 {

@@ -1,6 +1,6 @@
 //! Decides whether the promise was kept. It shares no code with the functions: it reads what was sent as raw JSON, the
-//! senders' log, the proxy's journal, the tables and the dead-letter queue, and knows the rules of docs/design.md by
-//! itself.
+//! senders' log, the proxy's journal, the tables and the dead-letter queue, and has the rules of docs/design.md written
+//! down again.
 
 mod evidence;
 mod sent;
@@ -20,7 +20,8 @@ use crate::plan::{Nature, Planned};
 use crate::senders::Try;
 use crate::sources::Source;
 
-/// Order that an event of a document claims: its time, or its first reception where it has none, then that reception.
+/// The order that an event of a document claims: its time and then its reception, or its first reception alone where it
+/// has no time.
 struct Said {
     id: String,
     order: (u64, u64),
@@ -36,8 +37,8 @@ const PROCESS: u64 = 31;
 /// waits for a sandbox as long as an invocation may take.
 const LATE: u64 = 10_000;
 
-/// Distance of a reception behind the clock at most, in milliseconds: a process never receives two deliveries in one millisecond, and
-/// counts on where a forged one takes less.
+/// The most that a reception may be ahead of the clock, in milliseconds: a process gives no two deliveries the same
+/// millisecond, and forged deliveries may come faster than one a millisecond.
 const COUNTED_ON: u64 = 20;
 
 fn count<T>(all: impl IntoIterator<Item = T>) -> u64 {
@@ -132,7 +133,8 @@ impl Verdict {
         verdict
     }
 
-    /// A record is written as new once, and once more after it expired. What it settles is a reception of the event.
+    /// Checks that a record is written as new once, and once more after it expired, and that its version is of a
+    /// reception of the event.
     fn lives(
         &mut self,
         sent: &Sent,
@@ -163,8 +165,8 @@ impl Verdict {
         }
     }
 
-    /// The record of an event that has ended: it says so, since the event came again if it did, it will live as long as
-    /// records do, and its version is the one that was settled when it was new.
+    /// Checks the record of an event that has ended: its status says so, it lives as long as records do after the last
+    /// time that the event came, and its version is the version that was settled when the record was new.
     fn record(
         &mut self,
         sent: &Sent,
@@ -219,8 +221,8 @@ impl Verdict {
         }
     }
 
-    /// The puts of documents by one event: all of them have a version that its record had, and each life of the record
-    /// that had to end has one. Gives the newest version that the document must have seen.
+    /// Checks the puts of documents by one event: each has a version that the event's record had, and each life of the
+    /// record that had to end has a put. Returns the newest version that the document must have seen.
     fn effects(
         &mut self,
         sent: &Sent,
@@ -253,7 +255,7 @@ impl Verdict {
         newest.or(last.filter(|_| due.must_end)).cloned()
     }
 
-    /// The records of what is in the dead-letter queue; a message may be there twice.
+    /// The keys of the records of the dead letters; a message may be there twice.
     fn dead_letters(&mut self, bodies: &[String]) -> HashSet<String> {
         let mut keys = HashSet::new();
         for body in bodies {
@@ -265,7 +267,7 @@ impl Verdict {
         keys
     }
 
-    /// No version of a document is written twice, whatever event it claims to be of.
+    /// Checks that no version of a document is written twice, whatever event the write names.
     fn versions(&mut self, writes: &[DocumentWrite]) {
         let mut seen = BTreeSet::new();
         for write in writes.iter().filter(|write| write.committed) {
@@ -275,7 +277,7 @@ impl Verdict {
         }
     }
 
-    /// The table holds exactly the newest event of every document.
+    /// Checks that the table holds exactly the newest event of every document.
     fn documents(&mut self, items: &[Item], newest: &HashMap<String, (String, Sent)>) {
         let mut found = HashSet::new();
         for item in items {
@@ -303,7 +305,7 @@ impl Verdict {
         }
     }
 
-    /// Every document shows what its sender did last, unless the events say otherwise.
+    /// Checks that every document shows what its sender did last, unless the events say otherwise.
     fn senders_last_word(&mut self, items: &[Item], logs: &HashMap<String, Vec<Said>>) {
         for item in items {
             let text = |name: &str| item.get(name).and_then(Value::as_str);

@@ -162,9 +162,9 @@ impl Kind {
         }
     }
 
-    /// True when a call can end with this fault. A put into a table needs no body in its 200, so of the calls that
-    /// write, only a send, a put into the bucket and one on the bus can be answered with 200 without effect: their clients
-    /// look for a message's id, an object's tag and an event's id.
+    /// True when a call to this site can end with this fault. A put into a table needs no body in its 200, so of the
+    /// calls that write, only a send, a put into the bucket and one on the bus can be answered with 200 without effect:
+    /// their clients look for a message's id, an object's tag and an event's id.
     fn fits(self, when: When, site: Site) -> bool {
         match self {
             Self::Unprocessed => matches!(site, Site::Recall | Site::SendMany | Site::Copy),
@@ -277,8 +277,8 @@ impl Faults {
         base.saturating_add(rng.below(base))
     }
 
-    /// State of a connection after its function was frozen for long, but for one in three that still works: nobody answers
-    /// any more, or it is reset.
+    /// State of a connection after its function was frozen for long: nobody answers any more, or the connection is
+    /// reset; `None` for the third of connections that still work.
     pub(crate) fn dead_connection(&self) -> Option<Kind> {
         [None, Some(Kind::Silence), Some(Kind::Reset)]
             .get(lock(&self.rng).index(3))
@@ -329,7 +329,7 @@ pub(crate) fn answer(kind: Kind, service: Service, dice: u64) -> Option<Message>
         Message::answer(status, body.to_string())
     };
     match kind {
-        // Of an endpoint only the status is read, so a body that is garbage would change nothing.
+        // Only the status of an endpoint's answer is read, so a garbled body would change nothing.
         Kind::Throttle | Kind::Garbage if service == Service::Http => {
             Some(Message::answer("429 Too Many Requests", "chaos"))
         }
@@ -373,8 +373,8 @@ pub(crate) fn answer(kind: Kind, service: Service, dice: u64) -> Option<Message>
     }
 }
 
-/// The answer of a `BatchGetItem` that had capacity for half of its keys: what it says of them, and the other keys again.
-/// Without a true answer it had capacity for none.
+/// The answer of a `BatchGetItem` that had capacity for half of its keys: the records of that half, and the other keys
+/// again. Without a true answer there was capacity for no key.
 pub(crate) fn unprocessed(request: &Value, true_answer: Option<&Message>) -> Message {
     let read = true_answer.and_then(|answer| serde_json::from_slice(&answer.body).ok());
     let mut answer: Value = read.unwrap_or_else(|| json!({ "Responses": {} }));
@@ -403,8 +403,9 @@ pub(crate) fn unprocessed(request: &Value, true_answer: Option<&Message>) -> Mes
     Message::answer("200 OK", answer.to_string())
 }
 
-/// The answer of a `SendMessageBatch` that took half of its entries: the other half failed, as when SQS throttles them. Without
-/// a true answer it took none. With one the queue has all of them, and half of the entries are said to have failed.
+/// The answer of a `SendMessageBatch` that took half of its entries: the other half failed, as when SQS throttles them.
+/// Without a true answer the queue took none. With a true answer the queue has all entries, and half of them are said
+/// to have failed.
 pub(crate) fn half_sent(request: &Value, true_answer: Option<&Message>) -> Message {
     let read = true_answer.and_then(|answer| serde_json::from_slice(&answer.body).ok());
     let read: Value = read.unwrap_or_default();

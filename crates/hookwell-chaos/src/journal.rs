@@ -69,8 +69,8 @@ pub(crate) fn record_key(message: &Value) -> Option<String> {
         let copy = text("destination").map(|destination| format!("{key}>{destination}"));
         return Some(copy.unwrap_or_else(|| key.to_owned()));
     }
-    // Of a large event the message only says where it is: `SOURCE/HASH OF THE KEY/HASH OF THE BODY`, with the destination
-    // before the last where it is a copy.
+    // The message of a large event only names its object: `SOURCE/HASH OF THE KEY/HASH OF THE BODY`, with the
+    // destination before the last part for a copy.
     let mut parts = text("stored")?.split('/');
     let (source, hash, next) = (parts.next()?, parts.next()?, parts.next()?);
     let key = format!("{source}#{hash}");

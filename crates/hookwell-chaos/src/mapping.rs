@@ -75,8 +75,8 @@ impl Mapping {
         self.invoke(second).await;
     }
 
-    /// Invokes the function and deletes what it did not report, all but one message in twenty-five: that delete did
-    /// not reach every server of the queue.
+    /// Invokes the function and deletes the messages that it did not report as failed, all but one in twenty-five: as
+    /// if that delete had not reached every server of the queue.
     async fn invoke(&self, batch: Vec<Received>) {
         // A message may not be twice in one batch.
         let mut ids = BTreeSet::new();

@@ -57,8 +57,8 @@ pub(crate) struct Plan {
     /// Indices into `deliveries` in the order of sending. A sixteenth of them are sent twice, by a sender that does not
     /// know better.
     pub(crate) sendings: Vec<usize>,
-    /// The deliveries that are sent again after all that: the records of the good events have expired by then, and the
-    /// letters of the poison have been taken away.
+    /// The deliveries that are sent again after all `sendings`: by then the records of the good events have expired,
+    /// and the letters of the poison have been taken away.
     pub(crate) returns: Vec<usize>,
 }
 
@@ -237,7 +237,7 @@ fn event(rng: &mut Rng, number: usize, operation: &str, millis: u64, state: &Val
         "data": { "object": state },
         "previous_data": null,
     });
-    // Of some events nobody says when they happened: their order is that of their first receptions.
+    // One event in ten has no time: such events are in the order of their first receptions.
     if rng.below(10) == 0
         && let Some(body) = body.as_object_mut()
     {
@@ -274,7 +274,7 @@ fn history(rng: &mut Rng, document: u64, length: usize, first: usize) -> Vec<Val
     events
 }
 
-/// Makes an event too large for a message. Its document stays as it is.
+/// Makes an event too large for a message, by a field beside the document's state.
 fn enlarge(rng: &mut Rng, event: Option<&mut Value>) {
     let digits = std::iter::repeat_with(|| format!("{:016x}", rng.next()));
     let text: String = digits.take(LARGE / 16).collect();

@@ -1,6 +1,6 @@
-//! The one listener of a run. Every sandbox reaches the Lambda Runtime API, the storage and the destinations through it, under a
-//! path that says which process asks. Calls are completed before their answers are harmed, so that "done, but
-//! unanswered" is exact.
+//! The one listener of a run. Every sandbox reaches the Lambda Runtime API, the storage and the destinations through
+//! it, under a path that says which process asks. A call is completed before its answer is changed or dropped, so that
+//! "done, but unanswered" is exact.
 
 use std::io;
 use std::sync::Arc;
@@ -63,7 +63,7 @@ impl World {
         }
     }
 
-    /// Begins a call to a destination, which takes its time, and gives its place.
+    /// Begins a call to a destination, waits as long as the destination takes, and returns the place of the call.
     async fn told(&self, caller: Caller, call: Told) -> usize {
         let record = call.destination.record_key(&call.key);
         let call = Told {
@@ -303,7 +303,7 @@ async fn called(
     harm(world, kind, true_answer, caller.service, stream).await
 }
 
-/// Gives the true answer, or what the fault makes of it.
+/// Sends the true answer, or the answer that the fault makes of it.
 async fn harm(
     world: &World,
     kind: Option<Kind>,

@@ -40,11 +40,12 @@ const STUCK: Duration = Duration::from_mins(1);
 /// The timeout of ingest in template.yaml.
 const INGEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The timeout of process. It is shorter than in template.yaml because a lease lasts as long, so that every call of which
-/// nobody knows the end costs that much.
+/// The timeout of process. It is shorter than in template.yaml because a lease lasts as long as the timeout, so that
+/// every call whose end is not known costs that much time.
 const PROCESS_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// The most sendings while one destination fails: its copies come again and again, and their tries must leave room for the rest.
+/// The most sendings while one destination fails: the copies for the failing destination come again and again, and
+/// their tries must leave room for other messages.
 const LONGEST_FAILURE: usize = 2_500;
 
 /// Interval of kills, of checks for ended processes and of memory samples.
@@ -281,7 +282,7 @@ enum Left {
     Elsewhere,
 }
 
-/// Looks after a run: who dies now, who died by himself, how much memory there is, and when it is over.
+/// Looks after a run: kills functions, replaces processes that ended, samples their memory, and notes the end.
 struct Watch {
     world: Arc<World>,
     senders: Arc<Senders>,
@@ -289,7 +290,7 @@ struct Watch {
     /// The retry queue, then the queue.
     queue_urls: [String; 2],
     sendings: u64,
-    /// Of ingest and process, in kilobytes, about once a second.
+    /// Memory of ingest and of process, in kilobytes, about once a second.
     memory: Mutex<[Vec<u64>; 2]>,
 }
 
@@ -327,7 +328,7 @@ impl Watch {
         }
     }
 
-    /// Freezes a sandbox, and lets it go on after a time of which every doubling is as likely.
+    /// Freezes a sandbox, and thaws it after 0.1 to 6.4 seconds, every doubling of the time as likely.
     fn freeze(&self, function: Function, rng: &mut Rng) {
         let world = self.world.clone();
         let size = world.pool(function).size().saturating_sub(1);
@@ -369,8 +370,8 @@ impl Watch {
         }
     }
 
-    /// Waits, once everything is sent, until nothing is left: with faults until the last kill is done or little is left, then
-    /// without. False when something stays.
+    /// Waits, once everything is sent, until no message is left: with faults until the last kill is done or few
+    /// messages are left, then without faults. False when a message stays.
     async fn drained(&self, left: Left) -> Result<bool> {
         let (mut seen, mut changed) = (0, Instant::now());
         loop {

@@ -64,9 +64,9 @@ struct State {
 #[derive(Debug)]
 struct Slot {
     state: Mutex<State>,
-    /// Counts its processes, so that a request of a dead one is known as such.
+    /// Number of processes so far, so that a request of a dead process is known as such.
     generation: watch::Sender<u64>,
-    /// Counts its freezes, so that connections from before one are known as such.
+    /// Number of freezes so far, so that a connection from before a freeze is known as such.
     freezes: AtomicU64,
 }
 
@@ -98,7 +98,8 @@ pub(crate) struct Pool {
     offer: mpsc::UnboundedSender<Invocation>,
     wanted: AsyncMutex<mpsc::UnboundedReceiver<Invocation>>,
     invocations: AtomicU64,
-    /// Time to each answer that nothing froze, in milliseconds; to large deliveries beside the others.
+    /// Times to the answers that no freeze delayed, in milliseconds: first those to deliveries that fit a message, then
+    /// those to larger ones.
     answers: Mutex<[Vec<u64>; 2]>,
     kills: AtomicU64,
     freezes: AtomicU64,
@@ -107,7 +108,7 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// Starts `size` sandboxes. The first one is never killed on purpose: its memory is what is watched.
+    /// Starts `size` sandboxes. The first one is never killed on purpose, because its memory is measured.
     pub(crate) fn start(function: Function, size: usize, setup: Setup) -> Result<Self> {
         let slot = || Slot {
             state: Mutex::default(),
@@ -308,7 +309,8 @@ impl Pool {
         line.split_whitespace().nth(1)?.parse().ok()
     }
 
-    /// Stops a process as it is, in whatever it does; false when it is stopped already, or is the one that is left alone.
+    /// Stops a process as it is, in whatever it does; false when it is stopped already, or is the first sandbox, which
+    /// is never frozen.
     pub(crate) fn freeze(&self, number: usize) -> bool {
         let signalled = number > 0 && self.signal(number, true);
         self.freezes

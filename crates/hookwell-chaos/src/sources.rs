@@ -8,11 +8,11 @@ pub(crate) const SOURCES: &str = include_str!("sources.toml");
 pub(crate) enum Source {
     /// One event in a delivery.
     Single,
-    /// The same, and every event is kept whole.
+    /// One event in a delivery, and every event is kept whole.
     Kept,
     /// Many events in a delivery.
     List,
-    /// The same, and no event has an id.
+    /// Many events in a delivery, and no event has an id.
     Nameless,
 }
 

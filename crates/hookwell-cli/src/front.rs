@@ -30,8 +30,8 @@ use crate::news::{Arrived, Recorder};
 /// invocation payload, synchronous).
 pub(crate) const MAX_REQUEST: usize = 6 * 1024 * 1024;
 
-/// Address of a sender behind a tunnel, which nobody here knows: the headers that name it can be made up. No list of a
-/// source's senders has this one.
+/// Stands for the unknown address of a sender behind a tunnel: headers that name the address can be made up. No list of
+/// a source's senders has this address.
 const BEHIND_A_TUNNEL: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// Path at which a running machine describes itself to other `hookwell` commands.
@@ -42,7 +42,7 @@ pub(crate) struct Front {
     ingest: Ingest<EventsTable, SqsQueue>,
     requests: AtomicU64,
     recorder: Recorder,
-    /// Each delivery that is at work listens to it.
+    /// Each delivery that is at work holds a receiver, so that the end of all deliveries can be awaited.
     at_work: watch::Sender<()>,
 }
 

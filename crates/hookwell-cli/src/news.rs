@@ -40,7 +40,7 @@ pub(crate) enum Seen {
         events: Vec<Item>,
         documents: Vec<Item>,
     },
-    /// Asks for an answer once everything before this was taken in.
+    /// Asks for an answer once all earlier reports were taken in.
     Mark(oneshot::Sender<()>),
 }
 
@@ -65,7 +65,7 @@ impl Recorder {
         self.tell(Seen::Processed(Box::new(done)));
     }
 
-    /// Sends a report. Nobody listens any more only while the machine stops.
+    /// Sends a report. A report without a listener is dropped: only a machine that stops has none.
     pub(crate) fn tell(&self, seen: Seen) {
         let _ = self.0.send(seen);
     }

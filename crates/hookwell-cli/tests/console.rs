@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// `hookwell console` in a process of its own, and a browser that looks at it.
 struct Console {
     process: Owned,
-    /// Open for as long as it may print.
+    /// Standard output of the process, kept open because the process may print.
     _output: BufReader<ChildStdout>,
     first_line: String,
     /// Query of the printed address: the secret of the page.
@@ -26,7 +26,7 @@ struct Console {
 }
 
 impl Console {
-    /// Over these tables, as over those of an account.
+    /// Starts a console over these tables, as over the tables of an account.
     fn start(endpoints: &Endpoints) -> Self {
         let mut process = Owned::spawn(
             Command::new(env!("CARGO_BIN_EXE_hookwell"))
@@ -159,7 +159,7 @@ async fn an_account_is_looked_at_and_its_dead_letters_go_back() {
     assert!(reopened(&account).await);
     shows(world, "/dead-letters", "the event names no document").await;
 
-    // What the page shows is renewed: what became of what was there, and what came since.
+    // The page is renewed: outcomes of the events that it showed, and events that came since.
     shows(world, "/?outcome=rejected", "evt_2").await;
     let (event, _) = body("resource", 1, "update", "d1", "Eve");
     account.post("resource", &event).await;

@@ -553,7 +553,7 @@ async fn at_500_deliveries_a_second_the_list_has_every_one() {
     told.sort_unstable();
     listed.sort_unstable();
     assert_eq!(listed, told);
-    // The first are not kept with headers and body any more, and still say what there is to say.
+    // The first deliveries are not kept with headers and body any more: their pages lead to the event, or say so.
     for number in 1..20 {
         let answer = get(&world, &format!("/deliveries/{number}")).await;
         match answer.status {

@@ -1,4 +1,4 @@
-//! Putting events back while the queue is away: what was not sent is neither said to be nor lost.
+//! Putting events back while the queue is away: an event that was not sent is not reported as sent, and is not lost.
 //!
 //! Credentials come over HTTP too, as on ECS, with SSO or with an assumed role: the answer of the server that gives
 //! them is no answer of the queue.
@@ -344,7 +344,7 @@ async fn a_letter_that_cannot_be_read_is_named_and_not_left_out_in_silence() {
 /// `hookwell console` in a process of its own.
 struct Console {
     process: Child,
-    /// Open for as long as it may print.
+    /// Standard output of the process, kept open because the process may print.
     _output: BufReader<ChildStdout>,
     world: World,
 }

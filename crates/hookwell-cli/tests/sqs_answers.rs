@@ -147,7 +147,7 @@ async fn deliver(answer: Answer) -> End {
     }
 }
 
-/// The sender comes again, and the message was sent so often and not once more after the answer.
+/// The sender comes again, and the message was sent so often, but never after the answer.
 async fn is_unavailable(what: &str, answer: Answer, sent: std::ops::RangeInclusive<usize>) {
     let end = deliver(answer).await;
     let told = (
@@ -216,7 +216,7 @@ async fn an_answer_that_names_no_message_is_no_promise() {
     is_unavailable("{}", answer, 1..=1).await;
 }
 
-/// SQS may well have the message; the sender comes again all the same, and process tells.
+/// SQS may have the message; the sender comes again all the same, and process sees that it is a duplicate.
 #[tokio::test]
 async fn half_an_answer_is_no_promise_and_nothing_is_sent_after_the_senders() {
     let answer = Answer {

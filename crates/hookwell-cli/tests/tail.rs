@@ -42,7 +42,7 @@ impl Tail {
         Self(tail, said)
     }
 
-    /// Reads the printed items until that is enough, or nobody wants to wait any longer.
+    /// Reads the printed items until `is_enough`, or until the time for waiting is over.
     async fn read_until(
         mut self,
         mut is_enough: impl FnMut(&Value) -> bool + Send + 'static,

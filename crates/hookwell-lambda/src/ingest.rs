@@ -74,7 +74,8 @@ impl Ingest<EventsTable, SqsQueue> {
         let queue_url = required(env, "HOOKWELL_QUEUE_URL")?;
         let sqs = connection.sqs(Limits::INGEST_SEND);
         let queue = SqsQueue::new(sqs, queue_url.clone(), bucket);
-        // Beside the first question for work, and nobody waits for it: what is lost when it never ends is one handshake.
+        // Opened beside the first question for work, and nobody waits for it: when the connection never opens, one
+        // handshake is lost.
         let to_queue = connection.clone();
         tokio::spawn(async move { to_queue.open_sqs(&queue_url).await });
         let sources = Sources::fetched(sources, &stores::fetch(env, connection), now()).await;

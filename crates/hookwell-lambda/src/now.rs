@@ -29,8 +29,8 @@ pub fn now() -> Millis {
     )
 }
 
-/// A time of reception: the clock's, but later than the one before. Of two deliveries one after the other the second is the
-/// newer one, also where both fall into one millisecond.
+/// A time of reception: the clock's time, but always later than the reception before. So of two deliveries in one
+/// millisecond the second is the newer one.
 fn reception() -> Millis {
     static LAST: AtomicI64 = AtomicI64::new(0);
     let now = now();

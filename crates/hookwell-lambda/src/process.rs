@@ -66,9 +66,10 @@ pub struct Process<L, Q, H> {
 }
 
 impl<H: Handler> Process<EventsTable, SqsQueue, H> {
-    /// The function as Lambda runs it, for the events of the sources in the file `sources`, with the handler that `handler`
-    /// makes of its context. `HOOKWELL_EVENTS_TABLE`, `HOOKWELL_DOCUMENTS_TABLE`, `HOOKWELL_QUEUE_URL` and
-    /// `HOOKWELL_DEAD_LETTER_QUEUE_URL` name what it works on, and `HOOKWELL_SOURCES_FILE` may replace the sources.
+    /// The function as Lambda runs it, for the events of the sources in the file `sources`, with the handler that
+    /// `handler` makes of its context. `HOOKWELL_EVENTS_TABLE`, `HOOKWELL_DOCUMENTS_TABLE`, `HOOKWELL_QUEUE_URL` and
+    /// `HOOKWELL_DEAD_LETTER_QUEUE_URL` name its tables and queues, and `HOOKWELL_SOURCES_FILE` may replace the
+    /// sources.
     ///
     /// # Errors
     /// When a setting is missing, the sources file cannot be read, or the handler cannot be made.
@@ -132,7 +133,7 @@ impl<L: Ledger, Q: Queue, H: Handler> Process<L, Q, H> {
         }
     }
 
-    /// The same, which tells these destinations as well.
+    /// Adds destinations, which are told of each event as well.
     #[must_use]
     pub fn telling(self, destinations: Destinations) -> Self {
         Self {
@@ -141,7 +142,7 @@ impl<L: Ledger, Q: Queue, H: Handler> Process<L, Q, H> {
         }
     }
 
-    /// The same for the events of these sources only.
+    /// Limits the function to the events of these sources.
     #[must_use]
     pub fn of(self, sources: BTreeSet<String>) -> Self {
         Self {

@@ -41,7 +41,7 @@ pub fn panicked(panic: &PanicHookInfo<'_>) {
     tracing::error!(reason, location, "panic");
 }
 
-/// Our own lines from this level on; of others nothing below `warn`.
+/// Our own lines from `level` on; the lines of other crates from `level` on too, but none below `warn`.
 #[must_use]
 pub fn targets(level: LevelFilter) -> Targets {
     let ours = [
@@ -56,7 +56,8 @@ pub fn targets(level: LevelFilter) -> Targets {
         .with_targets(ours.map(|target| (target, level)))
 }
 
-/// The lines. Where `HOOKWELL_METRICS` names a namespace, those of deliveries and events are metrics too.
+/// The layer that writes log lines. Where `HOOKWELL_METRICS` names a namespace, the lines of deliveries and events are
+/// metrics too.
 pub fn lines<S, W>(env: Environment<'_>, writer: W) -> impl Layer<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
@@ -81,7 +82,7 @@ pub(crate) fn millis(duration: Duration) -> f64 {
 }
 
 /// The fields that CloudWatch counts: how long a sender waited, and how old an event was when process was done with it.
-/// A line has the first of them that it can have.
+/// A line is a metric by the first of these fields that its event declares.
 const METRICS: [&str; 2] = ["since_received_ms", "duration_ms"];
 
 struct Lines {

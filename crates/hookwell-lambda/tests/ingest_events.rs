@@ -93,7 +93,7 @@ fn with(change: impl Fn(&mut Value)) -> Value {
     event
 }
 
-/// The same request as a REST API hands it over.
+/// The request of a function URL as a REST API hands it over.
 fn from_rest_api(event: &Value) -> Value {
     let parameters =
         json!({ "stage": "prod", "httpMethod": "POST", "identity": { "sourceIp": "192.0.2.1" } });
@@ -103,7 +103,7 @@ fn from_rest_api(event: &Value) -> Value {
     })
 }
 
-/// The same request as a load balancer hands it over.
+/// The request of a function URL as a load balancer hands it over.
 fn from_load_balancer(event: &Value) -> Value {
     json!({
         "httpMethod": "POST", "path": event["rawPath"], "headers": event["headers"],
@@ -211,7 +211,7 @@ fn a_signed_query_keeps_its_order_and_from_a_load_balancer_its_escapes() {
         ("alb", alb, usual, 200),
         ("alb", alb_lists, usual, 200),
         ("alb", odd, odd_signature, 200),
-        // API Gateway has decoded it, and how it was written is gone.
+        // API Gateway has decoded the query, and the sender's spelling of it is lost.
         ("rest", rest, odd_signature, 401),
     ] {
         let event = signed_address(trigger, query, signature);

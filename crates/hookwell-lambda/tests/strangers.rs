@@ -1,5 +1,5 @@
-//! Strangers: whatever somebody without a secret posts, nobody is woken by it. The alarms that wake are read from
-//! template.yaml, and looked for in the lines that the function wrote.
+//! Strangers: no request of somebody without a secret wakes anybody. The alarms that wake are read from template.yaml,
+//! and their filters are applied to the lines that the function wrote.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
 
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! A door in front of a server, for tests: closed, every connection through it breaks and none is let in.
+//! A gate in front of a server, for tests: while it is closed, every connection through it breaks and none is let in.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,16 +9,16 @@ use tokio::sync::watch;
 
 use crate::port::{bind, url};
 
-/// The door.
+/// The gate.
 #[derive(Debug)]
 pub struct Gate {
-    /// URL of the door, for clients.
+    /// URL of the gate, for clients.
     pub url: String,
     open: Arc<watch::Sender<bool>>,
 }
 
 impl Gate {
-    /// An open door in front of the server at `http://HOST:PORT`.
+    /// An open gate in front of the server at `http://HOST:PORT`.
     ///
     /// # Errors
     /// When the URL has another form, or no port is free.
@@ -37,7 +37,7 @@ impl Gate {
         Ok(Self { url, open })
     }
 
-    /// Breaks what goes through it and lets nobody in. No connection is left when this ends.
+    /// Breaks every connection through the gate and lets nobody in. No connection is left when this returns.
     pub async fn close(&self) {
         self.open.send_replace(false);
         self.open.closed().await;
@@ -49,7 +49,7 @@ impl Gate {
     }
 }
 
-/// Carries one connection to the server for as long as the door is open. The receiver comes first because it must be
+/// Carries one connection to the server for as long as the gate is open. The receiver comes first because it must be
 /// dropped last: [`Gate::close`] waits for that.
 async fn pass(mut is_open: watch::Receiver<bool>, mut client: TcpStream, server: SocketAddr) {
     if !*is_open.borrow() {

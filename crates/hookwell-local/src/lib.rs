@@ -9,7 +9,7 @@
 //! * `mapping`: the event source mapping between a queue and a function
 //! * `schedule`: moves back what waits in the retry queue
 //! * `service`: a service over HTTP, for tests of a handler that calls one
-//! * `gate`: a door before a server, for tests that take the server away
+//! * `gate`: a gate in front of a server, for tests that take the server away
 
 pub mod gate;
 pub mod guard;

@@ -27,12 +27,12 @@ const MAX_OBJECT: usize = 16 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Objects {
     folder: PathBuf,
-    /// Deleted with this, when no folder was named.
+    /// A temporary folder, where none was named: deleted when this is dropped.
     _made_up: Option<TempDir>,
 }
 
 impl Objects {
-    /// In the folder, or in one that goes with it.
+    /// Opens the folder, or makes a temporary one that is deleted with this.
     ///
     /// # Errors
     /// When the folder cannot be made.

@@ -200,7 +200,7 @@ impl Storage {
         })
     }
 
-    /// Starts it on any ports and without a folder, with the tables that this template gives to a handler: for a test.
+    /// Starts the servers for a test: any ports, no folder, and the tables that this template gives to a handler.
     ///
     /// # Errors
     /// When the template cannot be read.
@@ -246,8 +246,8 @@ impl Storage {
     }
 }
 
-/// Makes a folder, and takes it for this process alone: two machines over the same tables would each apply what the other
-/// has in its queue.
+/// Makes a folder and locks it for this process: each of two machines over the same tables would apply the messages in
+/// the other's queue.
 fn lock(folder: &Path) -> Result<File> {
     let shown = folder.display();
     std::fs::create_dir_all(folder).with_context(|| format!("cannot create {shown}"))?;
@@ -262,7 +262,7 @@ fn lock(folder: &Path) -> Result<File> {
     }
 }
 
-/// Resolves when the signal is given; also when its sender is gone, which it is only together with what it stops.
+/// Resolves when the signal is given, or when its sender is dropped together with the thing that it stops.
 pub async fn when_true(mut signal: watch::Receiver<bool>) {
     let _ = signal.wait_for(|stop| *stop).await;
 }

@@ -65,7 +65,7 @@ async fn orders() -> (Client, String) {
     (sqs, queue)
 }
 
-/// The same with the dead-letter queue `dead`, to which messages go after one receive.
+/// A client, the queue `orders` and its dead-letter queue `dead`, to which messages go after one receive.
 async fn orders_with_dead_letters() -> (Client, String, String) {
     let sqs = Server::start(None).await.sqs;
     let dead = create(&sqs, "dead", &[]).await;
@@ -168,7 +168,7 @@ fn value(data_type: &str, text: &str) -> MessageAttributeValue {
     value.build().unwrap()
 }
 
-/// Visible, delayed and in flight.
+/// The numbers of visible, delayed and in-flight messages.
 async fn counts(sqs: &Client, queue: &str) -> [String; 3] {
     let attributes = sqs
         .get_queue_attributes()

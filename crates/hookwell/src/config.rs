@@ -24,7 +24,7 @@ use crate::source::Source;
 /// Reads a sources file.
 ///
 /// # Errors
-/// Every problem in the file, in its order by path.
+/// Every problem in the file, sorted by path.
 pub fn parse(text: &str) -> Result<Vec<Source>, Vec<Problem>> {
     match parse_locally(text) {
         Ok((sources, shared)) if shared.is_empty() => Ok(sources),
@@ -32,11 +32,11 @@ pub fn parse(text: &str) -> Result<Vec<Source>, Vec<Problem>> {
     }
 }
 
-/// Reads a sources file for a machine where no delivery is worth anything: sources that share a secret are given back, with
-/// what [`parse`] says of them.
+/// Reads a sources file for a development machine: sources that share a secret are returned too, with the problems that
+/// [`parse`] reports for them.
 ///
 /// # Errors
-/// Every other problem in the file, in its order by path.
+/// Every other problem in the file, sorted by path.
 pub fn parse_locally(text: &str) -> Result<(Vec<Source>, Vec<Problem>), Vec<Problem>> {
     let problems = Problems::default();
     let file: Table = match text.parse() {

@@ -93,7 +93,7 @@ pub enum WithoutState {
     Thin,
     /// The preset expects the id of a document, and the event has none.
     Unnamed,
-    /// Only an unsigned place, such as a header, says what it is or what it is about, and the signed body does not prove it.
+    /// Only an unsigned place, such as a header, tells the type or document, and the signed body does not prove it.
     Unproven,
 }
 
@@ -118,7 +118,7 @@ pub struct Event {
     pub key: Key,
     /// The source it came from.
     pub source: String,
-    /// Id that the sender gave the event; for senders without ids, the request's.
+    /// Id that the sender gave the event; where the sender gives none, the id that ingest made up.
     pub id: String,
     /// The sender's word for what happened, `customer.created`.
     #[serde(rename = "type")]
@@ -131,13 +131,15 @@ pub struct Event {
     /// Reason why the sender's time is not the event's time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unusable_time: Option<UnusableTime>,
-    /// The sender's own count of the document's states. Where the document has one too, it decides before the time.
+    /// The sender's own count of the document's states. Where the stored document has a count too, the count decides
+    /// before the time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<i64>,
     /// Place among the events of one instant.
     #[serde(default, skip_serializing_if = "Rank::is_arrival")]
     pub rank: Rank,
-    /// Time at which ingest received this copy; once the event is [settled](Self::settle), that of its first copy.
+    /// Time at which ingest received this copy; once the event is [settled](Self::settle), the time at which ingest
+    /// received the first copy.
     pub received_at: Millis,
     /// Place among the events of the delivery, from 0.
     #[serde(default, skip_serializing_if = "is_first")]
@@ -145,15 +147,16 @@ pub struct Event {
     /// Time at which a record that ingest writes may be forgotten, in seconds since 1970; [`Event::record_end`] has the one
     /// that counts.
     pub expires_at: i64,
-    /// Time of reception before which a record of this key is of an earlier event with the same body; `None` where a key is
-    /// of one event only. For ingest alone: once a message is out, its record is the one that is there.
+    /// Time of reception: a record of this key that was received earlier belongs to an earlier event with the same
+    /// body; `None` where a key stands for one event only. Only ingest uses it: once a message is sent, the stored
+    /// record is the event's own.
     #[serde(skip)]
     pub repeats_after: Option<Millis>,
     /// Time until which the event is kept whole for a replay, in seconds since 1970; `None` when it is not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retain_until: Option<i64>,
-    /// Time for which it is tried again when it fails, in milliseconds, from its reception or from when an operator put it
-    /// back.
+    /// Time for which a failing event is tried again, in milliseconds, counted from its reception or from when an
+    /// operator put it back.
     #[serde(default = "retry_for", skip_serializing_if = "is_retry_for")]
     pub retry_for: Millis,
     /// Type of the document; empty when the sender has only one.
@@ -174,7 +177,7 @@ pub struct Event {
     /// Destination that this copy of the event is for; `None` for the project's own handler.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destination: Option<String>,
-    /// Time at which process queued the copy for its destination, from which its tries count.
+    /// Time at which process queued this copy for its destination; [`Event::retry_for`] counts from then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queued_at: Option<Millis>,
     /// Trace of the delivery: for a log line, or to pass on with a call.
@@ -212,8 +215,8 @@ fn is_first(place: &u32) -> bool {
 }
 
 impl Event {
-    /// An event that says nothing but its source and id, received at the beginning of 1970: to be filled in by what cannot be
-    /// read, and by tests, which set what they are about.
+    /// An event with nothing but a source and an id, received at the beginning of 1970: a base for events that cannot
+    /// be read, and for tests, which set the fields that they are about.
     #[must_use]
     pub fn bare(source: &str, id: &str) -> Self {
         Self {
@@ -256,8 +259,8 @@ impl Event {
         self.settled.clone().unwrap_or_else(of_this_copy)
     }
 
-    /// Counts the life of its record from `now`: every write of a record does, since the message may have waited long. A
-    /// message or letter that is made of the event keeps the end that it came with, or each round would add to the life.
+    /// Counts the life of the event's record from `now`: every write of a record does, because the message may have
+    /// waited long. A message or letter made from the event keeps the original end, or each round would add to it.
     pub fn renew(&mut self, now: Millis) {
         let life = self.expires_at.saturating_sub(self.received_at / 1000);
         self.renewed = Some((now / 1000).saturating_add(life));
@@ -276,8 +279,8 @@ impl Event {
         self.settled = Some(version);
     }
 
-    /// The copy of the event for a destination, queued at this time: with a record, a lease and tries of its own. The whole
-    /// event is kept once, for the project's own handler.
+    /// The copy of the event for a destination, queued at this time: with a record, a lease and tries of its own. Only
+    /// the original event is kept for a replay, no copy of it.
     #[must_use]
     pub fn copy_for(&self, destination: &str, queued_at: Millis) -> Self {
         Self {
@@ -309,7 +312,7 @@ impl Event {
         }
     }
 
-    /// Time from which its tries count, unless an operator has put it back since.
+    /// Time from which [`Event::retry_for`] counts, unless an operator has put the event back since.
     #[must_use]
     pub fn tried_from(&self) -> Millis {
         self.queued_at.unwrap_or(self.received_at)

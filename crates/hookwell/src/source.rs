@@ -96,9 +96,9 @@ impl Weakness {
 /// Treatment of a signed body that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnInvalid {
-    /// 400.
+    /// The sender gets 400.
     Reject,
-    /// 200, and it goes to the dead-letter queue with its reason.
+    /// The sender gets 200, and the body goes to the dead-letter queue with the reason.
     Quarantine,
 }
 
@@ -134,7 +134,7 @@ impl Source {
         is_bearer || self.signs(pieces)
     }
 
-    /// True when everything that is read from these pieces is signed, or in a body of a sender that signs none.
+    /// True when each of these pieces is signed, or is in the body: whether the body is signed is not looked at.
     pub(crate) fn signs(&self, pieces: &[Piece]) -> bool {
         let has_own_query = |url: &String| url.contains('?');
         let is_in_url = !self.public_url.as_ref().is_some_and(has_own_query);

@@ -232,7 +232,7 @@ fn a_backlog_drains_at_the_speed_of_its_writes_and_nobody_comes_back() {
         let last = size - documents + document;
         assert!(world.is_newest(last, &document.to_string()), "{document}");
     }
-    // As many writes at once as there are messages under way, and not one more than messages.
+    // All messages under way are written at once, and there are exactly as many writes as messages.
     let at_best = i64::try_from(size / (INVOCATIONS * BATCH)).unwrap() * WRITE;
     assert_eq!((took - at_best) / SECOND, 0, "{took} for {at_best}");
     assert_eq!(

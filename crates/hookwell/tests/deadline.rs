@@ -143,7 +143,7 @@ fn a_list_of_a_thousand_events_is_answered_in_time_by_a_slow_table() {
     assert!(took <= PATIENCE, "the sender waited for {took} ms");
 }
 
-/// The puts of others: a hundred at a time, each hundred with a limit of its own.
+/// Ingest of another design: puts a hundred events at a time, each hundred with a limit of its own.
 #[test]
 fn a_limit_for_each_chunk_is_caught() {
     let clock = Clock::new(NOW);
@@ -206,7 +206,7 @@ fn a_list_that_does_not_fit_the_time_gets_further_at_every_try() {
         clock.run(received).reply.status == 200
     });
     assert_eq!(ours, Some(10), "a hundred events at every try");
-    // Others send in the order of the list, what is done again too.
+    // Another design sends in the order of the list, and sends events that are done again.
     let (source, keys) = sources.get("lists").unwrap();
     let verified = source.verify((*keys).as_ref().unwrap(), &delivery, NOW);
     let events = verified.unwrap().events(NOW).unwrap();

@@ -37,7 +37,7 @@ const ROUND: i64 = 1_000;
 /// The schedule that moves waiting messages back, and the visibility timeout, in milliseconds.
 const RETRY_EVERY: i64 = 600_000;
 const VISIBILITY: i64 = 180_000;
-/// Of so many calls one is killed, one fails, and one takes effect without an answer.
+/// One call in so many is killed, one fails, and one takes effect without an answer.
 const ONE_IN: u64 = 60;
 
 const FILE: &str = r#"
@@ -328,7 +328,7 @@ fn invoke(world: &World, batch: &[Waiting], id: &str, now: i64) -> Option<BTreeS
     }
 }
 
-/// Runs until nothing is left to do but what `down` fails, and gives the time at which the other destinations had everything.
+/// Runs until only the work for `down` is left, and gives the time at which the other destinations had every event.
 fn run(world: &World) -> i64 {
     let mut queue = Fair::default();
     for number in 0..world.events {

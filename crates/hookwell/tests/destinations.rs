@@ -268,7 +268,7 @@ fn an_event_is_queued_for_each_of_its_destinations_and_then_done() {
     }
     assert_eq!(world.ledger.len(), 3, "a record each");
 
-    // The type of a deletion is none of the second's.
+    // The second destination does not take the type of a deletion.
     let deleted = event("2", Operation::Delete, 2, "d");
     world.run(vec![message(&deleted.to_message())], NOW);
     let names: Vec<_> = world.copies().iter().map(destination_of).collect();
@@ -404,7 +404,7 @@ fn what_the_own_handler_rejects_is_told_all_the_same_and_what_fails_is_not_yet()
 fn a_destination_that_fails_has_tries_and_a_letter_of_its_own() {
     let failing = || HandleError::RetryEnded("the endpoint answered 500".into());
     let world = World::new().answering("one", std::iter::repeat_n(failing(), 2));
-    // Its own handler took so long that no time would be left.
+    // The project's own handler took so long that no time for tries would be left, if it counted from the reception.
     let late = NOW + 4 * 86_400_000;
     let created = event("1", Operation::Create, 1, "d");
     world.run(vec![message(&created.to_message())], late);

@@ -217,7 +217,7 @@ impl World<'_> {
 #[derive(Debug, Default)]
 struct Found {
     paths: usize,
-    /// Destinations that were never told of an event whose message was deleted, nor its copy kept.
+    /// Destinations that were never told of an event although its message was deleted, and whose copy was not kept.
     lost: usize,
     doubled: usize,
     after_end: usize,

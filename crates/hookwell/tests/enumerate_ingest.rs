@@ -184,7 +184,7 @@ impl World<'_> {
             Design::ExistsIsEnough | Design::DeleteOnError if exists => return true,
             Design::InProgressIsEnough if in_progress => return true,
             Design::AnswerBeforeSend if put.is_some() => {
-                // Nobody waits for this send; its failure and its death are nobody's.
+                // Nobody waits for this send: its failure and its death change nothing.
                 let _ = self.send(&event).now_or_never();
                 return true;
             }

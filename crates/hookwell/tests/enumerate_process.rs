@@ -38,13 +38,13 @@ enum Design {
     Documents,
     /// The code of this crate and a handler with effects elsewhere.
     Outside,
-    /// The same, and the service elsewhere may also answer that it cannot now, so that the lease is given back.
+    /// As [`Self::Outside`], and the service may also answer that it cannot do it now, so that the lease is given back.
     Answered,
     /// Look whether it is done, apply, mark it done.
     CheckApplyMark,
     /// Mark it done, apply.
     MarkApply,
-    /// A lease that whoever ends last may finish, and that ends while its holder may still run.
+    /// A lease that ends while its holder may still run; whoever ends last may finish the event.
     ShortLease,
     /// The error of a call is taken for success.
     IgnoreErrors,

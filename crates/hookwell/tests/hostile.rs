@@ -220,7 +220,7 @@ fn what_is_read_before_its_signature_is_small() {
         let refused = verify(&source, &keys, &json!({ list: items }));
         assert_eq!(refused, Err(Refusal::MalformedBody), "{preset}");
     }
-    // A zero byte is six bytes of JSON, which is not made of the fields before the signature of three of them is right.
+    // A zero byte is six bytes of JSON. The fields become JSON only once the signature in three of them is right.
     let (mailgun, keys) = of("mailgun");
     let zeros = "\0".repeat(1_100_000);
     for form in [
@@ -399,7 +399,7 @@ fn a_copy_with_another_unsigned_type_is_another_event() {
         verified.events(NOW).unwrap().remove(0).key
     };
     assert_eq!(key("issues"), key("issues"));
-    // Done first, it would have made a duplicate of the sender's own.
+    // The forged event, if it were done first, would have made the sender's own event a duplicate.
     assert_ne!(key("issues"), key("ping"));
 }
 
@@ -445,7 +445,7 @@ fn a_signed_id_does_not_stand_for_an_event_of_another_unsigned_type() {
             events.map(|event| event.key).collect::<Vec<_>>()
         };
         assert_eq!(of("made"), of("made"), "{event}");
-        // Done first, it would have made a duplicate of the sender's own.
+        // The forged event, if it were done first, would have made the sender's own event a duplicate.
         let (own, other) = (of("made"), of("gone"));
         assert!(own.iter().all(|key| !other.contains(key)), "{event}");
     }

@@ -239,7 +239,7 @@ fn shopify(id: &impl Fn(&str) -> String, has: &impl Fn(&str) -> bool) -> Vec<Tru
     }
 }
 
-/// What an event of these bytes does to a document: its key, and the state that it has then.
+/// The change that an event makes to a document: the document's key, its new state, and the event's time.
 type Change = (DocumentKey, Option<Value>, Option<Millis>);
 
 fn changes(source: &Source, keys: &Keys, delivery: &Delivery, now: Millis) -> Vec<Change> {
@@ -256,7 +256,7 @@ fn changes(source: &Source, keys: &Keys, delivery: &Delivery, now: Millis) -> Ve
     changes.collect()
 }
 
-/// Whether a change is one of those that the signed bytes may make.
+/// True when the signed bytes may make this change.
 fn is_true(change: &Change, preset: &str, body: &Value) -> bool {
     let mut truths = truths(preset, body).into_iter();
     truths.any(|(kind, id, may)| {
@@ -301,7 +301,7 @@ fn unsigned(source: &Source) -> (BTreeSet<String>, BTreeSet<String>) {
     (headers, parameters)
 }
 
-/// What only a stranger writes: an id of another document, and times to come.
+/// Values that only a stranger writes: an id of another document, and times to come.
 const OWN: [&str; 3] = ["victim", "2099-01-01T00:00:00Z", "2026-11-26T20:00:00Z"];
 
 /// The headers that name the kind of an event, or what happened.

@@ -49,11 +49,11 @@ const RATE: i64 = 100;
 enum Design {
     /// The code of this crate, and what template.yaml makes.
     Ours,
-    /// The same without message groups: the queue hands out by age.
+    /// The code of this crate without message groups: the queue hands out messages by age.
     WithoutGroups,
     /// Pauses of 2, 6, 18 s and so on up to 15 minutes, by visibility, without an end and without message groups.
     ByVisibility,
-    /// The same pauses; after the eighth try a letter.
+    /// Pauses as for [`Self::ByVisibility`]; after the eighth try the event becomes a letter.
     EightTries,
     /// A copy for each failure, sent by process, while one delete in twenty is missed.
     Copies,
@@ -483,7 +483,7 @@ fn what_fails_for_longer_than_three_days_is_a_letter_and_what_came_later_is_not(
     }
     world.drain();
     assert_eq!(world.letters() + world.applied(), world.sent);
-    // Those of the first day, but for what its last hour leaves open.
+    // The events of the first day are letters, but for what its last hour leaves open.
     assert!((23..=24).contains(&world.letters()), "{}", world.letters());
 }
 

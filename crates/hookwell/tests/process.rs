@@ -409,7 +409,7 @@ fn a_damaged_message_that_cannot_be_buried_comes_back() {
     assert!(matches!(done.unwrap()[0].fate, Fate::Retry(_)));
 }
 
-/// Says that much, in one way or another.
+/// A handler whose reasons have this many characters.
 struct Talkative(usize);
 
 impl Handler for Talkative {
@@ -759,7 +759,7 @@ fn an_event_without_a_time_of_its_own_counts_from_its_first_copy() {
     assert_eq!(document.unwrap().version, first.version());
 }
 
-/// A ledger that keeps nothing, and one whose every call after that works.
+/// A ledger that cannot keep events; its other calls work.
 struct Keepless(MemoryLedger);
 
 impl Ledger for Keepless {

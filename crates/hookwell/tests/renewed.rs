@@ -17,8 +17,8 @@ use hookwell::source::Source;
 use hookwell_sandbox::sender::signed_with;
 use http::Method;
 
-/// What is the same each time: its id is in the text of a field of a form, or its id and its time are those of the list
-/// around it.
+/// Types whose samples cannot be renewed: the id is in the text of a form's field, or the id and the time belong to the
+/// list around the event.
 const SAME: [&str; 4] = [
     "slack block_actions",
     "meta whatsapp_business_account.account_update",
@@ -26,8 +26,8 @@ const SAME: [&str; 4] = [
     "meta whatsapp_business_account.message_template_status_update",
 ];
 
-/// What keeps the time of the file, beside those: GitLab writes `2026-11-26 10:05:00 UTC`, and a comment's time is that of the
-/// list around it.
+/// More types whose samples keep the time of the file: GitLab writes `2026-11-26 10:05:00 UTC`, and the time of a
+/// comment belongs to the list around it.
 const OLD: [&str; 3] = [
     "gitlab-signing-token Merge Request Hook.approved",
     "gitlab-token Merge Request Hook.approved",

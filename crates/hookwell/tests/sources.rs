@@ -190,7 +190,7 @@ fn ten_thousand_bad_signatures_have_a_secret_fetched_once_in_each_pause() {
     for second in 0..10_000 {
         stage.status(&bad, NOW + PAUSE + second * 1000);
     }
-    // Each such fetch also puts off the one by age.
+    // Each fetch by a refusal also puts off the fetch by age.
     assert_eq!(stage.fetches(), 334, "one a second, for 10,000 s");
     stage.put("ssm:/shop", down());
     for second in 10_000..20_000 {

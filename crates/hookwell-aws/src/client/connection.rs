@@ -153,7 +153,8 @@ impl Connection {
         let region = config.region().cloned().ok_or(ConnectionError::NoRegion)?;
         let none = || ConnectionError::NoCredentials("nothing provides any".to_owned());
         let credentials = config.credentials_provider().ok_or_else(none)?;
-        // Asked for here, so that a command ends with the cause; a call would only say that it has none.
+        // Credentials are fetched here, so that a command ends with the cause; a call would only say that they are
+        // missing.
         let found = credentials.provide_credentials().await;
         found.map_err(|why| ConnectionError::NoCredentials(with_causes(&why)))?;
         Ok(Self {
@@ -228,15 +229,16 @@ impl Connection {
         })
     }
 
-    /// Opens a connection to the queues, so that its handshake runs beside the first put and not after it: unsigned,
-    /// and whatever the answer is, the connection stays. `queue_url` tells the host where no endpoint is set.
+    /// Opens a connection to the queues, so that the TLS handshake runs beside the first put and not after it. The
+    /// request is unsigned: the connection stays open whatever the answer is. `queue_url` tells the host where no
+    /// endpoint is set.
     pub async fn open_sqs(&self, queue_url: &str) {
         let host = queue_url.splitn(4, '/').take(3).collect::<Vec<_>>();
         let endpoint = self.endpoints.sqs.clone().unwrap_or_else(|| host.join("/"));
         let Ok(ping) = HttpRequest::get(format!("{endpoint}/ping")) else {
             return;
         };
-        // Read to its end, or the connection could not be used again. A failure is the first send's to report.
+        // The answer is read to its end, or the connection could not be used again. The first send reports a failure.
         let opened = async {
             if let Ok(answer) = self.connector.call(ping).await {
                 let _ = ByteStream::new(answer.into_body()).collect().await;

@@ -13,8 +13,8 @@ pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(25);
 pub struct Idle(pub(super) usize);
 
 impl Idle {
-    /// For ingest, which makes one call to a host at a time, but for lists. After a freeze a connection may be dead, and no
-    /// answer takes a whole try: with one at most, the second try opens a new one.
+    /// For ingest, which makes one call to a host at a time, except for lists. After a freeze a connection may be dead,
+    /// and waiting for its answer takes a whole try: with one idle connection at most, the second try opens a new one.
     pub const INGEST: Self = Self(1);
     /// For process, which has ten events at once, and for tools.
     pub const PROCESS: Self = Self(10);
@@ -68,7 +68,8 @@ impl Limits {
             .with_max_backoff(Duration::from_millis(500))
     }
 
-    /// Retries without the SDK's quota. Earlier failures use that up, so that a delivery after an outage had a single try.
+    /// Retries without the SDK's quota. Earlier failures use the quota up, so that a delivery after an outage would
+    /// have a single try.
     pub(super) fn quota() -> RetryPartition {
         let quota = RetryPartition::custom("hookwell");
         quota.token_bucket(TokenBucket::unlimited()).build()

@@ -35,7 +35,7 @@ impl Destinations {
     }
 }
 
-/// Meaning of an answer.
+/// Result of telling the endpoint, by the status of its answer.
 fn judge(status: u16, retry_after: Option<u32>) -> Result<(), HandleError> {
     let why = format!("the endpoint answered {status}");
     match (status, retry_after) {
@@ -44,7 +44,7 @@ fn judge(status: u16, retry_after: Option<u32>) -> Result<(), HandleError> {
         (300..=399, _) => Err(HandleError::RetryEnded(format!(
             "{why}: redirects are not followed"
         ))),
-        // By somebody in between: the endpoint itself may be at work.
+        // A proxy on the way timed out: the endpoint itself may still be at work.
         (504, _) => Err(HandleError::Retry(why)),
         (_, Some(seconds)) => Err(HandleError::RetryAfter { why, seconds }),
         (_, None) => Err(HandleError::RetryEnded(why)),

@@ -60,7 +60,8 @@ fn entries(bus: &str, event: &Event) -> Result<String, HandleError> {
     Ok(json!({ "Entries": [entry] }).to_string())
 }
 
-/// Meaning of an answer. Only what names the entry as put is success: the call can be answered 200 and the entry refused.
+/// Result of the put, by its answer. Only an answer that names the entry as put is success: the call can be answered
+/// 200 and the entry refused.
 fn judge(answer: &Answer) -> Result<(), HandleError> {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str);

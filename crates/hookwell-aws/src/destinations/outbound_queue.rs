@@ -14,8 +14,8 @@ use crate::queue::{MAX_MESSAGE_BYTES, stored};
 const FIFO: &str = ".fifo";
 
 impl Destinations {
-    /// Sends an event to a queue. In a FIFO queue the events of a document are a group, so that its consumers get one after
-    /// the other, and the event's key tells SQS what is a repetition.
+    /// Sends an event to a queue. In a FIFO queue the events of a document are one group, so that consumers get them
+    /// one after the other, and the event's key tells SQS which message is a repetition.
     pub(super) async fn send_message(&self, url: &str, event: &Event) -> Result<(), HandleError> {
         let body = entry(event);
         if body.len() > MAX_MESSAGE_BYTES {

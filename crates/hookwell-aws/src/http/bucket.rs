@@ -15,7 +15,8 @@ use crate::client::limits::Limits;
 use crate::client::settings::Environment;
 use crate::http::signed::{Answer, Request};
 
-/// The most that anything expands to, in bytes: what Lambda takes, in base64, with room for the rest of the event.
+/// The largest text that a stored event expands to, in bytes: the largest body of Lambda in base64, with room for the
+/// rest of the event.
 const MAX_EXPANDED: u64 = 16 * 1024 * 1024;
 
 /// A bucket of S3, or what stands in for one.
@@ -64,8 +65,8 @@ impl Bucket {
         Some(Self::new(connection.clone(), name, limits))
     }
 
-    /// Stores an event, and gives the object's name. The same event has the same name every time; with another body it
-    /// has another, so that nothing is ever overwritten by something else.
+    /// Stores an event, and gives the object's name. The same event has the same name every time, and an event with
+    /// another body has another name, so that no object is overwritten by a different one.
     ///
     /// # Errors
     /// When the bucket does not take it, or not in time.
@@ -86,8 +87,9 @@ impl Bucket {
         }
         let compressed = match self.call("GET", name, &[]).await {
             Ok(compressed) => compressed,
-            // Ingest puts the object before it sends the message, and S3 shows every object at once. S3 says so only to a role that
-            // may list the bucket, and template.yaml lets process; another is told 403, as for a mistake of the role.
+            // Ingest puts the object before it sends the message, and S3 shows every object at once. S3 says so only to
+            // a role that may list the bucket, and template.yaml lets process; any other role gets 403, as for a
+            // mistake in the role.
             Err(BucketError(code)) if code == NO_OBJECT => return Err(Damage::NoObject.into()),
             Err(why) => return Err(QueueError(why.to_string()).into()),
         };
@@ -100,7 +102,7 @@ impl Bucket {
         Ok(message)
     }
 
-    /// The object's names are made of characters that a URL takes as they are.
+    /// Calls S3 about the object `name`. Names of objects need no escapes in a URL.
     async fn call(
         &self,
         method: &'static str,
@@ -120,7 +122,7 @@ impl Bucket {
         if answer.status != 200 {
             return Err(BucketError(code(&answer)));
         }
-        // Somebody on the way may answer 200 as well: then nothing is stored, or what came is not the object.
+        // Somebody on the way may answer 200 as well: without the tag nothing is stored, or the body is not the object.
         if !answer.has_tag {
             return Err(BucketError("the answer is not S3's".to_owned()));
         }
@@ -179,7 +181,7 @@ pub(crate) fn pointed_at(message: &str) -> Option<String> {
     Some(pointer.stored)
 }
 
-/// Deflate, at its fastest: it takes most of what there is to take of JSON, and senders wait for some of it.
+/// Deflate, at its fastest: it saves most of the bytes that compression of JSON can save, and some senders wait for it.
 pub(crate) fn compress(text: &str) -> Vec<u8> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
     // Into memory, which takes everything.
@@ -192,7 +194,7 @@ pub(crate) fn expand(compressed: &[u8]) -> Option<String> {
     let mut text = String::new();
     let mut decoder = DeflateDecoder::new(compressed).take(MAX_EXPANDED);
     decoder.read_to_string(&mut text).ok()?;
-    // At the limit more may follow, and a part of an event is none.
+    // At the limit more text may follow, and a part of an event is no event.
     (decoder.limit() > 0).then_some(text)
 }
 

@@ -34,7 +34,7 @@ impl Connection {
             .map_err(|why| HandleError::RetryEnded(format!("{who}: {why}")))?;
         match timeout(limit, self.send(request)).await {
             Ok(Ok(answer)) => Ok(Answer::of(answer)),
-            // Whatever it began may be running.
+            // The request may have started work that is still running.
             Ok(Err(why)) => Err(HandleError::Retry(format!("{who}: {why}"))),
             Err(_) => {
                 let seconds = limit.as_secs();
@@ -71,7 +71,7 @@ impl Answer {
         }
     }
 
-    /// The body, when all of it comes, in that time, and is not longer. Its connection can then be used again.
+    /// The body, when all of it comes within `limit` and is at most `max` bytes. The connection can then be used again.
     pub(crate) async fn read(self, limit: Duration, max: usize) -> Option<Vec<u8>> {
         let mut body = ByteStream::new(self.body);
         let all = async {

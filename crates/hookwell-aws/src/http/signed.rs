@@ -1,5 +1,5 @@
-//! One signed request to a service that needs no more of an SDK than that: an SDK of its own would cost each function's
-//! package and cold start more than everything here.
+//! One signed request to a service that needs no more of an SDK than that: the SDK of that service would add more to
+//! each function's package and cold start than all of this code.
 
 use std::time::SystemTime;
 

@@ -126,7 +126,7 @@ impl Stores {
         page.unwrap_or_else(|_| Err(unavailable("timed out")))
     }
 
-    /// The text at an address: at this one, whatever it says about others. Nothing is there when its host says so.
+    /// The text at an address. Redirects are not followed. There is no text when the host answers 404 or 410.
     async fn page(&self, url: &str) -> Result<String, SecretProblem> {
         let request = HttpRequest::get(url);
         let mut request = request.map_err(|_| unavailable("not an address"))?;

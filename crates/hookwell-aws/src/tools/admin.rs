@@ -36,8 +36,8 @@ pub fn waits_until(item: &Item) -> Option<Millis> {
     until.filter(|_| is_open)
 }
 
-/// An attribute as people read it; times become dates. An event that waits in the retry queue is `waiting`, and in place of
-/// its outcome stands until when it is tried, and why it failed.
+/// An attribute as people read it; times become dates. The status of an event in the retry queue is `waiting`, and its
+/// outcome is the time until which it is tried and the reason why it failed.
 #[must_use]
 pub fn readable(item: &Item, name: &str) -> String {
     let value = item.get(name).unwrap_or(&Value::Null);
@@ -403,9 +403,10 @@ impl Admin {
 
     /// Puts an event that was kept into the queue again.
     ///
-    /// Its record is opened first, with who did so and when: one that had ended, or a handler with effects elsewhere would
-    /// not be called, and one that had not, so that its time to be tried begins anew. When the send then fails the record stays open, and doing it again is all there is to do. An
-    /// event that is older than its document changes nothing, as always.
+    /// The event's record is opened first, with who did so and when: for an event that had ended, because a handler
+    /// with effects elsewhere would not be called otherwise; for any other event, because its time to be tried begins
+    /// anew. When the send then fails, the record stays open, and a second replay is all there is to do. An event that
+    /// is older than its document changes nothing, as always.
     ///
     /// # Errors
     /// When the table or the queue refuses.

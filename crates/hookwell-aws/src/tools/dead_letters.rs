@@ -161,7 +161,7 @@ impl DeadLetters {
             let count = found.len();
             for message in messages {
                 let letter = self.letter(message).await;
-                // One that came before has a newer receipt now, and only by that one can it be deleted.
+                // A letter that came before has a newer receipt now, and can be deleted only by the newer receipt.
                 found.insert(letter.message_id.clone(), letter);
             }
             if found.len() == count {

@@ -102,7 +102,7 @@ fn not_stored(why: SecretProblem) -> NotStored {
     })
 }
 
-/// An environment without variables: what it holds is no store's.
+/// An environment without variables: a secret in a variable is in no store.
 fn nothing(_: &str) -> Option<String> {
     None
 }

@@ -1,6 +1,6 @@
 //! The floor under a receiver that does our work: the same checks, the same two calls and the same answers, without an
-//! SDK, a framework or an async runtime. It retries nothing and handles no other source: what it lacks is what the rest
-//! of the time is for.
+//! SDK, a framework or an async runtime. It retries nothing and handles no other source: a receiver with these features
+//! spends the rest of its time on them.
 //!
 //! It makes its two calls one after the other, as most receivers do. With the argument `at-once` it sends both requests
 //! before it waits for an answer.

@@ -1,4 +1,5 @@
-//! One event as its sender sent it, with the names and the version that it must have. Nothing here asks the functions.
+//! One event as its sender sent it, with the names and the version that the event must have. No answer of the functions
+//! is used here.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,7 +11,7 @@ use crate::sources::Source;
 
 /// One event, read from the bytes that were sent.
 pub(crate) struct Sent {
-    /// Id of the event: the sender's, or the one that stands for it where a list has no ids.
+    /// Id of the event: the sender's, or the made-up id of an item in a list without ids.
     pub(crate) id: String,
     /// Key of the event's record.
     pub(crate) key: String,

@@ -264,7 +264,7 @@ impl Fine {
         (place, delivery, sent)
     }
 
-    /// The same for the poison.
+    /// The place of the poison's record, the place of its delivery, and the poison.
     fn poison(&self) -> (usize, usize, Sent) {
         let mut events = self.plan.events.iter();
         let is_poison = |planned: &&Planned| planned.nature == Nature::Poison;

@@ -49,7 +49,7 @@ impl Verdict {
             let found = found.and_then(|record| record.get("status")?.as_str());
             let is_over = match found {
                 Some("done") => !is_too_large,
-                // A second delivery of a message that is gone may open the record again and not come to an end.
+                // A second delivery of a deleted message may open the record again and never end it.
                 Some("quarantined" | "pending") => is_too_large,
                 _ => false,
             };
@@ -82,7 +82,7 @@ impl Verdict {
         }
     }
 
-    /// The arrival of an event at a destination that always works.
+    /// Notes when an event arrived at a destination that always works.
     fn arrival(&mut self, sent: &Sent, at: u64, evidence: &Evidence<'_>, trail: &Trail<'_>) {
         let tries = trail.tries(sent.delivery).iter();
         let acknowledged = tries.filter(|one| one.status == 200).map(|one| one.ended);
@@ -114,7 +114,7 @@ impl Verdict {
 }
 
 impl Sent {
-    /// The part of a call that is not this event's; `None` when all of it is.
+    /// The part of a call that differs from this event; `None` when the whole call is of this event.
     fn difference(&self, call: &Call) -> Option<&'static str> {
         let head = |name: &str| call.head.get(name).map(String::as_str);
         let operation = self.kind.strip_prefix("resource.");

@@ -17,7 +17,7 @@ pub(crate) struct Verdict {
     pub(crate) stale: u64,
     /// Events in the dead-letter queue.
     pub(crate) dead_lettered: u64,
-    /// Acknowledged, and without any trace of an effect, or unknown to a destination that takes it.
+    /// Acknowledged events without any trace of an effect, or unknown to a destination that takes them.
     pub(crate) lost: u64,
     /// Applied more than once for one life of their record.
     pub(crate) doubled: u64,
@@ -31,8 +31,8 @@ pub(crate) struct Verdict {
     pub(crate) after_the_end: u64,
     /// Times until destinations had the events that were acknowledged.
     pub(crate) first_arrivals: FirstArrivals,
-    /// Documents that show an older state than the one their sender made last, because nothing in the events could tell:
-    /// they have one time, or none, and were first received the other way round.
+    /// Documents that show an older state than the one their sender made last, because nothing in the events could
+    /// tell: the events have one time, or none, and were first received the other way round.
     pub(crate) undecidable: u64,
     /// Everything else that must not be, in words.
     pub(crate) wrong: Vec<String>,

@@ -48,7 +48,7 @@ impl<'a> Look<'a> {
         Self { now, ..self }
     }
 
-    /// Reason why the delivery is refused, looked at in this way.
+    /// Reason why the source of this look refuses the delivery; `None` when the source takes it.
     pub(super) fn refusal(&self) -> Option<Refusal> {
         match self.source.keys(|reference| (self.fetch)(reference)) {
             Ok(keys) => self.source.verify(&keys, &self.delivery, self.now).err(),
@@ -82,7 +82,7 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// Takes what `read` makes of a secret's text for the key of every recipe.
+    /// Makes the bytes that `read` gives for a secret's text the key of every recipe.
     pub(super) fn read_secret(&mut self, read: fn(&str) -> Option<Vec<u8>>) {
         let (fetch, secrets) = (self.fetch.clone(), self.source.secrets.clone());
         self.fetch = Rc::new(move |reference| {
@@ -95,7 +95,7 @@ impl<'a> Look<'a> {
         });
         for scheme in &mut self.source.schemes {
             if let Scheme::Recipe(recipe) = scheme {
-                // In base64 a key may be any bytes, line ends included.
+                // Encoded in base64, because a key may be any bytes, line ends included.
                 recipe.key = KeyDecoding {
                     strip: Vec::new(),
                     encoding: KeyEncoding::Base64,

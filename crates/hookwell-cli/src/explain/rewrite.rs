@@ -59,7 +59,7 @@ const TEXTS: [(Text, &str); 5] = [
     (Text::Unicode, "\\u escapes were signed as characters"),
 ];
 
-/// As editors write files, and as `curl -d @FILE` does not send them.
+/// Line ends behind the body: editors write one at the end of a file, and `curl -d @FILE` does not send it.
 const ENDS: [(&str, &str); 2] = [("", ""), ("\n", "a line end was signed behind it")];
 
 /// Other bodies that may have been signed, each with what would then have happened to it.

@@ -81,7 +81,7 @@ fn url(kept: &Arrived, asked: &HeaderMap) -> String {
     format!("http://{host}{}{mark}{}", request.path, request.query)
 }
 
-/// The request as a command. Secrets go before the quotes come, which would hide them from the veil.
+/// The request as a command. Secrets are masked before the text is quoted: quotes would hide them from the veil.
 fn command(page: &Page, kept: &Arrived, asked: &HeaderMap) -> String {
     let request = &kept.request;
     let source = source_of(page, kept);

@@ -43,7 +43,7 @@ pub(super) fn command(
         .iter()
         .filter(|(name, _)| !OF_A_CONNECTION.contains(&&**name));
     for (name, value) in own {
-        // For curl a name with a colon and no value says: without this header.
+        // A name with a colon and no value tells curl to leave the header out, so an empty value needs another form.
         let header = match value.as_str() {
             "" => format!("{name};"),
             value => format!("{name}: {value}"),

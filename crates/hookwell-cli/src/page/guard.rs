@@ -23,7 +23,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// The largest form, in bytes: the largest body that Lambda takes, of which a form writes each byte as three at most.
 const MAX_FORM: usize = 3 * MAX_REQUEST + 4096;
 
-/// Refuses what does not come from this machine's own browser, and tells the browser what the page may do.
+/// Refuses requests that do not come from a browser of this machine, and tells the browser what the page may do.
 pub(super) async fn guard(State(page): State<Arc<Page>>, request: Request, next: Next) -> Response {
     let mut response = answer(&page, request, next).await;
     let headers = response.headers_mut();

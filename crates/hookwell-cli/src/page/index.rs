@@ -235,7 +235,8 @@ impl Index {
                 }
                 row.places.push(self.effects.hold(key));
             }
-            // By its time, which the next look does not change: an older page goes on where the newer one ended.
+            // The place follows the event's time, which the next look does not change: an older page goes on where the
+            // newer one ended.
             place = place.saturating_sub(1).min(row.at);
             row.place = place;
             self.rows.push_front(row);

@@ -183,7 +183,7 @@ impl Page {
     }
 }
 
-/// The body with another name in it, or, where there is none, with one more byte.
+/// A changed body: another name, or one byte more where the body has no name.
 fn forged(signed: &Signed) -> Vec<u8> {
     let text = String::from_utf8_lossy(&signed.body);
     let other = text.replace("Sample at", "Forged at");

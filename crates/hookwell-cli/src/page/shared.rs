@@ -156,7 +156,7 @@ impl Page {
         }
     }
 
-    /// A page, without secrets: here, once, for everything that anybody wrote into it.
+    /// A page with every secret masked, whoever wrote the text that holds one.
     pub(super) fn html(&self, status: StatusCode, content: Markup) -> Response {
         let kind = [(CONTENT_TYPE, "text/html; charset=utf-8")];
         let text = self.veil.hide(content.into_string());

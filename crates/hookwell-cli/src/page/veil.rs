@@ -48,7 +48,7 @@ impl Veil {
             let json = Value::String(text.clone()).to_string();
             let json = json.trim_matches('"');
             let form: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
-            // As it stands in JSON, and in a page, whether it came plain, in JSON or in a form.
+            // Every spelling: as it is, in JSON and in a form, each also with the escapes of a page.
             for text in [text.as_str(), json, &form] {
                 all.extend([text.to_owned(), html! { (text) }.into_string()]);
             }
@@ -69,7 +69,7 @@ impl Veil {
     }
 }
 
-/// Headers to show, name and value, without what proves somebody.
+/// Headers to show, name and value, with proofs and credentials masked.
 pub(super) fn headers(source: Option<&Source>, headers: &HeaderMap) -> Vec<(String, String)> {
     let signed: Vec<_> = source.map(signature_headers).unwrap_or_default();
     let shown = headers.iter().map(|(name, value)| {

@@ -48,7 +48,8 @@ pub struct Order {
     pub time: Vec<String>,
     /// The preset's comment on that time.
     pub comment: Option<String>,
-    /// The kinds of documents that it orders, or the types of events where those of one kind are ordered differently.
+    /// The kinds of documents that the order holds for, or the types of events where the events of one kind are ordered
+    /// differently.
     pub of: Vec<String>,
 }
 
@@ -58,7 +59,7 @@ impl Documents {
         comments: &BTreeMap<Vec<String>, String>,
         why_none: Option<&str>,
     ) -> Self {
-        // A preset that says so has only what it takes over from another.
+        // A preset that says why it has no documents only takes over kinds of another preset, which do not count.
         let kinds = match why_none {
             Some(_) => Vec::new(),
             None => Kind::all(mapping),
@@ -85,7 +86,7 @@ impl Documents {
         }
     }
 
-    /// The same in a few words.
+    /// The share of a document that the sender's events hold, in a few words.
     #[must_use]
     pub fn summary(&self) -> &'static str {
         match self.keeps() {
@@ -217,7 +218,7 @@ fn tie(mapping: &Mapping, orders: &[Order]) -> &'static str {
     }
 }
 
-/// Tells whether events whose type nothing names are about such documents.
+/// True when events of a type that no kind names are about documents of this kind.
 fn is_for_the_rest(kind: &Kind) -> bool {
     let star = kind.operations.get("*");
     kind.types.is_empty() && star.is_some_and(|it| *it != Operation::Other)

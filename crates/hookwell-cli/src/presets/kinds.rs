@@ -7,14 +7,14 @@ use hookwell::format::pattern::Pattern;
 use hookwell::source::mapping::{Locator, Mapping, Parts, Piece};
 use serde::Serialize;
 
-/// One kind of document, or all whose type an event names.
+/// One kind of document, or all documents whose type the event itself names.
 #[derive(Debug, Serialize)]
 pub struct Kind {
     /// The type of the document, where it is always the same.
     pub document_type: Option<String>,
-    /// Places of the type where it differs, or patterns whose star it is.
+    /// Places of the type where it differs, or the patterns whose star stands for the type.
     pub type_from: Vec<String>,
-    /// The types of the events about it; empty for all that no other kind names.
+    /// The types of the events about the documents; empty for all types that no other kind names.
     pub types: Vec<String>,
     /// Places of the document's whole state. Empty where events only name the document.
     pub state: Vec<String>,
@@ -52,7 +52,7 @@ impl Kind {
             [only] if only.starts_with("text:") => (only.strip_prefix("text:"), Vec::new()),
             _ => (None, type_from.clone()),
         };
-        // A kind has the words of [event] too, of which most are of no type of its own.
+        // A kind takes over the words of `[event]` too, most of which match none of the kind's own types.
         let is_its_own = |word: &Pattern| {
             let mut types = types.iter();
             types.len() == 0 || parts.operation.is_some() || types.any(|kind| meet(kind, word))
@@ -115,13 +115,13 @@ pub(super) fn catches_all(mapping: &Mapping) -> bool {
     types.any(|pattern| pattern.to_string() == "*")
 }
 
-/// Tells whether an event is believed only where its body has the shape of a kind, so that the general places count for none.
+/// True when an event is believed only where its body has the shape of a kind, so that the general places never count.
 fn believes_shapes_only(mapping: &Mapping) -> bool {
     let mut kinds = mapping.documents.iter();
     mapping.parts.shape.is_none() && kinds.any(|(_, parts)| parts.shape.is_some())
 }
 
-/// The patterns whose star is the type.
+/// The patterns whose star stands for the type of the document.
 fn stars(parts: &Parts) -> Vec<String> {
     let words = parts.operations.iter();
     let words = words.filter(|(_, operation)| *operation != Operation::Other);
@@ -129,7 +129,7 @@ fn stars(parts: &Parts) -> Vec<String> {
     words.filter(|word| word.contains('*')).collect()
 }
 
-/// Tells whether there is a text that both match.
+/// True when both patterns match some text.
 fn meet(one: &Pattern, other: &Pattern) -> bool {
     let (first, second) = (one.to_string(), other.to_string());
     match (first.split_once('*'), second.split_once('*')) {

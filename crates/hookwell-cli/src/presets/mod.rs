@@ -90,8 +90,8 @@ pub fn find(name: &str) -> Option<Preset> {
     })
 }
 
-/// The presets that somebody may have meant by a name that none has: those that go on like it, else those spelled nearly
-/// so.
+/// The presets that somebody may have meant by a name that none has: presets that begin with the name, else presets
+/// with nearly the same spelling.
 #[must_use]
 pub fn near(name: &str) -> Vec<String> {
     let goes_on = |known: &str| name.len() > 1 && known.starts_with(name);

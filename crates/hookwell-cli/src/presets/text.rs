@@ -37,7 +37,7 @@ pub(super) fn lines_of(name: &str) -> String {
     text
 }
 
-/// The preset of that name, the one that it extends, the one which that extends, and so on.
+/// The preset of that name, the preset that it extends, and so on to the end of the chain.
 pub(super) fn chain_of(name: &str) -> Vec<String> {
     let mut chain = Vec::new();
     let mut next = Some(name.to_owned());

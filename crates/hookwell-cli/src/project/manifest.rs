@@ -91,7 +91,7 @@ fn table(header: &str) -> String {
     format!("{header}\n{}\n", rest.trim_end())
 }
 
-/// Settings of single packages. The repository's leave out what its own crates are built with, which are dependencies here.
+/// Settings of single packages. The repository's own crates are dependencies here, so their overflow checks are added.
 fn release_packages() -> String {
     let mut text = table("[profile.release.package]");
     for name in CRATES {

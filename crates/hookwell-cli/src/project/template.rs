@@ -1,11 +1,11 @@
-//! The template of a new project: the shipped one, without what it says of the shipped sources.
+//! The template of a new project: the shipped template without the shipped sources.
 
 const SHIPPED: &str = include_str!("../../project/template.yaml");
 
 /// The shipped template for any sources: their secrets are in the stores, and one output stands for the addresses of all.
 fn without_sources() -> String {
     let mut text = String::new();
-    // Indentation of what is left out.
+    // Indentation of the block that is left out now.
     let mut leaving_out = None;
     for line in SHIPPED.lines() {
         let indentation = line.len().saturating_sub(line.trim_start().len());
@@ -36,8 +36,8 @@ fn without_sources() -> String {
     format!("{before}  SecretPrefix:\n{after}")
 }
 
-/// The template of a project, whose handler may have a table of its own: one that nobody uses costs nothing, and one that is
-/// missing stops a handler that has one.
+/// The template of a project, whose handler may have a table of its own: a table that nobody uses costs nothing, and a
+/// missing table stops a handler that needs one.
 pub(super) fn of_project() -> String {
     let text = without_sources();
     let parameter = "  WithHandlerTable:\n";

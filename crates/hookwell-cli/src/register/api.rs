@@ -21,7 +21,7 @@ pub(crate) struct Api {
     url: Option<String>,
     /// Paths of those who own webhooks, where an account has several.
     owners: Option<Owners>,
-    /// Path of all webhooks; one is below it, under its id.
+    /// Path of all webhooks; a single webhook is at its id below the path.
     webhooks: String,
     /// Headers of every request.
     pub(crate) headers: BTreeMap<String, String>,
@@ -35,7 +35,7 @@ pub(crate) struct Api {
     pub(crate) update: Update,
     /// Pages of the list, where it has any.
     pub(crate) pages: Option<Pages>,
-    /// Places of the list, the first that holds one counts.
+    /// Places of the list of webhooks; the first that holds a list counts.
     pub(crate) list: Vec<String>,
     /// Places of what is known about one webhook.
     pub(crate) webhook: Places,

@@ -14,7 +14,7 @@ pub(crate) struct Webhook {
     pub(crate) url: String,
     /// Events that it sends.
     pub(crate) events: Vec<String>,
-    /// Word of the sender on whether it sends any; empty where it has none.
+    /// The sender's word for the state of the webhook, enabled or not; empty where there is none.
     pub(crate) status: String,
 }
 

@@ -27,8 +27,9 @@ impl Secrets {
         Self::default()
     }
 
-    /// Makes up every secret of `sources` that is not set. The same one each time, so that `hookwell send` in another
-    /// window signs with what `hookwell dev` checks. It is no secret at all, and only for this machine.
+    /// Makes up every secret of `sources` that is not set. A made up secret is the same each time: `hookwell send` in
+    /// another window signs with the secret that `hookwell dev` checks. It protects nothing, and is for this machine
+    /// only.
     #[must_use]
     pub fn made_up_for(sources: &[Source]) -> Self {
         Self::default().making_up(sources)
@@ -61,7 +62,7 @@ impl Secrets {
         self
     }
 
-    /// The same, with a made up one for every secret of `destinations` that is not set.
+    /// Adds a made up secret for every secret of `destinations` that is not set.
     #[must_use]
     pub fn and_for(mut self, destinations: &[Destination]) -> Self {
         for destination in destinations {
@@ -75,7 +76,8 @@ impl Secrets {
         self
     }
 
-    /// The secrets of the environment and of the file of this machine, or made up ones when they have none at all.
+    /// The secrets of the environment and of the file of this machine, or made up ones when neither has any secret of
+    /// `sources`.
     ///
     /// # Errors
     /// When the file cannot be read.

@@ -105,11 +105,11 @@ impl<'w> Senders<'w> {
         senders
     }
 
-    /// Sends what has been applied by now, and says what was in the headers of all requests.
+    /// Sends deliveries about events that have been applied by now, and returns the header values of all requests.
     pub(crate) async fn end(self) -> Vec<String> {
         let later = hookwell_lambda::now::now() + RENEW_AFTER + 4 * PAUSE;
         let again = self.request("shop", body("evt_1", "order.created", "d1"), later);
-        // The first of them fetches the secret in the time in which the table would be asked.
+        // The first delivery fetches the secret, and that takes the time in which the table would be asked.
         for _ in 0..2 {
             assert_eq!(self.send(&again, later).await, 200);
         }

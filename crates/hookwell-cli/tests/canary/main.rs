@@ -22,7 +22,7 @@ use log::{Log, sites};
 /// Beginning of every text that must never be in the log.
 const CANARY: &str = "canary";
 
-/// Of a place that logs: why the test does not get there.
+/// Places that log and that the test does not reach, each with the reason.
 const UNREACHED: [(&str, &str); 6] = [
     (
         r#"location, "panic""#,
@@ -38,11 +38,11 @@ const UNREACHED: [(&str, &str); 6] = [
     ),
 ];
 
-/// Tables and queues behind doors that can be shut.
+/// Tables and queues behind gates that can be closed.
 struct World {
     log: Log,
     storage: Storage,
-    /// The same, through the doors.
+    /// The addresses of the tables and queues, through the gates.
     endpoints: Endpoints,
     tables: Gate,
     queues: Gate,

@@ -1,7 +1,7 @@
 //! From a trigger's JSON to a delivery.
 //!
-//! `lambda_http` reads the events of all four triggers. What it loses is read beside it: the order and the escapes of a
-//! query, a header's earlier values, and how a load balancer wants its answer.
+//! `lambda_http` reads the events of all four triggers. The fields that it loses are read here: the order and the
+//! escapes of a query, a header's earlier values, and how a load balancer wants its answer.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -27,11 +27,12 @@ pub(crate) struct NotARequest;
 #[derive(Debug)]
 pub(crate) struct Read {
     pub(crate) delivery: Result<Delivery, NotARequest>,
-    /// A load balancer that hands over headers as lists drops every header of an answer that has them otherwise.
+    /// True when the answer needs lists of headers: a load balancer that hands over headers as lists drops every header
+    /// of an answer that is not in a list.
     pub(crate) multi_value_headers: bool,
 }
 
-/// Reads a trigger event. `request_id` and `xray` are the invocation's; a sender's own trace goes before it.
+/// Reads a trigger event. `request_id` and `xray` are the invocation's; a trace in the request counts before `xray`.
 pub(crate) fn read(event: &str, request_id: &str, xray: Option<&str>) -> Read {
     let parts = serde_json::from_str(event).ok().and_then(|beside: Beside| {
         let request = guarded(event).or_else(|| guarded_without_url(event))?;
@@ -115,7 +116,7 @@ fn source_ip(request: &Request) -> Option<IpAddr> {
 }
 
 /// `lambda_http` panics where it can build no URL or request, and where a body is not the base64 that the event says.
-/// The sender chooses what these are made of, so the panic ends here, without a word: its text may be the sender's.
+/// The sender chooses host, query and body, so the panic is caught here and not logged: its text may be the sender's.
 fn guarded(event: &str) -> Option<Request> {
     thread_local!(static IS_READING: Cell<bool> = const { Cell::new(false) });
     static HOOK: Once = Once::new();
@@ -218,8 +219,8 @@ impl Pairs {
     }
 }
 
-/// A text in a query as most senders escape it: everything but RFC 3986's unreserved characters. How this one did it
-/// cannot be known any more.
+/// A text in a query as most senders escape it: everything but RFC 3986's unreserved characters. The trigger has
+/// decoded the query, so the sender's own escapes are lost.
 fn escaped(text: &str) -> String {
     let byte = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {

@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 use super::Ingest;
 use crate::now::clock;
 
-/// The JSON of an event. What is not JSON is no failure of the function, which the runtime would make of it: it is read
-/// as nothing, and answered 400 like every other event that is no request.
+/// The JSON of an event. The runtime would report an event that is not JSON as a failure of the function; here it is
+/// read as `None`, and answered 400 like every other event that is no request.
 struct Event(Option<Box<RawValue>>);
 
 impl<'de> Deserialize<'de> for Event {

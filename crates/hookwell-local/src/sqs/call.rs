@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::fault::Outcome;
 
-/// One request: its transaction, the host it was sent to, and the time it is performed at. The
-/// operations are in the file of what they are about.
+/// One request: its transaction, the host it was sent to, and the time it is performed at. Each operation is in the
+/// file of its subject: queues, messages, move tasks.
 pub(super) struct Call<'a> {
     pub(super) db: &'a Connection,
     pub(super) host: &'a str,

@@ -30,18 +30,18 @@ pub(super) fn mapping(
         let kinds = tables.keys().into_iter();
         let kinds = kinds.filter_map(|name| {
             let mut fields = tables.table(&name)?;
-            // The general document type is about other documents.
+            // The table's name is the document type here: the general `document_type` is for other documents.
             let document_type = Table::from_iter([(
                 "document_type".to_owned(),
                 Value::String(format!("text:{name}")),
             )]);
             fields.underlay(document_type);
             let mut general = general.clone();
-            // Its own words stand alone: a longer general pattern would win over them.
+            // A table with operations of its own takes no general ones: a longer general pattern would win.
             if fields.has("operations") {
                 general.remove("operations");
             }
-            // So does its own shape.
+            // A table with a shape of its own takes no general `deletion_shape` either.
             if fields.has("shape") {
                 general.remove("deletion_shape");
             }
@@ -158,7 +158,7 @@ fn locator(fields: &mut Fields<'_>, key: &str, problems: &Problems) -> Option<Lo
     Some(locator)
 }
 
-/// The document is in the item where there are many events: a message holds only its own item.
+/// Reads the places of the document: in the item where a delivery has many events, because a message holds one item.
 fn documents(fields: &mut Fields<'_>, many: bool, problems: &Problems) -> Vec<Pointer> {
     let path = format!("{}.document", fields.path());
     let texts = fields.texts("document").unwrap_or_default();

@@ -26,8 +26,8 @@ fn all() -> Table {
 /// The most presets that stand under one another.
 const MAX_DEPTH: usize = 4;
 
-/// The preset of that name, with what it takes over from the one that it extends. Only the lines of these are read: reading
-/// all of them would be most of a cold start.
+/// The preset of that name, merged over the preset that it extends. Only the lines of these presets are parsed: parsing
+/// all presets would be most of a cold start.
 #[must_use]
 pub fn preset_table(name: &str) -> Option<Table> {
     let mut table = own(name)?;

@@ -1,4 +1,4 @@
-//! Refusals of recipes that prove nothing: sources to which a stranger could send, told before anybody relies on them.
+//! Refuses recipes that prove nothing, before anybody relies on a source to which a stranger could send.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,8 @@ use crate::verify::algorithm::Algorithm;
 use crate::verify::recipe::{Part, Recipe, TimestampPlace};
 use crate::verify::scheme::Scheme;
 
-/// Says where a recipe leaves open what its signature is for. `accepts` are the weaknesses that the source takes knowingly.
+/// Reports the parts of a delivery that a recipe leaves unsigned or movable. `accepts` are the weaknesses that the
+/// source takes knowingly.
 pub(super) fn recipe(recipe: &Recipe, accepts: &[Weakness], path: &str, problems: &Problems) {
     let always = |part: &Part| recipe.content.contains(part);
     let content = format!("{path}.content");
@@ -99,7 +100,7 @@ fn flatten<'p>(parts: &'p [Part], flat: &mut Vec<&'p Part>) {
     }
 }
 
-/// A plain hash, which is none of a shared key unless its content holds that, at the end.
+/// Reports a plain hash whose content lacks the secret, or has the secret anywhere but at the end.
 fn hashes(recipe: &Recipe, accepts: &[Weakness], path: &str, problems: &Problems) {
     if !matches!(recipe.algorithm, Algorithm::Sha256 | Algorithm::Sha1) {
         return;
@@ -117,7 +118,7 @@ fn hashes(recipe: &Recipe, accepts: &[Weakness], path: &str, problems: &Problems
     }
 }
 
-/// Says where several recipes of a source are worth less than the best of them.
+/// Reports an empty list of recipes, and an unsigned recipe that makes the others beside it worthless.
 pub(super) fn together(recipes: &[Recipe], path: &str, problems: &Problems) {
     if recipes.is_empty() {
         problems.add(path, "is empty: say how the sender signs");
@@ -131,8 +132,7 @@ pub(super) fn together(recipes: &[Recipe], path: &str, problems: &Problems) {
     }
 }
 
-/// Says where the parts of events are that anybody may choose. `is_own`: the file itself says what happens to which
-/// document.
+/// Reports event parts that anybody may choose. `is_own`: the file itself says what happens to which document.
 pub(super) fn places(source: &Source, is_own: bool, path: &str, problems: &Problems) {
     let mapping = &source.mapping;
     let never_counts = |scheme: &Scheme| match scheme {
@@ -193,8 +193,8 @@ pub(super) fn places(source: &Source, is_own: bool, path: &str, problems: &Probl
     }
 }
 
-/// True when a scheme signs the body beside a part that a delivery may leave out. JSON ends where it ends, but a form that
-/// is cut anywhere is a form.
+/// True when a scheme signs the body beside an optional part. JSON that is cut is no JSON, but a form that is cut
+/// anywhere is still a form.
 fn may_leave_out(scheme: &Scheme) -> bool {
     let Scheme::Recipe(recipe) = scheme else {
         return false;
@@ -249,8 +249,8 @@ fn documents(source: &Source, mapping: &Mapping, path: &str, problems: &Problems
 /// Sources by the references of their secrets, each without its stage.
 type Owners<'s> = BTreeMap<String, Vec<(&'s Source, &'s SecretRef)>>;
 
-/// Says which sources have a secret in common, with one another, with a destination or with the token of a handshake: a
-/// delivery to one of them is as good for the other.
+/// Reports each secret of a source that another source, a destination or the token of a handshake has too: whatever is
+/// signed with the secret for one of them is valid for the other.
 pub(super) fn shared(sources: &[Source], destinations: &[Destination], problems: &Problems) {
     let mut owners = Owners::new();
     for source in sources {
@@ -292,7 +292,7 @@ fn accepts_shared(source: &Source) -> bool {
     source.accepts.contains(&Weakness::SharedSecret)
 }
 
-/// Says that a secret of `owner` is known elsewhere.
+/// Reports that a secret of `owner` is used elsewhere as well.
 fn told(
     owner: &Source,
     beside: Option<&Source>,

@@ -1,4 +1,4 @@
-//! The table of one source, and what no single key of it shows.
+//! The table of one source, and the rules that concern several of its keys together.
 
 use ipnet::IpNet;
 
@@ -17,8 +17,9 @@ use crate::source::{Dedupe, OnInvalid, Source, Weakness};
 use crate::verify::algorithm::Algorithm;
 use crate::verify::scheme::Scheme;
 
-/// The largest body a source takes, in bytes, unless it says that it takes less: what Lambda takes ("Lambda quotas",
-/// invocation payload, synchronous). The trigger's JSON around a body counts too, so the last of it never gets here.
+/// The largest body of a source, in bytes, unless the source sets less: the limit of Lambda ("Lambda quotas",
+/// invocation payload, synchronous). The trigger's JSON around a body counts too, so a body of exactly this size never
+/// arrives.
 pub const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
 
 /// The keys of the `event` table that say what happens to which document.
@@ -30,7 +31,8 @@ const KINDS: [&str; 5] = [
     "document_type",
 ];
 
-/// The longest that an event is tried again, in days: with it and a letter's 14 days a record is still there.
+/// The longest time for which an event is tried again, in days: the record outlives this time and the 14 days of a
+/// letter.
 const MAX_RETRY_DAYS: i64 = 10;
 
 /// Reads the table of one source. Without a source, problems say why.
@@ -43,7 +45,7 @@ pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> O
         );
     }
     let preset = fields.text("preset");
-    // What stands in the file is no guess.
+    // A place that the file itself names is no guess of a preset.
     let names_document = fields.peek(&["event", "document_id"]);
     let names_kinds = KINDS.iter().any(|key| fields.peek(&["event", *key]));
     if let Some(preset) = &preset
@@ -201,7 +203,7 @@ fn references(fields: &mut Fields<'_>, key: &str, problems: &Problems) -> Vec<Se
     parsed.collect()
 }
 
-/// Message for what is no reference. Without the text: somebody may have pasted the secret itself.
+/// Message for a text that is no reference. It does not quote the text: somebody may have pasted the secret itself.
 const NO_REFERENCE: &str = "is not env:NAME, ssm:NAME or secretsmanager:ID#STAGE";
 
 fn reference(fields: &mut Fields<'_>, key: &str, problems: &Problems) -> Option<SecretRef> {

@@ -153,7 +153,7 @@ fn recipe(mut fields: Fields<'_>, accepts: &[Weakness], problems: &Problems) -> 
             Ok(parts) => parts,
             Err(problem) => {
                 problems.add(&format!("{path}.content"), &problem);
-                // Enough has been said about it.
+                // The template's problem is reported. Body and time stand in for it, so that no second problem follows.
                 let time = timestamp.is_some().then_some(Part::Timestamp);
                 [Part::Body]
                     .into_iter()

@@ -36,7 +36,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// The request that tells an event, signed at this time. The id is the event's key, the same at every try.
+    /// The request that tells an event, signed at `now`. The id of the request is the event's key, at every try.
     #[must_use]
     pub fn new(event: &Event, key: &SigningKey, now: Millis) -> Self {
         let (id, timestamp) = (event.key.as_str(), (now / 1000).to_string());

@@ -54,8 +54,8 @@ impl Delivery {
         Some(text)
     }
 
-    /// The address that the sender signed: the source's own as configured, with the query of this request unless the
-    /// configured one has its own.
+    /// The URL that the sender signed: the source's configured URL, with the query of this request unless the
+    /// configured URL has a query.
     #[must_use]
     pub fn signed_url<'u>(&self, url: Option<&'u str>) -> Option<Cow<'u, str>> {
         let url = url?;

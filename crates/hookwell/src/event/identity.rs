@@ -26,7 +26,7 @@ pub const MAX_KEY_BYTES: usize = 2048;
 pub struct Key(String);
 
 impl Key {
-    /// The key of event `id` of `source`. `parts` are what tells it from other events of that id.
+    /// The key of an event of `source`. `parts` tell the event from the source's other events.
     #[must_use]
     pub fn new(source: &str, parts: &[&[u8]]) -> Self {
         Self(format!("{source}#{}", hash(parts)))
@@ -44,7 +44,7 @@ impl Key {
         Self(format!("{}>{destination}", self.0))
     }
 
-    /// Part of the key that tells it from other keys of this source; `None` where it is a key of another one.
+    /// The key without its source; `None` when the key belongs to another source.
     #[must_use]
     pub(super) fn of(&self, source: &str) -> Option<&str> {
         self.0.strip_prefix(source)?.strip_prefix('#')
@@ -82,11 +82,11 @@ pub fn bounded(name: String, max: usize) -> String {
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Rank {
-    /// Before everything else: a creation whose sender never uses its id again.
+    /// Before all other ranks: the creation of a document whose id the sender never uses again.
     First,
-    /// Between the two, for such a sender.
+    /// Between the first rank and the last: any other event of a document whose id the sender never uses again.
     Middle,
-    /// After everything else: a deletion whose sender never uses its id again.
+    /// After all other ranks: the deletion of a document whose id the sender never uses again.
     Last,
     /// By arrival. Where a sender may use an id again, a create can come after a delete.
     #[default]

@@ -1,7 +1,7 @@
 //! An event as a message of the queue: how it is written, and what a message must be before anything of it counts.
 //!
-//! Only ingest and the operator's tools may send to the queue. Whoever else can is stopped here by what they cannot know to
-//! be checked, and a damaged message is named as what it is.
+//! Only ingest and the operator's tools may send to the queue. The checks here refuse forged messages of anybody else,
+//! and say what is wrong with a damaged message.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -51,12 +51,12 @@ pub enum Unreadable {
     /// A later release wrote it: this function must be updated, and the message must wait.
     #[error("the message has version {0}, and this function reads version {VERSION}: update it")]
     Newer(u64),
-    /// Nobody's release wrote it so.
+    /// No release wrote the message like this.
     #[error(transparent)]
     Damaged(#[from] Damage),
 }
 
-/// Damage of a message that no release wrote so: it is forged, or damaged.
+/// Fault of a forged or damaged message, which no release wrote like this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {
     /// No JSON, no object, or a part is missing or of another kind.
@@ -74,28 +74,28 @@ pub enum Damage {
     /// An empty key, or nothing behind the source.
     #[error("the message has no key")]
     NoKey,
-    /// A key of another source, under which its sender's events would be taken for done.
+    /// A key of another source: events of that source would be taken for done.
     #[error("the key of the message belongs to another source")]
     ForeignKey,
     /// A key that no table takes, or with characters that no key has.
     #[error("the key of the message is too long, or has characters that no key has")]
     BadKey,
-    /// A name that ingest would have cut.
+    /// A name that is longer than the limit to which ingest cuts names.
     #[error("the {0} of the message is too long")]
     TooLong(&'static str),
-    /// A document that no table can have.
+    /// A document whose key is longer than a key of a table can be.
     #[error("the key of its document is longer than {MAX_KEY_BYTES} bytes")]
     DocumentKey,
-    /// A time that was not when ingest wrote the message.
+    /// A time, or an end counted from the reception, outside the bounds that ingest keeps.
     #[error("the {0} of the message is out of range")]
     OutOfRange(&'static str),
     /// A place in the bucket where no event is put.
     #[error("the message points to a place where no event can be")]
     Place,
-    /// An object that is not there any more, or never was.
+    /// The object with the event is not in the bucket any more, or never was.
     #[error("the message points to an object that is not there")]
     NoObject,
-    /// An object that is another event, or none.
+    /// The object holds another event than the message names, or none.
     #[error("the object in the bucket is not the event that the message points to")]
     OtherObject,
 }
@@ -185,7 +185,8 @@ impl Event {
         self.check_life()
     }
 
-    /// Checks the ends that follow from its reception. A year is longer than any of them: process counts two of them anew.
+    /// Checks the ends that count from the reception: of the record and of keeping the event, at most a year, and of
+    /// the tries, at most [`LIFE_DAYS`]. Ingest sets each of them shorter.
     fn check_life(&self) -> Result<(), Damage> {
         let second = self.received_at / 1000;
         let is_life = |end: i64| (1..=YEAR).contains(&end.saturating_sub(second));
@@ -201,10 +202,11 @@ impl Event {
         Ok(())
     }
 
-    /// Checks its times against the clock.
+    /// Checks the times of the event against the clock.
     ///
     /// # Errors
-    /// When it was received before 1970 or is yet to be, or happens in more than a day: ingest replaces such a time.
+    /// When the event was received or queued before 1970 or is more than a day ahead, or happens in more than a day:
+    /// ingest replaces such a time.
     pub fn check_times(&self, now: Millis) -> Result<(), Damage> {
         let latest = now.saturating_add(MAX_FUTURE);
         if !(0..=latest).contains(&self.received_at) {

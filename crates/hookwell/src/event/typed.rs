@@ -10,7 +10,7 @@ use super::Event;
 pub struct Misfit {
     /// The part of the event.
     pub part: &'static str,
-    /// The place in it. Nothing of what the sender wrote.
+    /// Line and column of the misfit, or the missing field; never a text that the sender wrote.
     pub why: String,
 }
 
@@ -43,7 +43,7 @@ fn misfit(part: &'static str, error: &serde_json::Error) -> Misfit {
     let why = if text.starts_with("missing field") {
         text
     } else {
-        // Other messages repeat what the sender wrote, and reasons are logged.
+        // serde's other messages quote what the sender wrote, and reasons are logged.
         let (line, column) = (error.line(), error.column());
         format!("it does not fit the handler's type at line {line} column {column}")
     };

@@ -87,10 +87,11 @@ impl<'a> Json<'a> {
         })
     }
 
-    /// Looks these pointers up once and keeps their values, for a body that is asked the same for every item of a list.
+    /// Looks these pointers up once and keeps their values, for a body in which every item of a list asks for the same
+    /// pointers.
     #[must_use]
     pub fn looked_at<'p>(self, pointers: impl Iterator<Item = &'p Pointer>) -> Self {
-        // What is kept at the top is found without reading it again.
+        // Members at the top are kept already, so looking them up takes no pass over the body.
         let is_far = |pointer: &&Pointer| pointer.steps.len() > 1 || self.members.is_none();
         let far = pointers.filter(is_far);
         let found = far.map(|pointer| (pointer.text.clone(), self.find_steps(&pointer.steps)));

@@ -37,7 +37,7 @@ fn field(part: &[u8]) -> Option<(&str, &str)> {
         return None;
     };
     let (kind, parameter) = disposition.split_once(';')?;
-    // What has another parameter is a file.
+    // A part with any other parameter is a file.
     let (key, name) = parameter.trim().split_once('=')?;
     if !kind.trim().eq_ignore_ascii_case("form-data") || !key.eq_ignore_ascii_case("name") {
         return None;

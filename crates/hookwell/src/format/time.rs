@@ -96,8 +96,8 @@ pub fn event_time(text: &str) -> Option<Millis> {
     at.map(Timestamp::as_millisecond)
 }
 
-/// Reads a count since 1970. Its size says of what: below 10^11 of seconds (the year 5138), below 10^14 of milliseconds,
-/// below 10^17 of microseconds, from there on of nanoseconds.
+/// Reads a count since 1970. The size tells the unit: seconds below 10^11 (the year 5138), milliseconds below 10^14,
+/// microseconds below 10^17, nanoseconds from there on.
 fn count_of_time(text: &str) -> Option<Millis> {
     let (number, exponent) = match text.split_once(['e', 'E']) {
         Some((number, exponent)) => (number, exponent.parse::<usize>().ok()?),

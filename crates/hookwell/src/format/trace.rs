@@ -40,7 +40,8 @@ impl Trace {
         if time.len() != 8 {
             return None;
         }
-        // X-Ray leaves the parent out at the edge, and W3C knows no trace without one: its own random end stands for it.
+        // X-Ray leaves the parent out at the edge, and W3C knows no trace without one: the random end of the trace id
+        // stands for the parent.
         let parent = value("Parent").or_else(|| id.get(8..))?;
         let flags = if value("Sampled") == Some("1") {
             "01"
@@ -62,7 +63,7 @@ impl Trace {
         &self.0
     }
 
-    /// Reads the trace of a message. What is not one is none: no event may fail by it.
+    /// Reads the trace of a message. A text that is no trace counts as no trace: no event may fail because of it.
     pub(crate) fn of_message<'de, D: Deserializer<'de>>(
         message: D,
     ) -> Result<Option<Self>, D::Error> {

@@ -1,4 +1,4 @@
-//! The addresses that deliveries of a source name and have asked: a few at a time, each once in a pause.
+//! Addresses that deliveries of a source name, and that ingest fetches for them: a few at a time, each once in a pause.
 
 use crate::format::time::Millis;
 
@@ -10,7 +10,7 @@ pub const PAUSE: Millis = 30_000;
 /// certificates at a time.
 pub const ADDRESSES_IN_PAUSE: usize = 4;
 
-/// The addresses that were asked within the last pause. Anybody can name one that does not exist.
+/// The addresses that were fetched within the last pause. Anybody can name an address that does not exist.
 #[derive(Debug, Default)]
 pub(super) struct Addresses(Vec<Asked>);
 

@@ -95,8 +95,8 @@ pub fn admit<'a>(
     Continue((source, verified))
 }
 
-/// Reason to refuse what was signed at this time: the scheme does not look at it, and without a limit a captured delivery
-/// is good for ever.
+/// Reason to refuse a delivery that was signed at this time, for schemes that do not judge the time: without a limit a
+/// captured delivery is good for ever.
 pub(super) fn too_old(source: &Source, time: Option<Millis>, now: Millis) -> Option<&'static str> {
     let oldest = now.saturating_sub(source.max_age?);
     let newest = now.saturating_add(MAX_FUTURE);
@@ -109,10 +109,10 @@ pub(super) fn too_old(source: &Source, time: Option<Millis>, now: Millis) -> Opt
 
 fn refused(source: &Source, why: &Refusal) -> Box<Received> {
     let (receipt, wanted) = match why {
-        // It may well be the sender, and then the certificate comes; it may be anybody with a made-up address.
+        // The sender may be genuine, and then the fetch gets the certificate; or anybody made the address up.
         Refusal::NotFetched(url) => (Receipt::NoKeyYet, Some(Wanted::Certificate(url.clone()))),
         Refusal::NotReady | Refusal::NotPinned => (Receipt::NotConfigured, None),
-        // It may have been changed at the sender and in the store.
+        // The secret may have been changed at the sender and in the store.
         Refusal::WrongSignature => (Receipt::Unverified, Some(Wanted::Secrets)),
         _ => (Receipt::Unverified, None),
     };
@@ -176,8 +176,8 @@ fn checked(source: &Source, check: Check) -> Step<()> {
     }
 }
 
-/// The codings that compress ("HTTP Content Coding Registry", IANA). Any other word there is a mistake of the sender's
-/// (`utf-8`, a charset), and its body is readable.
+/// The codings that compress ("HTTP Content Coding Registry", IANA). Any other word in `Content-Encoding` is a mistake
+/// of the sender's (`utf-8`, a charset), and the body is readable.
 const COMPRESSIONS: [&str; 8] = [
     "br",
     "compress",

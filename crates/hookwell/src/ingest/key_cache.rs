@@ -173,7 +173,7 @@ impl Sources {
         entries.into_iter().collect()
     }
 
-    /// The same sources, whose trouble with keys this function hears of: the domain itself writes no log.
+    /// Sets the function that hears of trouble with keys: the domain itself writes no log.
     #[must_use]
     pub fn telling(self, tell: Tell) -> Self {
         let tell = Some(tell);
@@ -208,7 +208,8 @@ impl Sources {
         self.entries.values().map(|entry| entry.pair())
     }
 
-    /// Fetches the secrets of a source again, where they are due: to be run beside a delivery, and to its end.
+    /// A future that fetches the secrets of a source again; `None` where they are not due. The caller runs it beside a
+    /// delivery, and to its end.
     #[must_use]
     pub fn renewal(
         &self,
@@ -218,7 +219,7 @@ impl Sources {
         let entry = self.entries.get(name)?;
         let fetch = entry.stored()?.clone();
         let mut held = entry.held();
-        // Without keys that count the delivery itself waits for them.
+        // Where no keys count, the delivery itself fetches them and waits.
         if now < held.due || held.keys.is_err() || held.are_stale(now) {
             return None;
         }
@@ -325,7 +326,7 @@ impl Entry {
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
-        // What is behind it is replaced whole, so a panic elsewhere left it good.
+        // The value behind the lock is replaced whole, so a panic elsewhere left it good.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -333,7 +334,7 @@ impl Entry {
         (&self.source, Arc::clone(&self.held().keys))
     }
 
-    /// The way to the source's secrets, where any is in a store: the environment never changes.
+    /// The way to the stores; `None` where every secret is in the environment, which never changes.
     fn stored(&self) -> Option<&Fetch> {
         let fetch = self.fetch.as_ref()?;
         self.first_stored().map(|_| fetch)

@@ -217,7 +217,8 @@ impl Reading<'_> {
             Some(time) if time > self.now.saturating_add(MAX_FUTURE) => {
                 (None, Some(UnusableTime::Future))
             }
-            // Whoever may choose it could keep a document from changing until then.
+            // An unsigned time counts as no later than now: whoever may choose it could keep a document from changing
+            // until then.
             Some(time) if !proves(self.source(), Some(&found)) => (Some(time.min(self.now)), None),
             time => (time, None),
         }
@@ -246,8 +247,8 @@ impl Reading<'_> {
         is_thin.then_some(WithoutState::Thin)
     }
 
-    /// Place of an event's document state. Where the sources file names a place that holds none, that place: then
-    /// process says so.
+    /// Place of an event's document state. Where the sources file names a place that holds no state, that place is
+    /// kept, so that process reports it.
     fn document_at(
         &self,
         parts: &Parts,
@@ -294,7 +295,8 @@ impl Reading<'_> {
             .get_or_init(|| hash(&[&self.verified.delivery.body]))
     }
 
-    /// An id for an event without one: the request's, or what is the same in every copy of a list.
+    /// An id for an event without one: the request's id, or for an item of a list the body's hash and the item's index,
+    /// the same in every copy.
     fn made_up_id(&self, index: Option<usize>) -> String {
         match index {
             None => self.verified.delivery.request_id.clone(),
@@ -319,9 +321,9 @@ impl Reading<'_> {
 
     /// The key of the event's record.
     ///
-    /// A type that nobody signs is part of the key: a copy with another one must not stand for the event. Where a source
-    /// has ids and this item has none, the whole body and the item's place tell it from others. Where a
-    /// source has none, only the request does: equal bodies may be two changes, and dropping one would lose it.
+    /// A type that nobody signs is part of the key: a copy with another one must not stand for the event. Where a
+    /// source has ids and this item has none, the whole body and the item's place tell the event from others. Where a
+    /// source has no ids, only the request's id does: equal bodies may be two changes, and dropping one would lose it.
     fn key(&self, id: Option<&str>, unproven: &[String], text: &[u8], index: Option<usize>) -> Key {
         let text = || hash(&[text]);
         let index = index.map(|index| index.to_string());

@@ -15,7 +15,7 @@ pub type Step<T> = ControlFlow<Box<Received>, T>;
 /// The time that ingest took over a delivery, by step; `None` for a step that it did not come to the end of.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OfDelivery {
-    /// Verifying and reading it, with the fetch of a key where that was needed.
+    /// Verifying and reading the delivery, with the fetch of a key where one was needed.
     pub verify: Option<Duration>,
     /// Putting the records.
     pub remember: Option<Duration>,

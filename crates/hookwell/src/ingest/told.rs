@@ -20,7 +20,7 @@ pub(super) struct Kind<'a> {
 }
 
 impl Kind<'_> {
-    /// An unsigned text that reads a header or query parameter which the type does not.
+    /// The found text, where it is unsigned and reads a header or query parameter that the type does not read.
     fn unproven_beside(self, source: &Source, found: Option<&Found<'_>>) -> Option<String> {
         let found = found.filter(|found| !source.proves(found.by))?;
         let is_other = |piece: &Piece| {
@@ -34,12 +34,12 @@ impl Kind<'_> {
 /// Operation and document type that an event claims.
 pub(super) struct Told {
     pub(super) said: Operation,
-    /// The sort of document, where that is believed.
+    /// Type of the document; empty where the claim is not believed.
     pub(super) document_type: String,
     /// True when the claim is signed, or the body has the configured shape.
     pub(super) is_believed: bool,
-    /// Unsigned texts that decide what the event is. A copy with others must not stand for the event, so they are part
-    /// of its record's key.
+    /// Unsigned texts that decide what the event is. A copy with other texts must not stand for the event, so these
+    /// texts are part of the record's key.
     pub(super) unproven: Vec<String>,
 }
 
@@ -87,7 +87,7 @@ impl Told {
         })
     }
 
-    /// What happened, as far as that is believed.
+    /// The claimed operation where the claim is believed, else [`Operation::Other`].
     pub(super) fn operation(&self) -> Operation {
         if self.is_believed {
             self.said

@@ -55,7 +55,8 @@ impl Source {
 }
 
 impl Verified<'_> {
-    /// Place of the secret that matched, 0 for the newest. Any other long after a rotation: the sender was forgotten.
+    /// Place of the secret that matched, 0 for the newest. An older secret that still matches long after a rotation
+    /// means that the sender was forgotten.
     #[must_use]
     pub fn secret(&self) -> usize {
         self.secret

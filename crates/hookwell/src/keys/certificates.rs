@@ -9,11 +9,11 @@ use crate::keys::secret::SecretError;
 /// The most certificates of one source that are kept. A provider has a few at a time.
 pub const MAX_CERTIFICATES: usize = 8;
 
-/// Time for which a fetched certificate counts, in milliseconds. Providers change theirs under a new address; this is
-/// for one that is withdrawn.
+/// Time for which a fetched certificate counts, in milliseconds. Providers publish a new certificate at a new address;
+/// the limit is for a certificate that is withdrawn.
 pub const CERTIFICATE_LIFE: Millis = DAY;
 
-/// Certificates from addresses that deliveries named: a few, and not for ever.
+/// Certificates from addresses that deliveries named: at most [`MAX_CERTIFICATES`], each for [`CERTIFICATE_LIFE`].
 #[derive(Debug, Clone, Default)]
 pub struct Certificates(BTreeMap<String, Certificate>);
 

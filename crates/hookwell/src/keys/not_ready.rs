@@ -11,7 +11,7 @@ pub struct NotReady {
     pub reference: SecretRef,
     /// Problem of the secret.
     pub problem: SecretProblem,
-    /// True when the source had usable keys before, as long as this function has run.
+    /// True when the source had usable keys at some time since this function started.
     pub was_ready: bool,
 }
 

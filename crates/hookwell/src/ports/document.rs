@@ -36,8 +36,8 @@ pub struct Before {
     pub sequence: Option<i64>,
 }
 
-/// Time by which a stored version may be ahead of the clock, in milliseconds. Beyond that it counts as absent: no event
-/// that is judged today gets there, so the clock of whoever wrote it was wrong, and nothing newer would ever be kept.
+/// Time by which a stored version may be ahead of the clock, in milliseconds. A version further ahead counts as absent:
+/// no event of today reaches it, so the clock that it was written by was wrong, and no newer state would ever be kept.
 pub const MAX_AHEAD: Millis = 2 * DAY;
 
 impl Document {
@@ -50,7 +50,7 @@ impl Document {
         }
     }
 
-    /// True when it may be written over what is there: the rule that every put MUST keep in one atomic step.
+    /// True when this document may replace the stored one: the rule that every put MUST keep in one atomic step.
     #[must_use]
     pub fn replaces(&self, before: Option<&Before>, now: Millis) -> bool {
         let Some(before) = before else { return true };

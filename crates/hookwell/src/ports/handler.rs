@@ -88,11 +88,12 @@ pub enum HandleError {
     /// may still be running, so the next call waits for the end of this one's lease.
     #[error("{0}")]
     Retry(String),
-    /// As [`Self::Retry`], and nothing of the call is running any more: the service has answered that it cannot now, or
-    /// was not reached. The next call need not wait for the lease.
+    /// As [`Self::Retry`], and nothing of the call is running any more: the service has answered that it cannot do it
+    /// now, or was not reached. The next call need not wait for the lease.
     #[error("{0}")]
     RetryEnded(String),
-    /// As [`Self::RetryEnded`], and not for so many seconds, at most 15 minutes: the service has said so.
+    /// As [`Self::RetryEnded`], and not before so many seconds are over, at most 15 minutes: the service has asked for
+    /// the pause.
     #[error("{why}")]
     RetryAfter {
         /// Reason why it was not applied.

@@ -59,8 +59,8 @@ pub struct Tries {
     pub reopened_at: Option<Millis>,
     /// Reason of the last failure, or of the rejection.
     pub reason: Option<String>,
-    /// Number of tries under a lease, since the last one that ended, that have not ended: those that the function did not
-    /// survive, and one that is running.
+    /// Number of tries under a lease that have not ended, since the last try that did: tries that the function did not
+    /// survive, and the try that runs now.
     pub unended: u32,
 }
 
@@ -99,7 +99,7 @@ pub enum Finish {
     NotOwner,
 }
 
-/// A lease: for so long nobody else may work on the event.
+/// A lease: until it ends, nobody else may work on the event.
 #[derive(Debug, Clone, Copy)]
 pub struct Lease<'a> {
     /// Owner of the lease; unique for every call.
@@ -141,9 +141,10 @@ pub enum Claim {
 
 /// Remembers events.
 ///
-/// In every method a record past its `expires_at` MUST count as absent even when it is still stored: DynamoDB deletes up
-/// to days late ("Using time to live", developer guide). In [`Ledger::remember`] so MUST one that was first received before
-/// [`Event::repeats_after`]. Every write MUST set its end to [`Event::record_end`].
+/// In every method a record past its `expires_at` MUST count as absent even when it is still stored: DynamoDB deletes
+/// up to days late ("Using time to live", developer guide). In [`Ledger::remember`] a record that was first received
+/// before [`Event::repeats_after`] MUST count as absent too. Every write MUST set the record's end to
+/// [`Event::record_end`].
 pub trait Ledger: Send + Sync {
     /// Writes a pending record unless there is one, and says which. MUST be one atomic step.
     ///
@@ -194,10 +195,10 @@ pub trait Ledger: Send + Sync {
 
     /// Records how an event ended, and gives its lease back.
     ///
-    /// MUST write the record when there is none, MUST NOT change one that is done, MUST close a quarantined one when the
-    /// event was applied after all, and with an owner MUST change nothing unless that owner still holds the lease: one
-    /// that ended may be somebody else's by now. That owner MAY ask again, and is told the same: its first answer may have
-    /// been lost.
+    /// MUST write the record when there is none, MUST NOT change one that is done, MUST close a quarantined one when
+    /// the event was applied after all, and with an owner MUST change nothing unless that owner still holds the lease:
+    /// a lease that ended may be somebody else's by now. That owner MAY ask again and gets the same answer: the first
+    /// answer may have been lost.
     ///
     /// # Errors
     /// When the answer is not known.

@@ -28,11 +28,11 @@ pub trait Queue: Send + Sync {
         }
     }
 
-    /// The whole text of a received message. A queue MAY keep a message that is too large for it elsewhere, and say in
-    /// its place where; then what is there MUST be the event that the message points to.
+    /// The whole text of a received message. A queue MAY keep an event that is too large for it elsewhere, and send a
+    /// pointer in place of the event; then the object there MUST be the event that the message points to.
     ///
     /// # Errors
-    /// When it cannot be had now, or never.
+    /// When the text cannot be read now, or never.
     fn open<'m>(
         &self,
         message: &'m str,
@@ -77,10 +77,10 @@ pub struct QueueError(pub String);
 /// Reason a message cannot be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
-    /// Not now.
+    /// The text cannot be read now; a later try may read it.
     #[error(transparent)]
     Unavailable(#[from] QueueError),
-    /// Never.
+    /// The text can never be read.
     #[error(transparent)]
     Damaged(#[from] Damage),
 }

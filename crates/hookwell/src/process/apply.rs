@@ -69,10 +69,11 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
             // The record and the letter both have a limit, and the handler may say anything.
             Err(HandleError::Reject(reason)) => Err(cut::reason(&reason)),
         };
-        // Before the record says that it is done: a crash in between repeats both, and the copies' own records tell what is a
-        // repetition.
+        // Queued before the record says done: a crash in between repeats both steps, and the copies' own records tell
+        // which copies are repetitions.
         let queued = self.queue_copies(event).await;
-        // An event that is not tried any more becomes a letter all the same. Put back, it is queued for its destinations.
+        // An event whose time is over becomes a letter even when its copies cannot be queued. Once the letter is put
+        // back, the copies are queued again.
         if !is_over {
             queued?;
         }
@@ -101,8 +102,8 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
         }
     }
 
-    /// Queues an event once more for each of its destinations. One that the project's own handler rejects goes there as well:
-    /// they are others, and may well take it.
+    /// Queues an event once more for each of its destinations. An event that the project's own handler rejects goes to
+    /// its destinations as well: they may take it.
     async fn queue_copies(&self, event: &Event) -> Result<(), Fate> {
         if event.destination.is_some() {
             return Ok(());
@@ -134,7 +135,7 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
             runs_on: false,
             retry_until: known.retry_until,
         };
-        // Before the claim: it may be taken though its answer is lost.
+        // Noted before the claim: the lease may be taken although the answer is lost.
         self.progress.tries(&known.message, &known.event, tried);
         let owner = self.invocation.owner(&known.message);
         let lease = Lease {
@@ -150,7 +151,8 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
         }
     }
 
-    /// True when the handler reaches outside for this event. Where it panics, it may, and its call panics again and fails.
+    /// True when the handler reaches outside for this event. A panic counts as true; the call of the handler then
+    /// panics again and fails.
     fn reaches_outside(&self, event: &Event) -> bool {
         let asked = catch_unwind(AssertUnwindSafe(|| self.handler.reaches_outside(event)));
         asked.unwrap_or(true)

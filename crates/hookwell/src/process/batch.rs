@@ -19,7 +19,8 @@ use crate::ports::handler::Handler;
 use crate::ports::ledger::{Failure, Ledger, Record, Remembered, Status};
 use crate::ports::queue::{OpenError, Queue};
 
-/// The time that an event needs to be started, in milliseconds: its writes at their slowest, and what comes after the work.
+/// The time that must be left to start an event, in milliseconds: its writes at their slowest, and the end of the
+/// invocation.
 pub const TIME_TO_START: Millis = 5_000;
 
 /// The time before Lambda's deadline at which work ends, in milliseconds: for the pauses of what failed, and the answer.
@@ -99,7 +100,7 @@ pub async fn process<L: Ledger, Q: Queue, H: Handler>(
 
 /// Reason a message could not be read.
 enum Unread {
-    /// Not now, so it comes back: its text is elsewhere and cannot be had, or a later release wrote it.
+    /// The message cannot be read now and comes back: the bucket does not answer, or a later release wrote it.
     Now(String),
     /// The message is no event, and no try changes that.
     Ever(Damage),
@@ -176,8 +177,8 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
         self.progress.end(self.done(message, None, fate));
     }
 
-    /// Takes events to their ends, documents side by side. What may be killing the function comes last and alone: then it
-    /// is counted, and its neighbours are not.
+    /// Takes events to their ends, documents side by side. An event that may be killing the function comes last and
+    /// alone: then its own try is counted, and no neighbour's.
     async fn apply_all(&self, events: Vec<(Event, Message)>) {
         let known = self.settle(events).await;
         let (suspicious, others): (Vec<_>, Vec<_>) =
@@ -304,8 +305,9 @@ impl<L: Ledger, Q: Queue, H: Handler> Call<'_, L, Q, H> {
         self.ledger.fail(event, &failure).await;
     }
 
-    /// Visibility timeout of a failed message, in seconds: the pause, or what the handler asks for or the rest of a lease if
-    /// that is longer, since to come back while it lasts would only use up a try.
+    /// Visibility timeout of a failed message, in seconds: its backoff, or, where that is longer, the pause that the
+    /// handler asks for or the rest of the lease. A message that comes back while the lease lasts would only use up a
+    /// try.
     fn pause(&self, done: &Processed) -> u32 {
         let asked = done.pause.min(LONGEST_PAUSE);
         let lease = match &done.fate {

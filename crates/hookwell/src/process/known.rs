@@ -8,11 +8,12 @@ use crate::event::Event;
 use crate::format::time::{DAY, Millis};
 use crate::ports::ledger::Record;
 
-/// The tries of an event that may end with the function before the event is taken for their cause.
+/// The number of tries that the function did not survive at which the event is taken for the cause and not tried any
+/// more.
 const MAX_UNENDED: u32 = 20;
 
-/// The tries that have not ended from which on an event is tried alone: if it kills the function, it is counted and its
-/// neighbours are not.
+/// The number of tries that the function did not survive at which an event is tried alone: if the event kills the
+/// function, its own try is counted and no neighbour's.
 const SUSPICIOUS: u32 = 2;
 
 /// One event and its message.
@@ -27,7 +28,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// An event as its record has it; one without a record is here for the first time.
+    /// An event with the version and the tries of its record; without a record the event is here for the first time.
     pub(super) fn new(mut event: Event, message: Message, record: Option<Record>) -> Self {
         let (mut from, mut failure, mut unended_tries) = (event.tried_from(), None, 0);
         if let Some(record) = record {
@@ -45,10 +46,10 @@ impl Known {
         }
     }
 
-    /// Reason not to try it at all: ingest could not read it, tries of it never ended, or it has failed for as long as it
-    /// may.
+    /// Reason not to try the event at all: ingest could not read it, too many tries of it never ended, or the time for
+    /// its tries is over.
     ///
-    /// Only the last try in place looks at the time: it may be over for a letter that is put back, too.
+    /// Only the last try in place looks at the time, which may be over for a letter that is put back as well.
     pub(super) fn refusal(&self, now: Millis) -> Option<String> {
         if let Some(reason) = &self.event.invalid {
             return Some(reason.clone());
@@ -69,13 +70,13 @@ impl Known {
         })
     }
 
-    /// True when it is tried under a lease though its handler does not reach outside. Every last try in place is: so the
-    /// record says why the event waits then, and counts the tries that the function does not survive.
+    /// True when the event is tried under a lease although its handler does not reach outside. Every last try in place
+    /// is, so that the record says why the event waits then, and counts the tries that the function does not survive.
     pub(super) fn is_watched(&self) -> bool {
         self.message.is_last_in_place() || self.unended_tries >= MAX_UNENDED
     }
 
-    /// True when it may be what kills the function.
+    /// True when the event may be what kills the function.
     pub(super) fn is_suspicious(&self) -> bool {
         self.unended_tries >= SUSPICIOUS
     }

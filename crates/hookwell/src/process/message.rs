@@ -73,8 +73,8 @@ impl Invocation<'_> {
         self.deadline.saturating_add(LEASE_MARGIN)
     }
 
-    /// The owner of the lease under which it tries a message. Neither id is enough: two invocations may have one
-    /// reception, and one invocation two messages of the event.
+    /// The owner of the lease under which this call tries a message. The owner's name needs both ids: two invocations
+    /// may have one reception, and one invocation two messages of the event.
     pub(super) fn owner(&self, message: &Message) -> String {
         hash(&[self.id.as_bytes(), message.receipt.as_bytes()])
     }
@@ -89,7 +89,7 @@ pub enum Fate {
     Duplicate,
     /// Not now; it comes back.
     Retry(String),
-    /// Another call is at it until this time; it comes back then.
+    /// Another call holds the event's lease until this time; the message comes back then.
     Busy {
         /// The end of that call's lease.
         until: Millis,

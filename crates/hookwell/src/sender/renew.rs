@@ -100,7 +100,7 @@ impl Parsed {
         (0..count).map(|at| format!("{list}/{at}")).collect()
     }
 
-    /// Means the pieces of this item from now on.
+    /// Reads pieces from this item from now on.
     fn stand_at(&mut self, item: String, parts: &Parts) {
         let mut documents = parts.document.iter().map(Pointer::as_str);
         let document = documents.find(|it| self.at(&format!("{item}{it}")).is_some());
@@ -207,8 +207,8 @@ impl Parsed {
         }
     }
 
-    /// The piece that makes the id of an event its own: of a template, the first that says nothing else. Where the document's
-    /// id is all that there is besides the type, that one, and where the time is in the template, none.
+    /// The piece that tells the id of an event from other ids: the only piece, or in a template the first that is no
+    /// type, time or document. Else the document's id, or no piece where the time is in the template.
     fn id_piece(&self, mapping: &Mapping, parts: &Parts) -> Option<Piece> {
         if let Some(only) = self.only_piece(parts.id.as_ref()) {
             return Some(only);

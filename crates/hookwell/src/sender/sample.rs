@@ -118,7 +118,7 @@ fn words_for<'a>(source: &'a Source, ask: Ask<'_>) -> Words<'a> {
     all.sort_by_key(|(_, parts)| parts.document.is_empty());
     let kind = mapping.kind.as_ref().and_then(|kind| kind.0.first());
     if kind.is_some_and(|kind| !source.proves(kind)) {
-        // Nothing else is believed.
+        // An unsigned type is believed only for a body with a shape.
         all.retain(|(_, parts)| parts.shape.is_some());
     }
     for (types, parts) in all {

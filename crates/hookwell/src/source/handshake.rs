@@ -1,9 +1,9 @@
 //! Handshakes: how senders check that an address answers before they trust it with events.
 //!
 //! A handshake is answered, never queued, and only for the source that is set up for it. What is echoed is short, and
-//! is text or JSON that no browser takes for a page. Where the sender signs its check, the signature comes first;
-//! where the answer is a digest by our secret, only a plain token gets one, and no body that is such a token counts, or
-//! anybody could have bodies signed here.
+//! is text or JSON that no browser takes for a page. Where the sender signs its check, the signature comes first; where
+//! the answer is a digest by our secret, only a plain token gets one, and a delivery whose body could be such a token
+//! is refused, or anybody could have bodies signed here.
 
 use std::borrow::Cow;
 
@@ -42,7 +42,7 @@ pub enum HandshakeKind {
     Zoom,
     /// GET with `hub.mode=subscribe` and `hub.verify_token`: the `hub.challenge` as text.
     Meta,
-    /// The same, the `hub.challenge` as JSON.
+    /// GET as for [`Self::Meta`]: the `hub.challenge` as JSON.
     Strava,
     /// GET with `challenge`: the challenge as text.
     Challenge,
@@ -257,7 +257,7 @@ impl Handshake {
     }
 
     /// True when the CRC handshake may have signed this body as a caller's token: `type=created` and `123` are forms
-    /// and JSON as well. No event of a sender that checks so is one.
+    /// and JSON as well. No event of a sender with this handshake is such a token.
     #[must_use]
     pub fn may_have_signed(&self, body: &[u8]) -> bool {
         self.kind == HandshakeKind::Crc && is_plain(body)
@@ -326,8 +326,8 @@ impl Handshake {
     }
 }
 
-/// The largest body of a check that is not signed, in bytes. Nobody's is larger, and reading more would let a stranger
-/// use the function's memory.
+/// The largest body of a check that is not signed, in bytes. No sender's check is larger, and reading more would let a
+/// stranger use the function's memory.
 const MAX_BODY: usize = 8 * 1024;
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -355,15 +355,15 @@ fn plain(text: String) -> Option<String> {
     fits.then_some(text)
 }
 
-/// True when all characters may be in a token. A list or an object has others, and so has a separator
-/// behind a timestamp; a form or a number may have none.
+/// True when all characters may be in a token. JSON lists, JSON objects and the separator behind a timestamp have other
+/// characters; a form or a number may have none of them.
 fn is_plain(bytes: &[u8]) -> bool {
     let mut bytes = bytes.iter();
     bytes.all(|byte| byte.is_ascii_alphanumeric() || b"-_+/=".contains(byte))
 }
 
-/// The digest of a token by a secret of the source's only scheme: the one that the sender counts with, not always the
-/// newest.
+/// The digest of a token by a secret of the source's only scheme: the secret that the sender computes with, not always
+/// the newest.
 fn digest(keys: &Keys, secret: usize, token: &str, encoding: Encoding) -> Option<String> {
     let secret = keys.schemes.first()?.get(secret)?;
     Some(encoding.encode(&Algorithm::HmacSha256.digest(secret.bytes(), token.as_bytes())))

@@ -53,7 +53,7 @@ pub struct Parts {
     /// Shape of a body of this kind, where only an unsigned place says that it is of this kind. Without a shape such a
     /// place is never believed.
     pub shape: Option<Shape>,
-    /// The same of a deletion, where that looks otherwise.
+    /// Shape of the body of a deletion, where it differs from `shape`.
     pub deletion_shape: Option<Shape>,
 }
 
@@ -169,7 +169,7 @@ impl<'a> Place<'a> {
         })
     }
 
-    /// The text that the locator of an id finds, which must be one if it is there.
+    /// The text that the locator of an id finds; an error where a value is there that is no text.
     pub(crate) fn find_id(
         self,
         locator: Option<&'a Locator>,

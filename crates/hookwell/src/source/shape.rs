@@ -148,7 +148,7 @@ impl Clue {
     }
 }
 
-/// A place inside a body; not the body itself, of which nothing is said.
+/// A place inside a body; `None` for the body itself, about which no clue says anything.
 fn below(text: &str) -> Option<Pointer> {
     Pointer::parse(text).filter(|place| !place.steps().is_empty())
 }

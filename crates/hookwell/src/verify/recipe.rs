@@ -317,8 +317,9 @@ struct Written<'a> {
 }
 
 impl Written<'_> {
-    /// Writes the parts one after the other; `end` is what ends them where they may be left out. No value may hold the
-    /// text behind it, or the one between it and the body: `7.order` and `paid` are signed as `7` and `order.paid` are.
+    /// Writes the parts one after the other; `end` is the text that ends optional parts, else empty. No value may hold
+    /// the text behind it, or the text between it and the body: `7.order` and `paid` give the same signed bytes as `7`
+    /// and `order.paid`.
     fn write_all(self, parts: &[Part], end: &str, bytes: &mut Vec<u8>) -> Result<(), Refusal> {
         for (index, part) in parts.iter().enumerate() {
             let start = bytes.len();
@@ -394,7 +395,7 @@ impl Written<'_> {
     }
 }
 
-/// True when `border` is in a value, or would be found before its end with the border behind it.
+/// True when `border` is in `value`, or begins inside `value` once `border` is written behind it.
 fn is_moved(value: &[u8], border: &str) -> bool {
     let border = border.as_bytes();
     let begin = border.split_last().map_or(&[][..], |(_, begin)| begin);

@@ -14,7 +14,7 @@ pub(crate) fn rsa_keys<'c>(claim: &Claim<'c>, url: &str) -> Result<&'c [Vec<u8>]
     }
 }
 
-/// The bytes of an RSA signature in base64. One of another length than the keys taken here make is none.
+/// The bytes of an RSA signature in base64. A signature of a length that no accepted key makes is refused.
 pub(crate) fn rsa_signature(text: &str) -> Result<Vec<u8>, Refusal> {
     let bytes = Encoding::Base64.decode(text);
     // 2,048 to 8,192 bits, as the names of the algorithms say.

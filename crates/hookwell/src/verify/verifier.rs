@@ -76,7 +76,8 @@ pub enum Refusal {
     /// Two headers that stand for each other say different things, and only one of them is signed.
     #[error("headers {0} differ, and only one of them is signed")]
     Contradiction(String),
-    /// A signed value holds the text that stands beside such values, so that it could be two.
+    /// A signed value holds the text that separates it from the value beside it, so that the same bytes could be other
+    /// values.
     #[error("a signed value holds {0:?}, which separates such values")]
     MovedBorder(String),
     /// A query parameter that is signed is absent.
@@ -85,7 +86,7 @@ pub enum Refusal {
     /// The header holds no signature of the kind that counts.
     #[error("the signature header holds no signature of this scheme")]
     NoSignature,
-    /// More than any sender has secrets.
+    /// More signatures than any sender has secrets.
     #[error("too many signatures")]
     TooManySignatures,
     /// Not in the encoding of the scheme.
@@ -127,7 +128,7 @@ pub enum Refusal {
     /// No key is pinned, and nothing fetches one.
     #[error("no key is pinned")]
     NotPinned,
-    /// Signed by the provider, for somebody else.
+    /// The message is of a topic that the source does not name.
     #[error("the message is of a topic that this source does not name")]
     ForeignTopic,
     /// The source has no key to check with.

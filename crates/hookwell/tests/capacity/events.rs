@@ -36,7 +36,7 @@ struct Environment {
     batch: Vec<(Event, bool)>,
 }
 
-/// Events that can be received: those that come back before those that are new.
+/// Events of a lane that can be received; events that come back are received before new ones.
 #[derive(Debug, Default)]
 struct Lane {
     back: VecDeque<Event>,
@@ -77,11 +77,11 @@ impl Effects {
 #[derive(Debug, Default)]
 pub(crate) struct Run {
     pub(crate) wait: Wait,
-    /// Before it fails, while it does, and until all has come back.
+    /// Effects before the failure, during the failure, and after it until every event has come back.
     pub(crate) effects: [Effects; 3],
 }
 
-/// The queues and what process them.
+/// The queues, and the environments that process their events.
 struct World<'a> {
     settings: &'a Settings,
     failing: &'a Failing,
@@ -168,7 +168,7 @@ impl World<'_> {
         panic!("{} never drains", self.failing.what);
     }
 
-    /// Notes what waits now. True when it failed and nothing of that waits any more.
+    /// Notes the number of waiting events. True when the failure is over and nothing that failed waits any more.
     fn note(&mut self) -> bool {
         let number = |places: usize| f64::from(u32::try_from(places).unwrap());
         let in_queue = number(self.lanes.iter().map(Lane::len).sum());

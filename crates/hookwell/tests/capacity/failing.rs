@@ -16,7 +16,7 @@ pub(crate) struct Failing {
     pub(crate) what: &'static str,
     /// Seconds for which it fails.
     pub(crate) lasts: u32,
-    /// One of how many sources fails; 1 is all of them.
+    /// One of so many sources fails; 1 means that all of them fail.
     pub(crate) one_of: u32,
     /// Time that a batch with a failing event takes, in seconds.
     pub(crate) batch: f64,
@@ -57,7 +57,7 @@ impl Failing {
         }
     }
 
-    /// The same, and each try hangs until the handler gives up.
+    /// As [`source_refuses`](Self::source_refuses), and each try hangs until the handler gives up.
     pub(crate) fn source_hangs(figures: &Figures) -> Self {
         Self {
             what: "one source of five hangs for a day, 5 s a try",

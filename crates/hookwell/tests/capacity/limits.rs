@@ -16,13 +16,13 @@ const RECORD_WRITES: f64 = 2.0;
 
 struct Limit {
     what: &'static str,
-    /// As it is by default.
+    /// Default of the limit.
     default: f64,
-    /// Used by one event a second.
+    /// The part of the limit that one event a second uses.
     by_event: f64,
-    /// Used at any rate.
+    /// The part of the limit that is used at any rate.
     always: f64,
-    /// Makes room.
+    /// The way to raise the limit.
     raise: &'static str,
     page: &'static str,
 }
@@ -32,7 +32,7 @@ impl Limit {
         self.always + f64::from(rate) * self.by_event
     }
 
-    /// Events a second at which all of it is used.
+    /// Rate at which the whole limit is used, in events a second.
     fn holds_up_to(&self) -> f64 {
         (self.default - self.always) / self.by_event
     }

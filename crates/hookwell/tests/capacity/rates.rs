@@ -15,10 +15,10 @@ pub(crate) const GIVES_UP: u32 = 40 * 86_400;
 /// Numbers of events, by where they wait.
 #[derive(Debug, Default)]
 struct Places {
-    /// In the queue: of sources that work, then of those that fail, by the tries that they had.
+    /// Events in the queue: of sources that work, then of sources that fail, by the number of their tries.
     sound: f64,
     visible: [f64; 3],
-    /// In flight until a pause ends, one place for each second of it.
+    /// Events in flight, by the seconds until their pause ends.
     pauses: [Vec<f64>; 2],
     retry_queue: f64,
     /// What the running move task has still to move.

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::mutate::Mutant;
 use crate::world::{Outcome, Verdict, World};
 
-/// What became of a mutant, and rightly so or not.
+/// The outcome of a mutant; `Wrong` when the outcome is not the one that must be.
 #[derive(Debug)]
 pub(crate) enum Judged {
     Accepted,
@@ -13,7 +13,7 @@ pub(crate) enum Judged {
     Wrong(String),
 }
 
-/// How many of each.
+/// Numbers of mutants by outcome.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) accepted: u64,
@@ -55,7 +55,7 @@ impl fmt::Display for Counts {
     }
 }
 
-/// Whether that outcome is the one that must be.
+/// Compares the outcome of a mutant with the outcome that must be.
 pub(crate) fn judge(world: &World, mutant: &Mutant, outcome: &Outcome) -> Judged {
     let Mutant { request, now } = mutant;
     let wrong = |what: &str| {

@@ -106,7 +106,7 @@ pub(crate) struct Recipe {
     require: &'static [(&'static str, &'static str)],
 }
 
-/// How a signed time counts, and how far from now it may be, in milliseconds.
+/// The unit of a signed time, and the distance that it may have from now, in milliseconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tolerance {
     pub(crate) unit: i64,
@@ -114,14 +114,14 @@ pub(crate) struct Tolerance {
     pub(crate) future: i64,
 }
 
-/// What a request claims to have signed.
+/// The content that a request claims to have signed.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct View {
     /// The signatures that it brings, decoded.
     pub(crate) signatures: Vec<Vec<u8>>,
-    /// What they would be over. Two requests with the same bytes here have the same signature.
+    /// The bytes that the signatures would be over. Two requests with the same bytes here have the same signature.
     pub(crate) content: Vec<u8>,
-    /// The same by parts: two requests whose parts are the same say the same.
+    /// The content by parts: two requests with the same parts say the same.
     pub(crate) parts: Vec<String>,
 }
 
@@ -202,7 +202,7 @@ impl Scheme {
         }
     }
 
-    /// Whether what is signed covers the body, byte for byte or by the fields that count.
+    /// True when the signature covers the body, byte for byte or by the fields that count.
     pub(crate) fn covers_body(&self) -> bool {
         match self {
             Self::Recipe(recipe) => recipe.content.contains("{b}"),
@@ -417,7 +417,7 @@ fn sns(request: &Request) -> Option<View> {
     if !url.starts_with("https://sns.") || !url.contains(".amazonaws.com") {
         return None;
     }
-    // Another certificate of theirs need not be borne.
+    // A request with another certificate of the provider may be refused.
     let (mut content, mut parts) = (String::new(), vec![url]);
     for name in names {
         if body.is_twice(name) {
@@ -525,7 +525,7 @@ fn paypal(request: &Request) -> Option<View> {
         of("transmission-time")?,
         latin(&request.body),
     ];
-    // Another certificate of theirs need not be borne.
+    // A request with another certificate of the provider may be refused.
     Some(View {
         signatures: vec![signature],
         content: parts.join("|").into_bytes(),

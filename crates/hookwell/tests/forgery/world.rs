@@ -104,11 +104,11 @@ const GITLAB: &[(&str, Says)] = &[
 /// What an unsigned header says of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Says {
-    /// Its id, which counts together with the body: another one makes a copy of the same event.
+    /// The event's id, which counts together with the body: another id makes a copy of the same event.
     Id,
     /// Its time, where the body has none.
     Time,
-    /// What happened, or to which document.
+    /// The event's operation, or its document.
     Kind,
 }
 
@@ -121,31 +121,32 @@ pub(crate) struct Captured {
     pub(crate) at: Millis,
     /// The time that it signs.
     signed_at: Millis,
-    /// What it claims to have signed, once for each proof in it.
+    /// The contents that the delivery claims to have signed, one for each proof in it.
     views: Vec<View>,
-    /// What its sender meant, by hand.
+    /// The events that the sender meant, written by hand.
     told: Vec<Value>,
-    /// The events that it was read as, untouched; each is what its sender meant.
+    /// The events that the untouched delivery was read as; each is an event that the sender meant.
     events: Vec<Event>,
 }
 
 /// What became of a request.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// Its events would be remembered and queued; none where it holds none.
+    /// The events that would be remembered and queued; none where the request holds none.
     Accepted(Vec<Event>),
-    /// No event comes of it.
+    /// The request is refused, and becomes no event.
     Refused(Receipt, Option<String>),
 }
 
 /// What must become of a request.
 #[derive(Debug)]
 pub(crate) enum Verdict<'w> {
-    /// Nothing.
+    /// The request must be refused.
     Refused,
-    /// One of these deliveries, word for word.
+    /// The request must be taken as one of these deliveries, word for word.
     Accepted(Vec<&'w Captured>),
-    /// Nothing, or one of these deliveries: what was changed is not signed, and need not be borne.
+    /// The request may be refused, or taken as one of these deliveries: the change is in unsigned parts, which need not
+    /// be accepted.
     Either(Vec<&'w Captured>),
 }
 
@@ -156,7 +157,7 @@ pub(crate) struct World {
     pub(crate) foreign: Vec<Request>,
     schemes: BTreeMap<String, Scheme>,
     by_preset: BTreeMap<String, Vec<usize>>,
-    /// How old a signed time may be that no scheme looks at.
+    /// The largest age of a signed time, for schemes that do not look at the time.
     max_ages: BTreeMap<&'static str, Millis>,
 }
 
@@ -358,7 +359,7 @@ impl World {
         }
     }
 
-    /// What must become of it.
+    /// The outcome that a request must have.
     pub(crate) fn verdict(&self, request: &Request, now: Millis) -> Verdict<'_> {
         let Some(preset) = source_of(&request.path).filter(|name| self.schemes.contains_key(*name))
         else {
@@ -523,8 +524,9 @@ impl World {
     }
 }
 
-/// What two events differ in, beside what the transport adds and beside their keys. `is_loose`: not all of the body is signed;
-/// such members reach nobody's documents. `said` is the most that an unsigned header says of them.
+/// The difference between two events, beside what the transport adds and beside their keys. `is_loose`: part of the
+/// body is not signed; such members reach nobody's documents. `said` is the most that an unsigned header says of the
+/// events.
 fn differs(
     event: &Event,
     known: &Event,
@@ -570,8 +572,8 @@ fn changed(preset: &str, request: &Request, delivery: &Captured) -> Option<Says>
     changed.map(|(_, says)| *says).max()
 }
 
-/// Whether a request with a good signature must be taken, whatever its unsigned headers say: an id that is too long for a
-/// key, and a kind whose parts are not in the body, need not be.
+/// True when a request with a good signature must be taken, whatever its unsigned headers say. An id that is too long
+/// for a key, and a kind whose parts are not in the body, may be refused.
 fn is_borne(preset: &str, request: &Request, deliveries: &[&Captured]) -> bool {
     let said = UNSIGNED.iter().find(|(name, _)| *name == preset);
     let said = said.map_or(&[][..], |(_, said)| said);

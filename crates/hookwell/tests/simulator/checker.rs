@@ -38,13 +38,15 @@ impl Counts {
     }
 }
 
-/// Documents by the clock of their sender: all, and those that show an older state because nothing in their events could
-/// tell which was newer. The first of these were delivered the other way round, or under a clock that was set back; of the
-/// second the first reception was not recorded, because the table was away or the record had expired.
+/// Documents by the clock of their sender: all, and those that show an older state because nothing in their events
+/// could tell which was newer. The second number counts documents whose events were delivered the other way round, or
+/// under a clock that was set back; the third counts those whose first reception was not recorded, because the table
+/// was away or the record had expired.
 pub(crate) type Undecidable = BTreeMap<Clock, [u64; 3]>;
 
-/// The number of an event, with what it says of its order in the last life of its record, and the largest that it ever said: a count,
-/// or the time, then the reception in the record. A late copy of an earlier reception may write a record anew.
+/// The number of an event, the order that it claims in the last life of its record, and the largest order that it ever
+/// claimed: a count, or the time, then the reception in the record. A late copy of an earlier reception may write a
+/// record anew.
 pub(crate) type Said = (usize, (i64, i64), (i64, i64));
 
 /// Decides from what the senders did, what was sent and answered, and what the storage did.

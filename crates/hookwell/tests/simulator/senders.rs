@@ -61,7 +61,7 @@ pub(crate) const SCHEDULES: [&[i64]; 6] = [
 /// Clock by which a sender tells the time of its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Clock {
-    /// Not at all.
+    /// The events have no time.
     None,
     Seconds,
     Millis,

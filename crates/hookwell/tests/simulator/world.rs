@@ -89,10 +89,10 @@ pub(crate) struct Life {
 pub(crate) struct World {
     design: Design,
     pub(crate) random: Random,
-    /// Of a thousand remote calls, how many go wrong.
+    /// The number of remote calls that go wrong, of a thousand.
     pub(crate) fault_rate: Mutex<u64>,
     pub(crate) faults: Mutex<u64>,
-    /// True when the function that is running has died: other calls of it may or may not happen.
+    /// True when the running function has died: its other calls may or may not happen.
     pub(crate) is_dead: Mutex<bool>,
     ledger: MemoryLedger,
     pub(crate) documents: MemoryDocuments,
@@ -293,7 +293,7 @@ impl Ledger for World {
         let recall = || {
             let records = self.ledger.recall(events, self.seen(now)).now_or_never();
             let both = records.unwrap().unwrap().into_iter().zip(events);
-            // A process that takes what exists for done would do nothing at all: that design is ingest's.
+            // Process would do nothing at all if it took every existing record for done: that design is ingest's.
             let read = |record, event: &Event| match self.design {
                 Design::ExistsIsEnough => record,
                 _ => self.read(record, event),

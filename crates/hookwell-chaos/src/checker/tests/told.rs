@@ -79,7 +79,7 @@ fn sign(call: &mut Call) {
         .insert("webhook-signature".to_owned(), format!("v1,{signature}"));
 }
 
-/// The verdict of a run in which the first call to a destination is another one.
+/// The verdict of a run in which the first call to a destination is changed.
 fn with(destination: Destination, change: impl Fn(&mut Call)) -> Verdict {
     let mut fine = Fine::new();
     change(first_call(&mut fine, destination));

@@ -99,7 +99,7 @@ pub(crate) fn is_confirmation_url(url: &str) -> bool {
     path_at(url, is_host).is_some_and(|path| path.starts_with("?Action=ConfirmSubscription&"))
 }
 
-/// True for an address where SNS keeps its certificates. Anything else on its host is no place for one: its API
+/// True for an address where SNS keeps its certificates. No other address on the host counts: the API of SNS there
 /// answers with texts that a caller chose.
 fn is_certificate_url(url: &str) -> bool {
     path_at(url, is_host)

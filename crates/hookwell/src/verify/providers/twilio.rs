@@ -89,10 +89,10 @@ pub(crate) fn fields(body: &[u8]) -> Option<String> {
     (!is_cut(&text, &borders)).then_some(text)
 }
 
-/// The fields that every incoming message has, one of which could have been hidden in its neighbour.
+/// The fields that every incoming message has. A missing one may be hidden in the field beside it.
 const OF_INCOMING: [&str; 4] = ["AccountSid", "Body", "From", "To"];
 
-/// True for an incoming message, which becomes a document, without one of its fields
+/// True for an incoming message, which becomes a document, that lacks one of [`OF_INCOMING`]
 /// (<https://www.twilio.com/docs/messaging/guides/webhook-request>).
 fn is_incomplete(fields: &[(Cow<'_, str>, Cow<'_, str>)]) -> bool {
     let has = |name: &str| fields.iter().any(|(other, _)| other == name);
@@ -119,7 +119,7 @@ const TELLING: [&str; 9] = [
 fn are_whole(fields: &[(Cow<'_, str>, Cow<'_, str>)]) -> bool {
     let next = fields.iter().skip(1).map(Some).chain([None]);
     fields.iter().zip(next).all(|((name, value), next)| {
-        // What is cut off a time that still is one begins with no letter.
+        // A text that was cut off the end of a time, so that the rest is still a time, never begins with a letter.
         let is_time = name == "Timestamp";
         let begins_anew = |(name, _): &(Cow<'_, str>, Cow<'_, str>)| {
             let is_letter = |c: char| c.is_ascii_uppercase() || (is_time && c.is_ascii_lowercase());
@@ -162,10 +162,11 @@ fn is_cut(text: &str, borders: &[usize]) -> bool {
     })
 }
 
-/// True when a field is no other one with its neighbour in its name or its value. Nothing stands between names and values in
-/// what Twilio signs, so `MessageSid=SM1&MessageStatus=sent` and `MessageSid=SM1MessageStatussent` have one signature, and only
-/// the first says what happened. A telling name is part of other names (`ParentCallSid`), all of which are letters, with a capital
-/// behind it if anything is; and no value has one before another letter or digit, unless somebody meant it to.
+/// True when a field cannot be two fields that were glued together, or a part of one. Nothing stands between names and
+/// values in what Twilio signs, so `MessageSid=SM1&MessageStatus=sent` and `MessageSid=SM1MessageStatussent` have one
+/// signature, and only the first says what happened. A real name that holds a telling name (`ParentCallSid`) is all
+/// letters, with a capital behind the telling name if anything is; a real value holds no telling name before a letter
+/// or digit, unless somebody meant it to.
 fn has_own_borders(name: &str, value: &str) -> bool {
     let is_word = name.bytes().all(|byte| byte.is_ascii_alphabetic());
     let holds_value = |telling: &str| {
