@@ -47,14 +47,16 @@ TOML
 sed -n '/^```rust$/,/^```$/{/^```/d;p}' "$repository/docs/handler.md" >functions/process/src/handler.rs
 sed -i 's|= &\[\];|= \&[("PAYMENTS_URL", "http://127.0.0.1:9"), ("PAYMENTS_TOKEN", "test")];|' functions/process/tests/handler.rs
 cargo test --quiet
-cargo run --quiet -- check
 
-cargo build --quiet
+# As `cargo run` does, which would build all again without what only tests ask for.
+cargo build --quiet --all-targets
+local=$CARGO_TARGET_DIR/debug/local
+"$local" check
 export PAYMENTS_URL=http://127.0.0.1:9 PAYMENTS_TOKEN=test
-"$CARGO_TARGET_DIR/debug/local" dev --port 0 --json >dev.json 2>dev.log &
+"$local" dev --port 0 --json >dev.json 2>dev.log &
 dev=$!
 while [ ! -s dev.json ]; do kill -0 "$dev"; sleep 0.1; done
 url=$(sed 's/.*"url":"\([^"]*\)".*/\1/' dev.json)
-"$CARGO_TARGET_DIR/debug/local" send acme --to "$url"
-"$CARGO_TARGET_DIR/debug/local" send stripe --to "$url"
+"$local" send acme --to "$url"
+"$local" send stripe --to "$url"
 echo 'a new project: good'
