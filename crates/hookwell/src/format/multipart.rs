@@ -104,6 +104,8 @@ mod tests {
             "Content-Disposition: form-data; name=\"titent-Disposition: form-data; name=\"a\""
                 .to_owned(),
             format!("{plain}\r\n{plain}"),
+            // A boundary twice in a row: the line break between the two belongs to the first.
+            format!("--x\r\n{plain}"),
             format!("{plain}; name=\"b\""),
             format!("{plain}; size=3"),
             format!("{plain}\r\n folded: 1"),

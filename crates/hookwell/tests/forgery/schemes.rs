@@ -595,19 +595,19 @@ fn mailgun(request: &Request) -> Option<View> {
     };
     let of_parts = || {
         let text = String::from_utf8_lossy(&request.body).into_owned();
-        let (boundary, rest) = text.split_once("\r\n").unwrap_or_default();
+        let (boundary, mut rest) = text.split_once("\r\n").unwrap_or_default();
         let next = format!("\r\n{boundary}");
-        let mut parts: Vec<_> = rest.split(&next).collect();
-        // What follows the last boundary, or was cut before one.
-        parts.pop();
-        let parts = parts
-            .into_iter()
-            .enumerate()
-            .map_while(|(at, part)| match at {
-                0 => Some(part),
-                _ => part.strip_prefix("\r\n"),
-            });
-        let fields: Vec<_> = parts.filter_map(part).collect();
+        let mut parts = Vec::new();
+        // What follows the last boundary, or was cut before one, is no part. The line break behind a boundary is not the
+        // one before the next (RFC 2046, 5.1.1).
+        while let Some((part, after)) = rest.split_once(&next) {
+            parts.push(part);
+            let Some(after) = after.strip_prefix("\r\n") else {
+                break;
+            };
+            rest = after;
+        }
+        let fields: Vec<_> = parts.into_iter().filter_map(part).collect();
         names.map(|wanted| {
             let field = fields.iter().find(|(name, _)| *name == wanted);
             field.map(|(_, value)| (*value).to_owned())
