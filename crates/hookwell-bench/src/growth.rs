@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::figures::{median, millis};
 use crate::measure::block;
 use crate::progress::Progress;
+use crate::records::Table;
 use crate::sandbox::Sandbox;
 use crate::stub::Latency;
 use crate::table::markdown;
@@ -17,7 +18,6 @@ const BODIES: [usize; 5] = [1, 16, 64, 256, 700];
 /// Numbers of sources in the file.
 const SOURCES: [usize; 4] = [1, 10, 100, 1_000];
 /// Numbers of records in the table.
-#[cfg(feature = "records")]
 const RECORDS: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
 /// Numbers of messages in a batch; Lambda gives at most 10,000 of a standard queue.
 const BATCHES: [usize; 4] = [1, 10, 100, 1_000];
@@ -78,15 +78,13 @@ pub(crate) fn measure(targets: &[Target], setting: &Setting) -> Result<Vec<Grown
         grown.push(one(what, target, setting, again).with_context(|| what.clone())?);
         progress.step(what);
     }
-    #[cfg(feature = "records")]
     grown.extend(with_records(ingest, setting)?);
     Ok(grown)
 }
 
 /// Ingest over a table that holds more and more records.
-#[cfg(feature = "records")]
 fn with_records(ingest: &Target, setting: &Setting) -> Result<Vec<Grown>> {
-    let mut table = crate::records::Table::start()?;
+    let mut table = Table::start()?;
     let into_table = Target {
         environment: table.environment(),
         ..ingest.clone()

@@ -9,7 +9,6 @@ mod growth;
 mod measure;
 mod money;
 mod progress;
-#[cfg(feature = "records")]
 mod records;
 mod sandbox;
 mod share;
