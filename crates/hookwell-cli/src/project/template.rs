@@ -136,6 +136,8 @@ mod tests {
         for word in ["CodeUri: .\n", "BuildMethod", "Binary:"] {
             assert!(!text.contains(word), "{word}");
         }
-        assert!(hookwell_template::own_tables(&text).unwrap().is_empty());
+        // Those of whoever changed the shipped one for a handler's table.
+        let own = |text| hookwell_template::own_tables(text).unwrap().len();
+        assert_eq!(own(&text), own(SHIPPED));
     }
 }

@@ -414,10 +414,11 @@ fn what_a_source_has_in_a_store_is_noted_while_a_parameter_lets_ingest_read_it_a
     const HINT: &str = ", by deploying with another SecretPrefix";
     let given = |prefix: &str| {
         let (before, after) = TEMPLATE.split_once("\n  SecretPrefix:\n").unwrap();
-        let default = format!("Default: {prefix}");
-        let after = after.replacen("Default: \"\"", &default, 1);
-        format!("{before}\n  SecretPrefix:\n{after}")
+        let (about, default) = after.split_once("Default: ").unwrap();
+        let (_, after) = default.split_once('\n').unwrap();
+        format!("{before}\n  SecretPrefix:\n{about}Default: {prefix}\n{after}")
     };
+    let without = given("\"\"");
     let found = |text: &str, keys: &str| -> Vec<(bool, String)> {
         let file = format!("[sources.shop]\n{keys}\n");
         let found = check(text, &config::parse(&file).unwrap(), &[]).unwrap();
@@ -442,7 +443,7 @@ fn what_a_source_has_in_a_store_is_noted_while_a_parameter_lets_ingest_read_it_a
             "ssm:GetParameter of ssm:hookwell/shop",
         ),
     ] {
-        assert_eq!(found(TEMPLATE, keys), noted(reference));
+        assert_eq!(found(&without, keys), noted(reference));
     }
     for (key, call, sid, own) in [
         (
@@ -461,11 +462,11 @@ fn what_a_source_has_in_a_store_is_noted_while_a_parameter_lets_ingest_read_it_a
         let keys = format!("preset = \"generic\"\nsecrets = [\"{key}\"]");
         let reference = format!("{call} of {key}");
         // By the parameter, which is empty, right, or of other names.
-        assert_eq!(found(TEMPLATE, &keys), noted(&reference));
+        assert_eq!(found(&without, &keys), noted(&reference));
         assert_eq!(found(&given("hookwell/"), &keys), []);
         assert_eq!(found(&given("hookwell/shop/"), &keys), noted(&reference));
         // By the name of the key alone.
-        let (before, after) = TEMPLATE.split_once(&format!("Sid: {sid}\n")).unwrap();
+        let (before, after) = without.split_once(&format!("Sid: {sid}\n")).unwrap();
         let changed = |old: &str, new: &str| {
             let after = after.replacen(old, new, 1);
             found(&format!("{before}Sid: {sid}\n{after}"), &keys)
