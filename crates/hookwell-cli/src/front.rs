@@ -30,6 +30,10 @@ use crate::news::{Arrived, Recorder};
 /// invocation payload, synchronous).
 pub(crate) const MAX_REQUEST: usize = 6 * 1024 * 1024;
 
+/// The largest body that is read to its end, in bytes: a sender that still writes sees a broken connection in place of
+/// the answer.
+const MAX_READ: usize = 10 * MAX_REQUEST;
+
 /// Stands for the unknown address of a sender behind a tunnel: headers that name the address can be made up. No list of
 /// a source's senders has this address.
 const BEHIND_A_TUNNEL: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
@@ -93,7 +97,8 @@ async fn answer(
         peer.ip()
     };
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, MAX_REQUEST).await else {
+    let body = to_bytes(body, MAX_READ).await.ok();
+    let Some(body) = body.filter(|body| body.len() <= MAX_REQUEST) else {
         return plain(
             StatusCode::PAYLOAD_TOO_LARGE,
             r#"{"error":"Payload too large"}"#,
