@@ -48,7 +48,7 @@ sed -n '/^```rust$/,/^```$/{/^```/d;p}' "$repository/docs/handler.md" >functions
 sed -i 's|= &\[\];|= \&[("PAYMENTS_URL", "http://127.0.0.1:9"), ("PAYMENTS_TOKEN", "test")];|' functions/process/tests/handler.rs
 cargo test --quiet
 
-# As `cargo run` does, which would build all again without what only tests ask for.
+# The program that `cargo run` starts. `cargo run` itself would build all again, without the features that only tests ask for.
 cargo build --quiet --all-targets
 local=$CARGO_TARGET_DIR/debug/local
 "$local" check

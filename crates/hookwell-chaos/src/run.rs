@@ -28,7 +28,7 @@ use crate::sandbox::{Function, Pool, Setup};
 use crate::senders::{Senders, Try};
 use crate::sources::{SIGNING_SECRET, SOURCES, Source};
 
-/// What failed three times comes back soon, so that a run has an end.
+/// Times of the queue, short so that a run has an end.
 const QUEUE: QueueSettings = QueueSettings {
     visibility_timeout: 5,
     retry_every: Duration::from_secs(2),

@@ -30,7 +30,7 @@ const INVOCATIONS: usize = 5;
 const BATCH: usize = 10;
 const VISIBILITY: i64 = 180 * SECOND;
 const MAX_RECEIVES: u32 = TRIES_IN_PLACE;
-/// How long a write of a document takes, in milliseconds.
+/// Time that a write of a document takes, in milliseconds.
 const WRITE: i64 = 5;
 
 struct Stored {

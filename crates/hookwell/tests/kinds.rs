@@ -21,7 +21,7 @@ use hookwell::source::mapping::{Locator, Mapping, Piece};
 use http::HeaderName;
 use serde_json::{Value, json};
 
-/// What signed bytes may do to a document.
+/// Effect that signed bytes may have on a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum May {
     /// Make or change it, to this part of the body.

@@ -21,7 +21,7 @@ mod charge;
 const SOURCES: &str = include_str!("../examples/charge/sources.toml");
 const TEMPLATE: &str = include_str!("../examples/charge/template.yaml");
 
-/// What becomes of the answer to a call that was charged.
+/// Fate of the answer to a call that was charged.
 #[derive(Clone, Copy)]
 enum Trouble {
     Silence,

@@ -6,8 +6,8 @@ use hookwell::source::Source;
 use super::print;
 use crate::sender::{LOCAL_SECRETS, Secrets};
 
-/// The secret of a source in place of which this machine makes one up, because it is not set here.
-pub(super) fn made_up<'s>(source: &'s Source, secrets: &Secrets) -> Option<&'s SecretRef> {
+/// The newest secret of a source none of whose secrets is set on this machine, which then signs with one that it makes up.
+pub(super) fn unset_secret<'s>(source: &'s Source, secrets: &Secrets) -> Option<&'s SecretRef> {
     let is_signed = !source.is_unsigned() && secrets.are_made_up_for(source);
     source.references().next().filter(|_| is_signed)
 }

@@ -67,7 +67,7 @@ pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitC
     let is_near = ["http://127.0.0.1", "http://localhost"]
         .iter()
         .any(|near| url.starts_with(near));
-    if !is_near && let Some(reference) = made_up::made_up(source, &secrets) {
+    if !is_near && let Some(reference) = made_up::unset_secret(source, &secrets) {
         made_up::note(reference);
     }
     let pauses: &[u64] = if arguments.retry { &SCHEDULE } else { &[] };

@@ -55,8 +55,8 @@ pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitC
     let now = now();
     let draft = arguments.made.draft(source, now)?;
     let request = signed(source, &secrets, draft, now)?;
-    // Of an `env:` reference one sees that it is not set.
-    let reference = made_up::made_up(source, &secrets);
+    // A user sees that a variable is not set, but not that no command asks a store.
+    let reference = made_up::unset_secret(source, &secrets);
     if let Some(reference) = reference.filter(|one| !matches!(one, SecretRef::Env(_))) {
         made_up::note(reference);
     }

@@ -21,7 +21,7 @@ use super::{charts, event};
 /// Time after which the charts move on, in milliseconds.
 const TICK: i64 = 5_000;
 
-/// What a delivery can end as without an event.
+/// Outcomes of a delivery that became no event.
 const RECEIPTS: [Receipt; 16] = [
     Receipt::Duplicate,
     Receipt::Filtered,

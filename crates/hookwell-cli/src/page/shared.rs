@@ -37,7 +37,7 @@ pub(crate) struct Stack {
     pub(crate) documents_table: String,
     /// The queue.
     pub(crate) queue_url: String,
-    /// Its dead-letter queue.
+    /// The queue's dead-letter queue.
     pub(crate) dead_letter_queue_url: String,
     /// The bucket for large events, where there is one.
     pub(crate) bucket: Option<String>,

@@ -24,7 +24,7 @@ const MESSAGE_SIZE: u64 = 1_048_576;
 /// "Creating and configuring an Amazon SQS event source mapping": six times the function's timeout.
 const VISIBILITY_FACTOR: u64 = 6;
 
-/// What a schedule calls to move messages back, at the end of its target's ARN.
+/// End of a schedule's target ARN that names the call which moves messages back.
 const MOVE_TASK: &str = ":sqs:startMessageMoveTask";
 
 pub(super) fn partial_batch(deployment: &Deployment<'_>, report: &mut Report) {

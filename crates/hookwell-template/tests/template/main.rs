@@ -349,7 +349,7 @@ fn what_published_samples_do_is_caught() {
     }
 }
 
-/// What `check` finds of a template for these destinations: each with whether it is a problem.
+/// Findings of `check` in a template for these destinations: each with true when it is a problem.
 fn found_for(text: &str, table: &str) -> Vec<(bool, String)> {
     let file = format!("{SOURCES}\n[destinations.one]\n{table}");
     let destinations = config::destinations(&file).unwrap();

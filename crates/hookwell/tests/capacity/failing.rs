@@ -12,7 +12,7 @@ const HANGS: f64 = 5.0;
 /// Something that fails from a time on, and then works again.
 #[derive(Debug, Clone)]
 pub(crate) struct Failing {
-    /// What it is.
+    /// Name of the failing part.
     pub(crate) what: &'static str,
     /// Seconds for which it fails.
     pub(crate) lasts: u32,

@@ -21,7 +21,7 @@ struct Places {
     /// Events in flight, by the seconds until their pause ends.
     pauses: [Vec<f64>; 2],
     retry_queue: f64,
-    /// What the running move task has still to move.
+    /// Messages that the running move task has still to move.
     to_move: f64,
 }
 

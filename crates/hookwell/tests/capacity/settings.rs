@@ -36,7 +36,7 @@ pub(crate) struct Settings {
     pub(crate) rate: u32,
     /// `MaximumConcurrency`.
     pub(crate) concurrency: u32,
-    /// Whether messages carry the source as their group, so that SQS serves quiet sources first.
+    /// True when messages carry the source as their group, so that SQS serves quiet sources first.
     pub(crate) lanes: bool,
     /// Time that a batch takes in which nothing fails, in seconds.
     pub(crate) batch: f64,

@@ -12,7 +12,7 @@ use crate::settings::{IN_FLIGHT, STACK, Settings};
 /// Rate of the model by events, in events a second.
 pub(crate) const RATE_OF_EVENTS: u32 = 1_000;
 
-/// What waited, in numbers of events; times in seconds.
+/// Events that waited: numbers of events, and times in seconds.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Wait {
     pub(crate) most_in_queue: f64,
@@ -38,7 +38,7 @@ impl Wait {
     }
 }
 
-/// What waited in one run.
+/// Events that waited in one run.
 pub(crate) struct Row {
     pub(crate) what: &'static str,
     rate: &'static str,

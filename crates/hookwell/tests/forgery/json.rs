@@ -13,7 +13,7 @@ pub(crate) enum Node {
     Object(Vec<(String, Node)>),
 }
 
-/// How deep a body may nest.
+/// Deepest nesting of a body that is read.
 const MAX_DEPTH: usize = 128;
 
 impl Node {
@@ -74,7 +74,7 @@ impl Node {
         }
     }
 
-    /// What sort of value it is; a string and a number say the same, and so do what is empty and what is not there.
+    /// Sort of the value. Strings, numbers and null are one sort, as a missing value is.
     pub(crate) fn sort(&self) -> &'static str {
         match self {
             Self::Text(Some(_)) | Self::Number(_) | Self::Null => "",

@@ -18,7 +18,7 @@ pub(crate) enum Judged {
 pub(crate) struct Counts {
     pub(crate) accepted: u64,
     pub(crate) refused: u64,
-    /// What HTTP itself does not allow.
+    /// Requests that HTTP itself does not allow.
     pub(crate) impossible: u64,
     wrong: Vec<String>,
 }

@@ -87,7 +87,7 @@ fn one_of<'n>(request: &Request, names: impl IntoIterator<Item = &'n str>) -> Op
         .then(|| first.clone())
 }
 
-/// How one sender signs.
+/// Scheme of one sender.
 #[derive(Debug)]
 pub(crate) enum Scheme {
     Recipe(Recipe),

@@ -26,7 +26,7 @@ const NOW: Millis = 1_795_696_000_000;
 
 const DAY: Millis = 86_400_000;
 
-/// Where everybody sends from.
+/// Address that everybody sends from.
 const ADDRESS: &str = "203.0.113.7";
 
 /// The only network from where those may send who sign nothing.
@@ -101,12 +101,12 @@ const GITLAB: &[(&str, Says)] = &[
     ("x-gitlab-event", Says::Kind),
 ];
 
-/// What an unsigned header says of an event.
+/// Meaning of an unsigned header for an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Says {
     /// The event's id, which counts together with the body: another id makes a copy of the same event.
     Id,
-    /// Its time, where the body has none.
+    /// Time of the event, where the body has none.
     Time,
     /// The event's operation, or its document.
     Kind,
@@ -129,7 +129,7 @@ pub(crate) struct Captured {
     events: Vec<Event>,
 }
 
-/// What became of a request.
+/// Result of a request.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// The events that would be remembered and queued; none where the request holds none.
@@ -138,7 +138,7 @@ pub(crate) enum Outcome {
     Refused(Receipt, Option<String>),
 }
 
-/// What must become of a request.
+/// Result that a request must have.
 #[derive(Debug)]
 pub(crate) enum Verdict<'w> {
     /// The request must be refused.
@@ -227,7 +227,7 @@ fn signed(source: &Source, sample: &Value, at: Millis) -> Request {
     }
 }
 
-/// What an event is, in the words of the samples.
+/// The event in the words of the samples.
 fn told(event: &Event, expected: &Value) -> Value {
     let is_about_one = event.operation != Operation::Other && event.document_id.is_some();
     let changes = matches!(event.operation, Operation::Create | Operation::Update);
@@ -345,7 +345,7 @@ impl World {
         all.map(|index| &self.captured[*index]).collect()
     }
 
-    /// What becomes of a request that comes at this time, by the code under test.
+    /// Result that the code under test gives to a request at this time. `judge` compares it with the verdict.
     pub(crate) fn outcome(&self, request: &Request, now: Millis) -> Outcome {
         let delivery = request.delivery().expect("HTTP allows it");
         let (source, verified) = match admit(&self.sources, &delivery, now) {
@@ -465,7 +465,7 @@ impl World {
             .all(|time| time.is_some_and(|time| time >= now - max_age && time <= now + DAY))
     }
 
-    /// Whether the events of a request are these deliveries and nothing else.
+    /// Checks that the events of a request are those of these deliveries and nothing else.
     pub(crate) fn are_events_of(
         request: &Request,
         now: Millis,
@@ -594,7 +594,7 @@ fn source_of(path: &str) -> Option<&str> {
         .then_some(name)
 }
 
-/// Whether a header says that the body is compressed.
+/// True when a header says that the body is compressed.
 fn is_compressed(request: &Request) -> bool {
     let codings = "br compress dcb deflate gzip x-compress x-gzip zstd";
     let words = request.headers.iter().filter_map(|(name, value)| {
