@@ -136,7 +136,8 @@ async fn each_refusal_has_its_answer_and_leaves_nothing() {
     );
     let get = request("GET", "/webhooks/resource", Vec::new(), Vec::new()).await;
     assert_eq!((get.status, get.headers["allow"].as_str()), (405, "POST"));
-    let larger_than_lambda_takes = vec![b' '; 7 * 1024 * 1024];
+    // So much that the sender still writes when the front has seen enough.
+    let larger_than_lambda_takes = vec![b' '; 40 * 1024 * 1024];
     let answer = request(
         "POST",
         "/webhooks/resource",
