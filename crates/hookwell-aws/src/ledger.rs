@@ -20,6 +20,7 @@ use hookwell::ports::ledger::{
     Claim, End, Failure, Finish, Lease, Ledger, LedgerError, Record, Remembered, Status, Tries,
 };
 
+use crate::by_time::{SHARD, shard_of};
 use crate::client::connection::reason;
 use crate::client::item::{Item, TTL_ATTRIBUTE, integer, number, text};
 use crate::http::bucket::{Bucket, compress};
@@ -64,7 +65,9 @@ impl EventsTable {
         let mut item: HashMap<_, _> = described(event)
             .map(|(name, value)| (name.to_owned(), value))
             .into();
-        item.insert("pk".to_owned(), text(event.record_key().as_str()));
+        let key = event.record_key();
+        item.insert("pk".to_owned(), text(key.as_str()));
+        item.insert(SHARD.to_owned(), number(shard_of(&key)));
         if let Some(destination) = &event.destination {
             item.insert("destination".to_owned(), text(destination));
         }

@@ -5,7 +5,7 @@
 //!
 //! * `client`: the way to AWS: credentials, endpoints, limits, one connection for all clients; knows no domain.
 //! * `http`: requests without a client: the bucket, the stores of secrets, endpoints.
-//! * `ledger`: the events table.
+//! * `ledger`: the events table; `by_time`: its index for the tools.
 //! * `queue`: SQS, with the bucket for large messages.
 //! * `documents`: the documents table, the handler unless a project has its own.
 //! * `context`: what a handler is made from.
@@ -14,6 +14,7 @@
 //! * `destinations`: HTTP endpoints, buses and queues, the handler of the events' copies for them.
 //! * `tools`: what only the command line and the tests need (a feature).
 
+mod by_time;
 mod client;
 mod context;
 mod destinations;

@@ -4,6 +4,8 @@
 pub mod admin;
 pub mod dead_letters;
 pub mod failure;
+pub mod follow;
 pub mod mapping;
+pub mod records;
 pub mod secret_store;
 pub mod stack;

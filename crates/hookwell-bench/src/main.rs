@@ -7,6 +7,7 @@ mod chart;
 mod figures;
 mod growth;
 mod measure;
+mod meter;
 mod money;
 mod progress;
 mod records;
@@ -15,6 +16,7 @@ mod share;
 mod stub;
 mod table;
 mod target;
+mod tools;
 mod traffic;
 mod verification;
 
@@ -61,7 +63,11 @@ struct Arguments {
     /// Build the floors, which takes minutes, and measure nothing.
     #[arg(long)]
     build: bool,
-    /// A folder with ingest and process, in place of a build of them.
+    /// Measure in place of the functions what the commands over a table cost when it holds so many records; several, from the
+    /// smallest on, with commas.
+    #[arg(long, value_name = "RECORDS", value_delimiter = ',')]
+    tools: Vec<usize>,
+    /// A folder with ingest and process, or for --tools with hookwell, in place of a build of them.
     #[arg(long, value_name = "DIR")]
     binaries: Option<PathBuf>,
 }
@@ -77,7 +83,23 @@ fn main() -> ExitCode {
     }
 }
 
+/// Measures the commands.
+fn tools(arguments: &Arguments) -> Result<bool> {
+    let given = arguments.binaries.as_deref();
+    let folder = binaries::folder(given, &[&["-p", "hookwell-cli"]], &["hookwell"])?;
+    let costs = tools::measure(&folder.join("hookwell"), &arguments.tools)?;
+    if arguments.json {
+        println!("{:#}", json!({ "tools": costs }));
+    } else {
+        print!("{}", tools::table(&costs));
+    }
+    Ok(true)
+}
+
 fn run(arguments: &Arguments) -> Result<bool> {
+    if !arguments.tools.is_empty() {
+        return tools(arguments);
+    }
     eprintln!("building the functions and the floors");
     let floors = binaries::folder(
         None,

@@ -49,6 +49,7 @@ pub(crate) fn per_million(rows: &Rows) -> Vec<Part> {
             "DynamoDB: the record, its end, the document",
             3.0 * WRITE_UNIT,
         ),
+        ("DynamoDB: the record in the index by time", WRITE_UNIT),
         ("DynamoDB: the record, read before the work", READ_UNIT),
         (
             "SQS: a send each; receive and delete by ten",

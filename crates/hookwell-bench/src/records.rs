@@ -12,6 +12,7 @@ use hookwell_aws::{EventsTable, Limits};
 use hookwell_local::storage::{QueueSettings, Storage};
 use tokio::runtime::Runtime;
 
+use crate::meter::Meter;
 use crate::traffic;
 
 /// Puts under way at once.
@@ -58,11 +59,20 @@ impl Table {
     pub(crate) fn fill(&mut self, records: usize) -> Result<()> {
         let record = traffic::record()?;
         let sample = Event::from_message(traffic::message(&record)?)?;
+        self.fill_with(records, |number| Event {
+            key: Key::new("filled", &[&number.to_be_bytes()]),
+            ..sample.clone()
+        })
+    }
+
+    /// Fills the table up to the records of so many of these events.
+    pub(crate) fn fill_with(
+        &mut self,
+        records: usize,
+        event: impl Fn(usize) -> Event,
+    ) -> Result<()> {
         let put = async |number: usize| {
-            let event = Event {
-                key: Key::new("filled", &[&number.to_be_bytes()]),
-                ..sample.clone()
-            };
+            let event = event(number);
             let known = self.ledger.remember(&event, event.received_at).await?;
             ensure!(known == Remembered::New, "there is a record of {number}");
             Ok(())
@@ -74,6 +84,19 @@ impl Table {
         self.runtime.block_on(filled)?;
         self.records = records;
         Ok(())
+    }
+
+    /// Puts the record of one event.
+    pub(crate) fn put(&self, event: &Event) -> Result<()> {
+        let put = self.ledger.remember(event, event.received_at);
+        self.runtime.block_on(put)?;
+        Ok(())
+    }
+
+    /// A meter before the table.
+    pub(crate) fn meter(&self) -> Result<Meter> {
+        let url = &self.storage.endpoints.dynamodb_endpoint;
+        self.runtime.block_on(Meter::start(url))
     }
 
     /// Stops the services.

@@ -184,10 +184,7 @@ impl Sandbox {
 
     /// The most memory it ever had, in KiB.
     pub(crate) fn peak_memory(&self) -> Result<u32> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-        let number = line.and_then(|line| line.split_whitespace().nth(1));
-        Ok(number.context("no VmHWM")?.parse()?)
+        peak_memory(self.child.id())
     }
 
     fn mark(&mut self) -> Result<Mark> {
@@ -267,4 +264,12 @@ impl Api {
         }
         Some(runtime::accepted())
     }
+}
+
+/// The most memory that a running process ever had, in KiB.
+pub(crate) fn peak_memory(process: u32) -> Result<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let number = line.and_then(|line| line.split_whitespace().nth(1));
+    Ok(number.context("no VmHWM")?.parse()?)
 }

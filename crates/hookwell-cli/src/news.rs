@@ -40,6 +40,13 @@ pub(crate) enum Seen {
         events: Vec<Item>,
         documents: Vec<Item>,
     },
+    /// Records of an account that are new or have changed, the first received first, and the time of that look.
+    Looked {
+        events: Vec<Item>,
+        at: Millis,
+    },
+    /// The time before which the table of an account holds records that were not read.
+    ReadSince(Millis),
     /// Asks for an answer once all earlier reports were taken in.
     Mark(oneshot::Sender<()>),
 }

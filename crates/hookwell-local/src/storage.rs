@@ -163,8 +163,8 @@ impl Storage {
         let admin = Admin::new(&connection);
         let events_table = "hookwell-events".to_owned();
         let documents_table = "hookwell-documents".to_owned();
-        admin.create_table(&events_table).await?;
-        admin.create_table(&documents_table).await?;
+        admin.create_events_table(&events_table).await?;
+        admin.create_documents_table(&documents_table).await?;
         let queues = admin.create_queues("hookwell", queue.visibility_timeout);
         let queues = queues.await?;
         let every = queue.retry_every;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
-    ScalarAttributeType, TimeToLiveSpecification,
+    AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement,
+    KeyType, Projection, ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
 };
 use aws_sdk_sqs::operation::create_queue::CreateQueueError;
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -17,6 +17,7 @@ use hookwell::ports::queue::{Queue as _, QueueError};
 use hookwell::process::TRIES_IN_PLACE;
 use serde_json::{Number, Value};
 
+use crate::by_time::SHARD;
 use crate::client::connection::{Connection, reason};
 use crate::client::item::{TTL_ATTRIBUTE, number, text};
 use crate::client::limits::Limits;
@@ -24,6 +25,7 @@ use crate::http::bucket::{Bucket, expand};
 use crate::ledger::{KEPT, kept_key};
 use crate::queue::SqsQueue;
 use crate::tools::failure::{AdminError, failed};
+use crate::tools::records::{HELD, INDEX};
 
 /// A table item as JSON.
 pub type Item = BTreeMap<String, Value>;
@@ -88,7 +90,7 @@ const LIFE: i64 = LIFE_DAYS * DAY / 1000;
 /// An operator's access to tables and queues.
 #[derive(Debug, Clone)]
 pub struct Admin {
-    dynamodb: aws_sdk_dynamodb::Client,
+    pub(super) dynamodb: aws_sdk_dynamodb::Client,
     sqs: aws_sdk_sqs::Client,
 }
 
@@ -102,27 +104,49 @@ impl Admin {
         }
     }
 
-    /// Creates a table as the template does, key `pk` and TTL on [`TTL_ATTRIBUTE`], unless it is there.
+    /// Creates the documents table as the template does, unless it is there.
     ///
     /// # Errors
     /// When DynamoDB refuses.
-    pub async fn create_table(&self, name: &str) -> Result<(), AdminError> {
+    pub async fn create_documents_table(&self, name: &str) -> Result<(), AdminError> {
+        self.create_table(name, None).await
+    }
+
+    /// Creates the events table as the template does, unless it is there.
+    ///
+    /// # Errors
+    /// When DynamoDB refuses.
+    pub async fn create_events_table(&self, name: &str) -> Result<(), AdminError> {
         let what = format!("creating table {name}");
-        let schema = KeySchemaElement::builder()
-            .attribute_name("pk")
-            .key_type(KeyType::Hash);
-        let key = AttributeDefinition::builder().attribute_name("pk");
+        let index = index_by_time().ok_or_else(|| failed(&what, "index"))?;
+        self.create_table(name, Some(index)).await
+    }
+
+    /// Creates a table with the key `pk` and TTL on [`TTL_ATTRIBUTE`], and with the index by time where there is one.
+    async fn create_table(
+        &self,
+        name: &str,
+        index: Option<GlobalSecondaryIndex>,
+    ) -> Result<(), AdminError> {
+        let what = format!("creating table {name}");
+        let (string, integer) = (ScalarAttributeType::S, ScalarAttributeType::N);
+        let mut attributes = vec![("pk", string)];
+        if index.is_some() {
+            attributes.extend([(SHARD, integer.clone()), ("received_at", integer)]);
+        }
+        let attribute = |(name, kind)| {
+            let attribute = AttributeDefinition::builder().attribute_name(name);
+            attribute.attribute_type(kind).build().ok()
+        };
+        let attributes: Vec<_> = attributes.into_iter().filter_map(attribute).collect();
         let created = self
             .dynamodb
             .create_table()
             .table_name(name)
             .billing_mode(BillingMode::PayPerRequest)
-            .key_schema(schema.build().map_err(|_| failed(&what, "key"))?)
-            .attribute_definitions(
-                key.attribute_type(ScalarAttributeType::S)
-                    .build()
-                    .map_err(|_| failed(&what, "key"))?,
-            )
+            .set_key_schema(key_schema("pk", None))
+            .set_attribute_definitions(Some(attributes))
+            .set_global_secondary_indexes(index.map(|index| vec![index]))
             .send()
             .await;
         match created {
@@ -277,7 +301,7 @@ impl Admin {
     }
 
     /// Every item of a table whose `attribute` is `value`, or every item, but for whole events that are kept. Reads the
-    /// whole table: for a person's eyes and tests, not for programs.
+    /// whole table into memory: for tests and the checkers of test runs.
     ///
     /// # Errors
     /// When DynamoDB refuses.
@@ -286,36 +310,31 @@ impl Admin {
         table: &str,
         filter: Option<(&str, &str)>,
     ) -> Result<Vec<Item>, AdminError> {
-        let mut request = self.records(table);
+        let mut items = Vec::new();
+        let mut pages = self.pages(table, filter);
+        while let Some(page) = pages.next().await? {
+            items.extend(page);
+        }
+        Ok(items)
+    }
+
+    /// The items of a table whose `attribute` is `value`, or all, but for whole events that are kept, page by page.
+    #[must_use]
+    pub fn pages(&self, table: &str, filter: Option<(&str, &str)>) -> Pages {
+        let request = self.dynamodb.scan().table_name(table);
+        let mut request = request
+            .filter_expression("attribute_not_exists(#kept)")
+            .expression_attribute_names("#kept", KEPT);
         if let Some((attribute, value)) = filter {
             request = request
                 .filter_expression("attribute_not_exists(#kept) AND #attribute = :value")
                 .expression_attribute_names("#attribute", attribute)
                 .expression_attribute_values(":value", text(value));
         }
-        read_all(table, request).await
-    }
-
-    /// The records of the events table that were written or changed at `since` or later, by their own times. Reads the
-    /// whole table all the same: DynamoDB charges for what it reads, not for what it gives.
-    ///
-    /// # Errors
-    /// When DynamoDB refuses.
-    pub async fn changed_since(&self, table: &str, since: Millis) -> Result<Vec<Item>, AdminError> {
-        let changed = CHANGES.map(|name| format!("{name} >= :since")).join(" OR ");
-        let request = self
-            .records(table)
-            .filter_expression(format!("attribute_not_exists(#kept) AND ({changed})"))
-            .expression_attribute_values(":since", number(since));
-        read_all(table, request).await
-    }
-
-    /// A scan of everything but what is kept of events.
-    fn records(&self, table: &str) -> ScanFluentBuilder {
-        let request = self.dynamodb.scan().table_name(table);
-        request
-            .filter_expression("attribute_not_exists(#kept)")
-            .expression_attribute_names("#kept", KEPT)
+        Pages {
+            what: format!("reading table {table}"),
+            request: Some(request),
+        }
     }
 
     /// Opens the record of an event that is in one of these states, so that it is taken up again: writes it `pending`, with
@@ -445,25 +464,82 @@ impl Admin {
     }
 }
 
-/// The attributes of a record that say when something happened to it.
-pub const CHANGES: [&str; 4] = ["received_at", "failed_at", "finished_at", "reopened_at"];
+/// The key schema of a table or an index.
+fn key_schema(hash: &str, range: Option<&str>) -> Option<Vec<KeySchemaElement>> {
+    let keys = [(hash, KeyType::Hash)]
+        .into_iter()
+        .chain(range.map(|range| (range, KeyType::Range)));
+    keys.map(|(name, kind)| {
+        let key = KeySchemaElement::builder().attribute_name(name);
+        key.key_type(kind).build().ok()
+    })
+    .collect()
+}
 
-async fn read_all(table: &str, request: ScanFluentBuilder) -> Result<Vec<Item>, AdminError> {
-    let what = format!("reading table {table}");
-    let mut items = Vec::new();
-    let mut start = None;
-    loop {
-        let page = request.clone().set_exclusive_start_key(start).send().await;
-        let page = page.map_err(|error| failed(&what, reason(&error)))?;
-        items.extend(page.items.unwrap_or_default().into_iter().map(item));
-        start = page.last_evaluated_key.filter(|key| !key.is_empty());
-        if start.is_none() {
-            return Ok(items);
-        }
+/// The index by time, as the template has it.
+fn index_by_time() -> Option<GlobalSecondaryIndex> {
+    let held = Projection::builder()
+        .projection_type(ProjectionType::Include)
+        .set_non_key_attributes(Some(HELD.map(str::to_owned).into()));
+    GlobalSecondaryIndex::builder()
+        .index_name(INDEX)
+        .set_key_schema(key_schema(SHARD, Some("received_at")))
+        .projection(held.build())
+        .build()
+        .ok()
+}
+
+/// The items of a table, page by page.
+#[derive(Debug)]
+pub struct Pages {
+    what: String,
+    /// The request for the next page; `None` after the last.
+    request: Option<ScanFluentBuilder>,
+}
+
+impl Pages {
+    /// The items behind the one with this key; all for an empty key.
+    #[must_use]
+    pub fn after(mut self, key: &str) -> Self {
+        let start = HashMap::from([("pk".to_owned(), text(key))]);
+        let start = Some(start).filter(|_| !key.is_empty());
+        self.request = self.request.map(|it| it.set_exclusive_start_key(start));
+        self
+    }
+
+    /// The same items, at most so many on a page.
+    #[must_use]
+    pub fn of_at_most(mut self, count: usize) -> Self {
+        let count = i32::try_from(count).unwrap_or(i32::MAX);
+        self.request = self.request.map(|it| it.limit(count));
+        self
+    }
+
+    /// True once the last page was given.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.request.is_none()
+    }
+
+    /// The next page, which may be empty; `None` at the end.
+    ///
+    /// # Errors
+    /// When DynamoDB refuses.
+    pub async fn next(&mut self) -> Result<Option<Vec<Item>>, AdminError> {
+        let Some(request) = self.request.take() else {
+            return Ok(None);
+        };
+        let page = request.clone().send().await;
+        let page = page.map_err(|error| failed(&self.what, reason(&error)))?;
+        let start = page.last_evaluated_key.filter(|key| !key.is_empty());
+        self.request = start.map(|start| request.set_exclusive_start_key(Some(start)));
+        let items = page.items.unwrap_or_default();
+        Ok(Some(items.into_iter().map(item).collect()))
     }
 }
 
-fn item(attributes: HashMap<String, AttributeValue>) -> Item {
+/// An item as JSON.
+pub(super) fn item(attributes: HashMap<String, AttributeValue>) -> Item {
     let value = |value: AttributeValue| match value {
         AttributeValue::S(text) => Value::String(text),
         AttributeValue::N(number) => number

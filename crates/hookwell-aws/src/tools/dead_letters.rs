@@ -1,6 +1,6 @@
 //! The dead-letter queue as a person sees it: what is in it and why, and the way back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{
@@ -144,23 +144,8 @@ impl DeadLetters {
     pub async fn receive(&self) -> Result<Vec<DeadLetter>, AdminError> {
         let mut found = BTreeMap::new();
         loop {
-            let request = self.client.receive_message().queue_url(&self.url);
-            let answer = request
-                .max_number_of_messages(MAX_BATCH)
-                .wait_time_seconds(self.wait)
-                .visibility_timeout(HOLD)
-                .message_attribute_names(REASON)
-                .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
-                .send()
-                .await
-                .map_err(|error| {
-                    let what = format!("reading the dead-letter queue {}", self.url);
-                    failed(&what, reason(&error))
-                })?;
-            let messages = answer.messages.unwrap_or_default();
             let count = found.len();
-            for message in messages {
-                let letter = self.letter(message).await;
+            for letter in self.some().await? {
                 // A letter that came before has a newer receipt now, and can be deleted only by the newer receipt.
                 found.insert(letter.message_id.clone(), letter);
             }
@@ -173,13 +158,27 @@ impl DeadLetters {
         Ok(found)
     }
 
+    /// A look through the queue, a few letters at a time, however many there are.
+    #[must_use]
+    pub fn look(&self) -> Look<'_> {
+        Look {
+            letters: self,
+            seen: HashMap::new(),
+        }
+    }
+
     /// Lets others see the messages again at once. Best effort: they come back by themselves.
     pub async fn release(&self, letters: &[DeadLetter]) {
-        for some in letters.chunks(10) {
-            let entry = |(index, letter): (usize, &DeadLetter)| {
+        let receipts: Vec<_> = letters.iter().map(|letter| &*letter.receipt).collect();
+        self.show_again(&receipts).await;
+    }
+
+    async fn show_again(&self, receipts: &[&str]) {
+        for some in receipts.chunks(10) {
+            let entry = |(index, receipt): (usize, &&str)| {
                 ChangeMessageVisibilityBatchRequestEntry::builder()
                     .id(index.to_string())
-                    .receipt_handle(&letter.receipt)
+                    .receipt_handle(*receipt)
                     .visibility_timeout(0)
                     .build()
                     .ok()
@@ -236,6 +235,28 @@ impl DeadLetters {
 }
 
 impl DeadLetters {
+    /// Some of the messages, with their time hidden from others begun.
+    async fn some(&self) -> Result<Vec<DeadLetter>, AdminError> {
+        let request = self.client.receive_message().queue_url(&self.url);
+        let answer = request
+            .max_number_of_messages(MAX_BATCH)
+            .wait_time_seconds(self.wait)
+            .visibility_timeout(HOLD)
+            .message_attribute_names(REASON)
+            .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
+            .send()
+            .await
+            .map_err(|error| {
+                let what = format!("reading the dead-letter queue {}", self.url);
+                failed(&what, reason(&error))
+            })?;
+        let mut some = Vec::new();
+        for message in answer.messages.unwrap_or_default() {
+            some.push(self.letter(message).await);
+        }
+        Ok(some)
+    }
+
     /// Hides a letter from others for two minutes more: without that, somebody else could put it back as well.
     async fn hold(&self, letter: &DeadLetter) -> Result<(), AdminError> {
         let request = self.client.change_message_visibility();
@@ -285,5 +306,42 @@ impl DeadLetters {
     async fn read(&self, body: &str) -> Result<Event, NoEvent> {
         let whole = self.queue.open(body).await?;
         Ok(Event::from_message(&whole)?)
+    }
+}
+
+/// A look through the dead-letter queue. What it has given stays hidden from others until it is [released](Self::release) or
+/// two minutes are over; of a letter it remembers no more than its id and its receipt.
+#[derive(Debug)]
+pub struct Look<'a> {
+    letters: &'a DeadLetters,
+    /// The receipt of each letter that was given, by its id.
+    seen: HashMap<String, String>,
+}
+
+impl Look<'_> {
+    /// A few letters that were not given yet, in the order in which SQS has them; none at the end.
+    ///
+    /// # Errors
+    /// When SQS refuses.
+    pub async fn next(&mut self) -> Result<Vec<DeadLetter>, AdminError> {
+        let mut some = self.letters.some().await?;
+        some.retain(|letter| {
+            let receipt = letter.receipt.clone();
+            self.seen
+                .insert(letter.message_id.clone(), receipt)
+                .is_none()
+        });
+        Ok(some)
+    }
+
+    /// Forgets a letter that is not in the queue any more.
+    pub fn forget(&mut self, letter: &DeadLetter) {
+        self.seen.remove(&letter.message_id);
+    }
+
+    /// Lets others see the letters again at once. Best effort: they come back by themselves.
+    pub async fn release(self) {
+        let receipts: Vec<_> = self.seen.values().map(String::as_str).collect();
+        self.letters.show_again(&receipts).await;
     }
 }

@@ -21,8 +21,8 @@ use super::target::Target;
 ///
 /// The printed address holds a secret that the browser keeps as a cookie: without it nobody on this machine sees the page.
 ///
-/// A look reads both tables whole, half a read unit per 4 KB. The next one comes at least 5 seconds later, and at least
-/// ten times as long as the look took. Ctrl-C ends it.
+/// The first look reads the newest 10,000 records, later ones what came since and what was not done. The next one comes at
+/// least 5 seconds later, and at least ten times as long as the look took. Ctrl-C ends it.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hookwell console

@@ -1,16 +1,17 @@
 //! `hookwell dlq`: what could not be applied, why, and the way back.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail, ensure};
 use clap::{Args, Subcommand};
 use hookwell::format::time::to_rfc3339;
-use hookwell_aws::tools::dead_letters::DeadLetter;
+use hookwell_aws::tools::dead_letters::{DeadLetter, DeadLetters};
 use serde_json::{Value, json};
 
 use super::confirm::confirm;
 use super::items::block_on;
-use super::print::{self, progress, table};
+use super::print::{self, grouped, progress, table};
 use super::target::Target;
 use crate::user::user;
 use hookwell_lambda::now::now;
@@ -20,7 +21,7 @@ use hookwell_lambda::now::now;
 /// Reading hides a message from others for the moment: SQS has no other way to look.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List dead letters, oldest first.
+    /// List dead letters, the oldest of those that were looked at first.
     List(List),
     /// Show one dead letter and its body.
     Show(Show),
@@ -39,6 +40,9 @@ pub(crate) struct List {
     /// Only of this source.
     #[arg(long)]
     source: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 1000)]
+    limit: usize,
     /// Print one JSON object per dead letter.
     #[arg(long)]
     json: bool,
@@ -95,12 +99,39 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
 }
 
 async fn list(arguments: &List) -> Result<ExitCode> {
+    let opened = arguments.target.open().await?;
+    let queue = opened.dead_letters()?;
     let source = arguments.source.as_deref();
-    let letters = look(&arguments.target).await?;
-    let (letters, other): (Vec<_>, Vec<_>) = letters
-        .into_iter()
-        .partition(|letter| is_of(letter, source));
-    note_unreadable(&other);
+    let (mut letters, mut unreadable, mut is_over) = (Vec::new(), 0, false);
+    let mut look = queue.look();
+    while letters.len() < arguments.limit && !is_over {
+        let some = look.next().await?;
+        is_over = some.is_empty();
+        for mut letter in some {
+            if is_of(&letter, source) {
+                // Its text is not listed, and may be large.
+                if let Ok(event) = &mut letter.event {
+                    event.body.0 = Vec::new();
+                }
+                letter.body = String::new();
+                letters.push(letter);
+            } else {
+                unreadable += usize::from(letter.is_unreadable());
+            }
+        }
+    }
+    look.release().await;
+    letters.truncate(arguments.limit);
+    letters.sort_by_key(|letter| letter.sent_at);
+    note_unreadable(unreadable);
+    if !is_over {
+        let (waiting, hidden) = opened.dead_letter_depth().await?;
+        let (shown, all) = (grouped(letters.len()), waiting.saturating_add(hidden));
+        let all = grouped(usize::try_from(all).unwrap_or(usize::MAX));
+        print::note(&format!(
+            "{shown} of about {all} dead letters: --limit shows more"
+        ));
+    }
     if arguments.json {
         for letter in &letters {
             print::json(&describe(letter).to_string())?;
@@ -137,8 +168,17 @@ async fn list(arguments: &List) -> Result<ExitCode> {
 }
 
 async fn show(arguments: &Show) -> Result<ExitCode> {
-    let mut letters = look(&arguments.target).await?;
-    letters.retain(|letter| is_named(letter, &arguments.id));
+    let queue = arguments.target.open().await?.dead_letters()?;
+    let mut letters = Vec::new();
+    let mut look = queue.look();
+    loop {
+        let some = look.next().await?;
+        if some.is_empty() {
+            break;
+        }
+        letters.extend(some.into_iter().filter(|it| is_named(it, &arguments.id)));
+    }
+    look.release().await;
     ensure!(
         !letters.is_empty(),
         "there is no dead letter {:?}",
@@ -168,17 +208,8 @@ async fn show(arguments: &Show) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The dead letters, free for others to see again.
-async fn look(target: &Target) -> Result<Vec<DeadLetter>> {
-    let queue = target.open().await?.dead_letters()?;
-    let letters = queue.receive().await?;
-    queue.release(&letters).await;
-    Ok(letters)
-}
-
 /// Says how many letters are left out because nobody can tell here which source they are of.
-fn note_unreadable(left_out: &[DeadLetter]) {
-    let count = left_out.iter().filter(|it| it.is_unreadable()).count();
+fn note_unreadable(count: usize) {
     if count > 0 {
         print::note(&format!(
             "{count} of the other dead letters cannot be read here, so their source is not known: `hookwell dlq list` says why"
@@ -189,58 +220,88 @@ fn note_unreadable(left_out: &[DeadLetter]) {
 async fn redrive(arguments: &Redrive) -> Result<ExitCode> {
     let opened = arguments.target.open().await?;
     let queue = opened.dead_letters()?;
-    let letters = queue.receive().await?;
     let is_meant = |letter: &DeadLetter| match &arguments.source {
         Some(_) => is_of(letter, arguments.source.as_deref()),
         None => arguments.all || arguments.ids.iter().any(|id| is_named(letter, id)),
     };
-    let (meant, other): (Vec<_>, Vec<_>) = letters.into_iter().partition(is_meant);
-    queue.release(&other).await;
-    if arguments.source.is_some() {
-        note_unreadable(&other);
-    }
-    if let Err(why) = is_wanted(arguments, &meant) {
-        queue.release(&meant).await;
-        return Err(why);
-    }
+    let meant = wanted(arguments, &queue, is_meant).await?;
+    let count = meant.len();
     let by = user();
-    let bar = progress(meant.len());
+    let bar = progress(count);
     // What was begun is done although nobody reads of it any more.
     let mut printed = Ok(());
-    for (index, letter) in meant.iter().enumerate() {
-        let (admin, table) = (&opened.admin, &opened.events_table);
-        let done = queue.reopen(admin, table, letter, &by, now());
-        match done.await {
-            Ok(reopened) if arguments.json => {
-                let line = json!({ "id": letter.id(), "redriven": true, "reopened": reopened });
-                printed = printed.and(print::json(&line.to_string()));
-            }
-            Ok(_) => bar.inc(1),
-            Err(error) => {
-                let rest = meant.get(index..).unwrap_or_default();
-                queue.release(rest).await;
-                return Err(anyhow::Error::from(error).context(format!(
-                    "{index} of {} went back into the queue, the rest stays",
-                    meant.len()
-                )));
+    let mut done = 0_usize;
+    let mut look = queue.look();
+    loop {
+        let some = look.next().await?;
+        if some.is_empty() {
+            break;
+        }
+        // One that fails at once is there again as a new letter, and stays.
+        for letter in some.iter().filter(|it| meant.contains(&it.message_id)) {
+            let (admin, table) = (&opened.admin, &opened.events_table);
+            match queue.reopen(admin, table, letter, &by, now()).await {
+                Ok(reopened) => {
+                    look.forget(letter);
+                    done = done.saturating_add(1);
+                    if arguments.json {
+                        let line =
+                            json!({ "id": letter.id(), "redriven": true, "reopened": reopened });
+                        printed = printed.and(print::json(&line.to_string()));
+                    } else {
+                        bar.inc(1);
+                    }
+                }
+                Err(error) => {
+                    look.release().await;
+                    return Err(anyhow::Error::from(error).context(format!(
+                        "{done} of {count} went back into the queue, the rest stays"
+                    )));
+                }
             }
         }
     }
+    look.release().await;
     bar.finish_and_clear();
     printed?;
     if !arguments.json {
-        print::line(&format!("{} put back into the queue", meant.len()))?;
+        print::line(&format!("{done} put back into the queue"))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Checks that every named letter is there and that the person confirms.
-fn is_wanted(arguments: &Redrive, meant: &[DeadLetter]) -> Result<()> {
-    let unknown = |id: &&String| !meant.iter().any(|letter| is_named(letter, id));
-    if let Some(id) = arguments.ids.iter().find(unknown) {
+/// The ids of the messages that are meant, once every named one is found and the person has confirmed.
+async fn wanted(
+    arguments: &Redrive,
+    queue: &DeadLetters,
+    is_meant: impl Fn(&DeadLetter) -> bool,
+) -> Result<BTreeSet<String>> {
+    let (mut meant, mut unreadable) = (BTreeSet::new(), 0_usize);
+    let mut missing: BTreeSet<_> = arguments.ids.iter().collect();
+    let mut look = queue.look();
+    loop {
+        let some = look.next().await?;
+        if some.is_empty() {
+            break;
+        }
+        for letter in &some {
+            missing.retain(|id| !is_named(letter, id));
+            if is_meant(letter) {
+                meant.insert(letter.message_id.clone());
+            } else {
+                unreadable += usize::from(letter.is_unreadable());
+            }
+        }
+    }
+    look.release().await;
+    if arguments.source.is_some() {
+        note_unreadable(unreadable);
+    }
+    if let Some(id) = missing.first() {
         bail!("there is no dead letter {id:?}: `hookwell dlq list` shows what is there");
     }
-    confirm(meant.len(), arguments.yes)
+    confirm(meant.len(), arguments.yes)?;
+    Ok(meant)
 }
 
 fn is_of(letter: &DeadLetter, source: Option<&str>) -> bool {

@@ -1,44 +1,47 @@
 //! `hookwell events`: what was received and what became of it.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use hookwell_aws::tools::admin::{Item, readable};
+use hookwell_aws::tools::records::{Order, Records, received_at};
 use hookwell_sandbox::rank::percentile;
 use serde_json::{Value, json};
 
-use super::filter::{COLUMNS, Filter, became, received_at};
-use super::items::{self, DESTINATION, List, Show, Table};
+use super::filter::{COLUMNS, Filter, became};
+use super::items::{self, DESTINATION, LeftOut};
 use super::print::{self, table};
 use super::tail::{self, Tail};
 use super::target::Target;
 
-const EVENTS: Table = Table {
-    name: |opened| &opened.events_table,
-    id: "event_id",
-    columns: COLUMNS,
-};
+/// Records that are read at once where more than one look is needed.
+const AT_ONCE: usize = 800;
+
+/// Records that a list leaves out and still counts.
+const COUNTED: usize = 10_000;
 
 /// Show received events and what became of them.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List events, newest first.
-    List(ListEvents),
+    ///
+    /// Reads as many records as it prints. With --outcome it reads all from the newest on until it has found so many: --since
+    /// sets an end to that.
+    List(List),
     /// Show one event.
-    #[command(after_help = "Examples:
-  hookwell events show evt_1 --local
-  hookwell events show evt_1 --json")]
     Show(Show),
     /// Follow events: print each when it is seen first, and again whenever what became of it has changed.
     ///
-    /// Nothing that is in the table is left out, at any rate: an event whose record appears within a minute of its own
-    /// time is printed. What comes and ends between two looks is one line. Refused deliveries are in no table; the log
+    /// Follows the events that come from now on, or from --since, until they are done; those that were rejected or wait in
+    /// the retry queue are not. None of them is left out, at any rate: an event whose record appears within a minute of its
+    /// own time is printed. What comes and ends between two looks is one line. Refused deliveries are in no table; the log
     /// has them.
     Tail(Tail),
     /// Count events by source, and their copies by destination: what became of them, and how long that took.
+    ///
+    /// Reads the records since --since, or the whole table.
     Stats(Stats),
 }
 
@@ -47,26 +50,115 @@ pub(crate) enum Command {
   hookwell events list --local
   hookwell events list --source shop --outcome rejected --since 2d
   hookwell events list --type 'invoice.*' --limit 1000 --json")]
-pub(crate) struct ListEvents {
+pub(crate) struct List {
     #[command(flatten)]
     filter: Filter,
+    /// At most so many.
+    #[arg(long, default_value_t = 50)]
+    limit: usize,
+    /// Print one JSON object per event.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
-    list: List,
+    target: Target,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookwell events show evt_1 --local
+  hookwell events show evt_1 --source shop --json")]
+pub(crate) struct Show {
+    /// The sender's id, or the event's key in the table.
+    id: String,
+    /// Of this source. Unless it is named, the sources of the newest events are looked at first.
+    #[arg(long)]
+    source: Option<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: Target,
 }
 
 pub(crate) fn run(command: &Command) -> Result<ExitCode> {
     items::block_on(async {
         match command {
-            Command::List(ListEvents { filter, list }) => {
-                let newest_first = |item: &_| Reverse(received_at(item));
-                let keep = |item: &Item| filter.keeps(item);
-                items::list(list, &EVENTS, keep, |all| all.sort_by_key(newest_first)).await
-            }
-            Command::Show(show) => items::show(show, &EVENTS).await,
+            Command::List(arguments) => list(arguments).await,
+            Command::Show(arguments) => show(arguments).await,
             Command::Tail(arguments) => tail::run(arguments).await,
             Command::Stats(arguments) => stats(arguments).await,
         }
     })
+}
+
+async fn list(arguments: &List) -> Result<ExitCode> {
+    let List { filter, limit, .. } = arguments;
+    let opened = arguments.target.open().await?;
+    let search = filter.search();
+    let (admin, name) = (&opened.admin, &opened.events_table);
+    let mut records = admin.records(name, search, Order::NewestFirst);
+    let (mut found, mut printed) = (Vec::new(), 0_usize);
+    while printed.saturating_add(found.len()) < *limit {
+        let missing = limit.saturating_sub(printed).saturating_sub(found.len());
+        let most = match filter.outcome {
+            None => missing.min(AT_ONCE),
+            Some(_) => AT_ONCE,
+        };
+        let some = records.next(most).await?;
+        if some.is_empty() {
+            break;
+        }
+        found.extend(
+            some.into_iter()
+                .filter(|it| filter.has_outcome(it))
+                .take(missing),
+        );
+        if arguments.json {
+            printed = printed.saturating_add(found.len());
+            items::print(&found, COLUMNS, true)?;
+            found.clear();
+        }
+    }
+    if !arguments.json {
+        items::print(&found, COLUMNS, false)?;
+    }
+    note_unindexed(&records);
+    printed = printed.saturating_add(found.len());
+    left_out(&mut records, filter).await?.note(printed);
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn left_out(records: &mut Records<'_>, filter: &Filter) -> Result<LeftOut> {
+    let count = records.count(COUNTED).await?;
+    Ok(match (count, &filter.outcome) {
+        (0, _) => LeftOut::Exactly(0),
+        (_, Some(_)) => LeftOut::Unknown,
+        (COUNTED, None) => LeftOut::More(count),
+        (_, None) => LeftOut::Exactly(count),
+    })
+}
+
+/// Says that the whole table was read, and why.
+pub(super) fn note_unindexed(records: &Records<'_>) {
+    if !records.is_indexed() {
+        print::note(UNINDEXED);
+    }
+}
+
+/// What to do about a table without the index.
+pub(super) const UNINDEXED: &str =
+    "the events table has no index by-time (docs/upgrade.md), so that all of it is read";
+
+async fn show(arguments: &Show) -> Result<ExitCode> {
+    let Show { id, source, .. } = arguments;
+    let opened = arguments.target.open().await?;
+    let (admin, name) = (&opened.admin, &opened.events_table);
+    let found = admin.find(name, id, source.as_deref()).await?;
+    if found.is_empty() {
+        bail!("there is no event {id:?}");
+    }
+    items::show(&found, arguments.json)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 #[derive(Debug, Args)]
@@ -107,15 +199,35 @@ impl Counts {
 }
 
 async fn stats(arguments: &Stats) -> Result<ExitCode> {
+    let filter = &arguments.filter;
     let opened = arguments.target.open().await?;
+    let (admin, name) = (&opened.admin, &opened.events_table);
     let mut sources: BTreeMap<String, Counts> = BTreeMap::new();
-    for item in opened.admin.scan(&opened.events_table, None).await? {
-        if arguments.filter.keeps(&item) {
-            let mut of = readable(&item, "source");
+    let search = filter.search();
+    let mut add = |item: &Item| {
+        if search.holds(item) && filter.has_outcome(item) {
+            let mut of = readable(item, "source");
             if item.contains_key(DESTINATION) {
-                of = format!("{of} to {}", readable(&item, DESTINATION));
+                of = format!("{of} to {}", readable(item, DESTINATION));
             }
-            sources.entry(of).or_default().add(&item);
+            sources.entry(of).or_default().add(item);
+        }
+    };
+    if filter.since.is_some() {
+        let mut records = admin.records(name, filter.search(), Order::NewestFirst);
+        loop {
+            let some = records.next(AT_ONCE).await?;
+            if some.is_empty() {
+                break;
+            }
+            some.iter().for_each(&mut add);
+        }
+        note_unindexed(&records);
+    } else {
+        // A scan reads many records of a table for less than one by one.
+        let mut pages = admin.pages(name, None);
+        while let Some(page) = pages.next().await? {
+            page.iter().for_each(&mut add);
         }
     }
     let names = [

@@ -5,9 +5,9 @@ use hookwell::format::pattern::Pattern;
 use hookwell::format::time::Millis;
 use hookwell::ports::handler::Outcome;
 use hookwell_aws::tools::admin::{Item, readable};
+use hookwell_aws::tools::records::Search;
 use hookwell_lambda::now::now;
 use jiff::{Span, SpanRelativeTo, Timestamp};
-use serde_json::Value;
 
 use super::items::{Column, DESTINATION};
 
@@ -24,15 +24,18 @@ pub(super) const COLUMNS: &[Column] = &[
     (DESTINATION, "DESTINATION"),
 ];
 
-/// Filters of events, beside their source.
+/// Filters of events.
 #[derive(Debug, Args)]
 pub(super) struct Filter {
+    /// Only of this source.
+    #[arg(long)]
+    source: Option<String>,
     /// Only of this type, or of types like it: `invoice.*`.
     #[arg(long = "type", value_name = "PATTERN", value_parser = pattern)]
     kind: Option<Pattern>,
     /// Only with this outcome, or `pending` or `waiting` for those without one yet.
     #[arg(long, value_parser = outcome)]
-    outcome: Option<String>,
+    pub(super) outcome: Option<String>,
     /// Only about this document.
     #[arg(long, value_name = "ID")]
     document: Option<String>,
@@ -42,22 +45,20 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    pub(super) fn keeps(&self, item: &Item) -> bool {
-        let is_in_time = |since| received_at(item) >= Some(since);
-        self.since.is_none_or(is_in_time) && self.keeps_any_time(item)
+    /// The part of the filter that the index of the events table answers: all but the outcome.
+    pub(super) fn search(&self) -> Search {
+        Search {
+            source: self.source.clone(),
+            kind: self.kind.clone(),
+            document_id: self.document.clone(),
+            since: self.since,
+            ..Search::default()
+        }
     }
 
-    /// True when the record passes the filter, whatever its time of reception.
-    pub(super) fn keeps_any_time(&self, item: &Item) -> bool {
-        let kind = readable(item, "type");
-        self.kind
-            .as_ref()
-            .is_none_or(|pattern| pattern.capture(&kind).is_some())
-            && self.outcome.as_ref().is_none_or(|one| *one == became(item))
-            && self
-                .document
-                .as_ref()
-                .is_none_or(|one| *one == readable(item, "document_id"))
+    /// True when the event of the record has the outcome that is asked for.
+    pub(super) fn has_outcome(&self, item: &Item) -> bool {
+        self.outcome.as_ref().is_none_or(|one| *one == became(item))
     }
 }
 
@@ -92,8 +93,4 @@ pub(super) fn became(item: &Item) -> String {
         status if ["pending", "waiting"].contains(&status.as_str()) => status,
         _ => readable(item, "outcome"),
     }
-}
-
-pub(super) fn received_at(item: &Item) -> Option<i64> {
-    item.get("received_at").and_then(Value::as_i64)
 }

@@ -1,53 +1,13 @@
-//! Arguments, search and printing that the commands over a table share.
+//! Printing that the commands over a table share.
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
-use clap::Args;
+use anyhow::Result;
 use hookwell_aws::tools::admin::{Item, readable};
 
 use super::clean::clean;
 use super::columns::padded;
 use super::print::{self, grouped, table};
-use super::target::{Opened, Target};
-
-/// Which items to list.
-#[derive(Debug, Args)]
-pub(crate) struct List {
-    /// Only of this source.
-    #[arg(long)]
-    source: Option<String>,
-    /// At most so many.
-    #[arg(long, default_value_t = 50)]
-    limit: usize,
-    /// Print one JSON object per item.
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    target: Target,
-}
-
-/// Which item to show.
-#[derive(Debug, Args)]
-pub(crate) struct Show {
-    /// The sender's id, or the item's key in the table.
-    id: String,
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    target: Target,
-}
-
-/// A table as the commands see it.
-pub(super) struct Table {
-    /// Chooses the table's name from the opened ones.
-    pub(super) name: fn(&Opened) -> &str,
-    /// The attribute that holds the sender's id.
-    pub(super) id: &'static str,
-    /// Attributes to list, with their headings.
-    pub(super) columns: &'static [Column],
-}
 
 /// An attribute and its heading.
 pub(super) type Column = (&'static str, &'static str);
@@ -58,31 +18,33 @@ pub(super) const DESTINATION: &str = "destination";
 /// The longest cell of a list, in characters; of a longer one the rest is left out, and `…` says so.
 const MAX_CELL: usize = 60;
 
-/// Lists the items that `keep` keeps, in the order that `sort` gives them.
-pub(super) async fn list(
-    list: &List,
-    of: &Table,
-    keep: impl Fn(&Item) -> bool,
-    sort: impl Fn(&mut [Item]),
-) -> Result<ExitCode> {
-    let opened = list.target.open().await?;
-    let filter = list.source.as_deref().map(|source| ("source", source));
-    let mut items = opened.admin.scan((of.name)(&opened), filter).await?;
-    items.retain(keep);
-    sort(&mut items);
-    let all = items.len();
-    items.truncate(list.limit);
-    print(&items, of.columns, list.json)?;
-    note_left_out(items.len(), all);
-    Ok(ExitCode::SUCCESS)
+/// How many items a list leaves out.
+pub(super) enum LeftOut {
+    /// So many.
+    Exactly(usize),
+    /// At least so many: the others were not counted.
+    More(usize),
+    /// Perhaps some: nobody has looked.
+    Unknown,
+}
+
+impl LeftOut {
+    /// Says how many of all items were not printed.
+    pub(super) fn note(&self, printed: usize) {
+        let all = |more: usize| grouped(printed.saturating_add(more));
+        let of = match *self {
+            Self::Exactly(0) => return,
+            Self::Exactly(more) => format!("of {}", all(more)),
+            Self::More(more) => format!("of more than {}", all(more.saturating_sub(1))),
+            Self::Unknown => "printed, older ones not looked at".to_owned(),
+        };
+        print::note(&format!("{} {of}: --limit shows more", grouped(printed)));
+    }
 }
 
 /// Says how many of all items were not printed.
 pub(super) fn note_left_out(printed: usize, all: usize) {
-    if printed < all {
-        let (printed, all) = (grouped(printed), grouped(all));
-        print::note(&format!("{printed} of {all}: --limit shows more"));
-    }
+    LeftOut::Exactly(all.saturating_sub(printed)).note(printed);
 }
 
 /// A line about one item, for printing alone: columns of these widths, whatever the other lines hold.
@@ -98,10 +60,7 @@ pub(super) fn line_of(item: &Item, columns: &[Column], widths: &[usize]) -> Stri
 /// Prints items, a line each.
 pub(super) fn print(items: &[Item], columns: &[Column], json: bool) -> Result<()> {
     if json {
-        for item in items {
-            print::json(&serde_json::to_string(item)?)?;
-        }
-        return Ok(());
+        return show(items, json);
     }
     // The column of destinations is shown only where a record has one.
     let has_copies = items.iter().any(|item| item.contains_key(DESTINATION));
@@ -126,27 +85,10 @@ fn row(item: &Item, columns: &[Column]) -> Vec<String> {
     columns.iter().map(cell).collect()
 }
 
-/// Shows the item under a key, or every item with that id.
-///
-/// # Errors
-/// When there is none.
-pub(super) async fn show(show: &Show, of: &Table) -> Result<ExitCode> {
-    let opened = show.target.open().await?;
-    let name = (of.name)(&opened);
-    let mut items: Vec<_> = opened
-        .admin
-        .get(name, &show.id)
-        .await?
-        .into_iter()
-        .collect();
-    if items.is_empty() {
-        items = opened.admin.scan(name, Some((of.id, &show.id))).await?;
-    }
-    if items.is_empty() {
-        bail!("there is no {} {:?}", of.id.replace("_id", ""), show.id);
-    }
+/// Prints all attributes of each item.
+pub(super) fn show(items: &[Item], json: bool) -> Result<()> {
     for (index, item) in items.iter().enumerate() {
-        if show.json {
+        if json {
             print::json(&serde_json::to_string(item)?)?;
             continue;
         }
@@ -157,7 +99,7 @@ pub(super) async fn show(show: &Show, of: &Table) -> Result<ExitCode> {
             print::line(&format!("{name:<16} {}", readable(item, name)))?;
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Runs a command that waits for tables.

@@ -1,20 +1,25 @@
 //! `hookwell replay`: events that were kept, applied again.
 
+use std::mem;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail, ensure};
 use clap::Args;
 use hookwell_aws::tools::admin::{Item, readable};
 use hookwell_aws::tools::failure::AdminError;
+use hookwell_aws::tools::records::{Order, Records, Search, received_at};
 use serde_json::json;
 
 use super::confirm::confirm;
-use super::filter::{Filter, received_at};
+use super::filter::Filter;
 use super::items::block_on;
 use super::print::{self, progress};
-use super::target::Target;
+use super::target::{Opened, Target};
 use crate::user::user;
 use hookwell_lambda::now::now;
+
+/// Records that are read at once.
+const AT_ONCE: usize = 100;
 
 /// Put events that were kept into the queue again, oldest first.
 ///
@@ -29,9 +34,6 @@ pub(crate) struct Arguments {
     /// The senders' ids of the events, or their keys in the table.
     #[arg(required_unless_present_any = ["source", "kind", "outcome", "document", "since"])]
     ids: Vec<String>,
-    /// Only of this source.
-    #[arg(long)]
-    source: Option<String>,
     #[command(flatten)]
     filter: Filter,
     /// Do not ask, however many they are.
@@ -48,26 +50,61 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     block_on(replay(arguments))
 }
 
+/// The records of the events that are meant, some at a time.
+enum Meant<'a> {
+    /// Those whose ids were given.
+    Named(Vec<Item>),
+    /// Those that the filter finds, oldest first.
+    Found(Records<'a>),
+}
+
+impl<'a> Meant<'a> {
+    async fn new(arguments: &Arguments, opened: &'a Opened, search: &Search) -> Result<Self> {
+        let (admin, table) = (&opened.admin, &opened.events_table);
+        if arguments.ids.is_empty() {
+            let records = admin.records(table, search.clone(), Order::OldestFirst);
+            return Ok(Self::Found(records));
+        }
+        let mut named = Vec::new();
+        for id in &arguments.ids {
+            let found = admin.find(table, id, search.source.as_deref()).await?;
+            if found.is_empty() {
+                bail!("there is no event {id:?}: `hookwell events list` shows what is there");
+            }
+            named.extend(found.into_iter().filter(|it| search.holds(it)));
+        }
+        named.sort_by_key(received_at);
+        Ok(Self::Named(named))
+    }
+
+    /// The next ones; `None` at the end.
+    async fn next(&mut self, filter: &Filter) -> Result<Option<Vec<Item>>> {
+        let mut some = match self {
+            Self::Named(named) => mem::take(named),
+            Self::Found(records) => records.next(AT_ONCE).await?,
+        };
+        if some.is_empty() {
+            return Ok(None);
+        }
+        some.retain(|item| filter.has_outcome(item));
+        Ok(Some(some))
+    }
+}
+
 async fn replay(arguments: &Arguments) -> Result<ExitCode> {
     let opened = arguments.target.open().await?;
-    let filter = arguments.source.as_deref();
-    let filter = filter.map(|source| ("source", source));
-    let mut meant = opened.admin.scan(&opened.events_table, filter).await?;
-    let is_named =
-        |item: &Item, id: &str| readable(item, "event_id") == id || readable(item, "pk") == id;
-    for id in &arguments.ids {
-        if !meant.iter().any(|item| is_named(item, id)) {
-            bail!("there is no event {id:?}: `hookwell events list` shows what is there");
-        }
+    let filter = &arguments.filter;
+    // What comes from now on is not meant, so that both readings find the same events.
+    let search = Search {
+        until: Some(now()),
+        ..filter.search()
+    };
+    let (mut count, mut meant) = (0_usize, Meant::new(arguments, &opened, &search).await?);
+    while let Some(some) = meant.next(filter).await? {
+        count = count.saturating_add(some.len());
     }
-    meant.retain(|item| {
-        let mut ids = arguments.ids.iter();
-        arguments.filter.keeps(item)
-            && (arguments.ids.is_empty() || ids.any(|id| is_named(item, id)))
-    });
-    meant.sort_by_key(received_at);
-    ensure!(!meant.is_empty(), "no event is like that");
-    confirm(meant.len(), arguments.yes)?;
+    ensure!(count > 0, "no event is like that");
+    confirm(count, arguments.yes)?;
 
     let (queue, bucket, by) = (opened.queue()?, opened.bucket(), user());
     let (admin, table) = (&opened.admin, &opened.events_table);
@@ -79,27 +116,31 @@ async fn replay(arguments: &Arguments) -> Result<ExitCode> {
         admin.replay(table, &queue, &event, &by, now).await?;
         Ok(true)
     };
-    let bar = progress(meant.len());
+    let bar = progress(count);
     let mut queued = 0_usize;
     // What was begun is done although nobody reads of it any more.
     let mut printed = Ok(());
-    for item in &meant {
-        let key = readable(item, "pk");
-        let was_kept = replay(&key).await.map_err(|error: AdminError| {
-            let went = format!("{queued} of {} went into the queue, then", meant.len());
-            anyhow::Error::from(error).context(went)
-        })?;
-        queued = queued.saturating_add(usize::from(was_kept));
-        if arguments.json {
-            let id = readable(item, "event_id");
-            let line = json!({ "id": id, "key": key, "replayed": was_kept });
-            printed = printed.and(print::json(&line.to_string()));
-        } else {
-            bar.inc(1);
+    let mut not_kept = 0_usize;
+    let mut meant = Meant::new(arguments, &opened, &search).await?;
+    while let Some(some) = meant.next(filter).await? {
+        for item in &some {
+            let key = readable(item, "pk");
+            let was_kept = replay(&key).await.map_err(|error: AdminError| {
+                let went = format!("{queued} of {count} went into the queue, then");
+                anyhow::Error::from(error).context(went)
+            })?;
+            queued = queued.saturating_add(usize::from(was_kept));
+            not_kept = not_kept.saturating_add(usize::from(!was_kept));
+            if arguments.json {
+                let id = readable(item, "event_id");
+                let line = json!({ "id": id, "key": key, "replayed": was_kept });
+                printed = printed.and(print::json(&line.to_string()));
+            } else {
+                bar.inc(1);
+            }
         }
     }
     bar.finish_and_clear();
-    let not_kept = meant.len().saturating_sub(queued);
     if !arguments.json {
         printed = print::line(&format!("{queued} put into the queue"));
     }

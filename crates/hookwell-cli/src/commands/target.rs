@@ -143,6 +143,15 @@ impl Opened {
         ))
     }
 
+    /// The number of dead letters that wait, and of those that somebody looks at.
+    ///
+    /// # Errors
+    /// When neither a stack nor a variable names the queue, or SQS refuses.
+    pub(crate) async fn dead_letter_depth(&self) -> Result<(u64, u64)> {
+        let url = self.names.get(Part::DeadLetterQueue)?;
+        Ok(self.admin.queue_depth(url).await?)
+    }
+
     /// The queue.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use hookwell_aws::tools::failure::AdminError;
 use http::StatusCode;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -19,6 +20,9 @@ use super::shared::Page;
 
 /// Number of lines on a page.
 const LINES: usize = 100;
+
+/// Pages of an account's table, of 1 MB each, that one search reads at most.
+const PAGES: usize = 5;
 
 /// Query of the list of documents.
 #[derive(Debug, Default, Deserialize)]
@@ -35,17 +39,49 @@ pub(super) struct One {
     key: String,
 }
 
+/// The lines of a page of the list.
+struct Lines {
+    rows: Vec<(String, DocumentRow)>,
+    /// Number of all that fit, where somebody has counted.
+    found: Option<usize>,
+    /// Key after which the next page begins.
+    next: Option<String>,
+}
+
 pub(super) async fn list(
     State(page): State<Arc<Page>>,
     Query(which): Query<Which>,
-    headers: HeaderMap,
+    asked: HeaderMap,
 ) -> Response {
-    let index = page.index();
-    let revision = page.revision(index.revision);
+    let (changes, is_filled) = {
+        let index = page.index();
+        let changes = if page.is_machine() {
+            index.revision
+        } else {
+            index.finds
+        };
+        (changes, index.is_filled || !page.is_machine())
+    };
+    let revision = page.revision(changes);
+    if asked
+        .get("x-known")
+        .is_some_and(|known| *known == *revision)
+    {
+        return page.live(&asked, &revision, || html! {}, |_| html! {});
+    }
+    let lines = if page.is_machine() {
+        Ok(Lines::of_index(&page.index(), &which))
+    } else {
+        Lines::of_table(&page, &which).await
+    };
+    let part = match &lines {
+        Ok(lines) => part(lines, &which, is_filled),
+        Err(why) => html! { p.empty { "The documents table does not answer: " (why) } },
+    };
     page.live(
-        &headers,
+        &asked,
         &revision,
-        || part(&index, &which),
+        || part,
         |part| {
             let content = html! {
                 h1.unseen { "Documents" }
@@ -63,33 +99,90 @@ pub(super) async fn list(
     )
 }
 
-fn part(index: &Index, which: &Which) -> Markup {
-    let words = which.q.trim().to_lowercase();
-    let fits = |(key, row): &(&String, &DocumentRow)| {
+impl Which {
+    /// True when the search finds the document with this key.
+    fn fits(&self, key: &str, row: &DocumentRow) -> bool {
+        let words = self.q.trim().to_lowercase();
         words.is_empty()
             || key.to_lowercase().contains(&words)
             || row.state.to_lowercase().contains(&words)
-    };
-    let all = index.documents.iter().filter(fits);
-    let found = all.clone().count();
-    let is_after =
-        |(key, _): &(&String, &DocumentRow)| which.after.is_empty() || **key > which.after;
-    let mut rows: Vec<_> = all.filter(is_after).take(LINES + 1).collect();
-    let has_more = rows.len() > LINES;
-    rows.truncate(LINES);
-    let last = rows.last().filter(|_| has_more).map(|(key, _)| *key);
+    }
+}
+
+impl Lines {
+    fn of_index(index: &Index, which: &Which) -> Self {
+        let all = index
+            .documents
+            .iter()
+            .filter(|(key, row)| which.fits(key, row));
+        let found = all.clone().count();
+        let rows = all.filter(|(key, _)| which.after.is_empty() || **key > which.after);
+        let rows = rows.map(|(key, row)| (key.clone(), row.clone()));
+        Self {
+            found: Some(found),
+            ..Self::cut(rows.take(LINES + 1).collect(), None)
+        }
+    }
+
+    /// Reads on in the table of an account until a page is full, or until it has read some megabytes.
+    async fn of_table(page: &Page, which: &Which) -> Result<Self, AdminError> {
+        let mut pages = page
+            .admin
+            .pages(&page.stack.documents_table, None)
+            .after(&which.after);
+        if which.q.trim().is_empty() {
+            pages = pages.of_at_most(LINES + 1);
+        }
+        let (mut rows, mut last) = (Vec::new(), None);
+        for _ in 0..PAGES {
+            let Some(items) = pages.next().await? else {
+                break;
+            };
+            for (key, row) in items.iter().map(DocumentRow::of_item) {
+                last = Some(key.to_owned());
+                if which.fits(key, &row) {
+                    rows.push((key.to_owned(), row));
+                }
+            }
+            if rows.len() > LINES {
+                break;
+            }
+        }
+        Ok(Self::cut(rows, last.filter(|_| !pages.is_over())))
+    }
+
+    /// A page of the first rows; `last` is the key of the last item that was read, where there are more.
+    fn cut(mut rows: Vec<(String, DocumentRow)>, last: Option<String>) -> Self {
+        let has_more = rows.len() > LINES;
+        rows.truncate(LINES);
+        let shown = rows.last().map(|(key, _)| key.clone());
+        Self {
+            next: if has_more { shown } else { last },
+            found: None,
+            rows,
+        }
+    }
+}
+
+fn part(lines: &Lines, which: &Which, is_filled: bool) -> Markup {
     html! {
         p.found {
-            (count(found)) @if found == 1 { " document" } @else { " documents" }
-            @if !index.is_filled { " · reading the tables …" }
+            @match lines.found {
+                Some(found) => { (count(found)) @if found == 1 { " document" } @else { " documents" } }
+                None => { (count(lines.rows.len())) " on this page" }
+            }
+            @if !is_filled { " · reading the tables …" }
         }
-        @if rows.is_empty() {
-            p.empty { @if words.is_empty() { "No event has made a document yet. Here stands each as its newest event left it." } @else { "Nothing fits." } }
+        @if lines.rows.is_empty() {
+            p.empty {
+                @if !which.q.trim().is_empty() { "Nothing fits" @if lines.next.is_some() { " so far" } "." }
+                @else { "No event has made a document yet. Here stands each as its newest event left it." }
+            }
         } @else {
             table.list.documents {
                 thead { tr { th { "Document" } th { "Source" } th { "Type" } th { "Made by event" } th { "State" } } }
                 tbody {
-                    @for (key, row) in rows {
+                    @for (key, row) in &lines.rows {
                         tr {
                             td.id { a href={ "/document?key=" (encoded(key)) } { (row.id) } }
                             td.source { (row.source) }
@@ -101,8 +194,8 @@ fn part(index: &Index, which: &Which) -> Markup {
                 }
             }
         }
-        @if let Some(last) = last {
-            p { a.button href={ "/documents?q=" (encoded(&which.q)) "&after=" (encoded(last)) } { "More" } }
+        @if let Some(next) = &lines.next {
+            p { a.button href={ "/documents?q=" (encoded(&which.q)) "&after=" (encoded(next)) } { "More" } }
         }
     }
 }

@@ -2,28 +2,37 @@
 
 use std::time::{Duration, Instant};
 
+use hookwell_aws::tools::admin::Item;
 use hookwell_aws::tools::failure::AdminError;
+use hookwell_aws::tools::follow::Follow;
+use hookwell_aws::tools::records::{Order, Search, received_at};
 use hookwell_lambda::now::now;
-use serde_json::Value;
 
-use super::index::Index;
+use super::index::ROWS;
 use super::shared::Page;
 use crate::news::Seen;
 
 /// The shortest pause between two looks.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Least pause after a look, as a multiple of the look's time, so that a large table is not read all the time.
+/// Least pause after a look, as a multiple of the look's time, so that the table is not read all the time.
 const PAUSES: u32 = 10;
 
-/// Reads both tables: beside a machine until they answer, over an account again and again.
+/// Records of an account that the first look reads, at most.
+const NEWEST: usize = 10_000;
+
+/// Records that are read at once.
+const AT_ONCE: usize = 800;
+
+/// Reads the tables: beside a machine until they answer, over an account again and again.
 pub(crate) async fn fill(page: &Page) {
+    let mut follow = None;
     loop {
         let started = Instant::now();
         let filled = if page.is_machine() {
             before_the_start(page).await
         } else {
-            renew(page).await
+            look(page, &mut follow).await
         };
         match filled {
             Ok(()) if page.is_machine() => return,
@@ -35,24 +44,55 @@ pub(crate) async fn fill(page: &Page) {
     }
 }
 
-/// Makes the index of an account anew, from its tables as they are now.
-async fn renew(page: &Page) -> Result<(), AdminError> {
+/// Reports the newest records of an account, or those that are new or have changed since the last look.
+async fn look(page: &Page, follow: &mut Option<Follow>) -> Result<(), AdminError> {
     let Page { admin, stack, .. } = page;
-    let at = now();
-    let events = admin.scan(&stack.events_table, None).await?;
-    let documents = admin.scan(&stack.documents_table, None).await?;
-    page.renew(Index::of_tables(&events, &documents, at));
+    let (table, at) = (&stack.events_table, now());
+    let all = Search::default();
+    if let Some(follow) = follow {
+        let mut found = Vec::new();
+        let take = |items| found.extend(items);
+        follow.look(admin, table, &all, at, take).await?;
+        page.recorder.tell(Seen::Looked { events: found, at });
+        return Ok(());
+    }
+    let events = newest(page, all, NEWEST).await?;
+    if events.len() == NEWEST {
+        let oldest = events.first().and_then(received_at).unwrap_or(at);
+        page.recorder.tell(Seen::ReadSince(oldest));
+    }
+    *follow = Some(Follow::after(&events, at));
+    page.recorder.tell(Seen::Looked { events, at });
     Ok(())
 }
 
 /// Reports the events from before the machine's start. The machine itself reports the later ones, before or after this.
 async fn before_the_start(page: &Page) -> Result<(), AdminError> {
     let Page { admin, stack, .. } = page;
-    let mut events = admin.scan(&stack.events_table, None).await?;
-    events.retain(|item| item.get("received_at").and_then(Value::as_i64) < Some(page.started_at));
-    page.recorder.tell(Seen::Stored {
-        events,
-        documents: admin.scan(&stack.documents_table, None).await?,
-    });
+    let before = Search {
+        until: Some(page.started_at.saturating_sub(1)),
+        ..Search::default()
+    };
+    let events = newest(page, before, ROWS).await?;
+    let documents = admin.scan(&stack.documents_table, None).await?;
+    page.recorder.tell(Seen::Stored { events, documents });
     Ok(())
+}
+
+/// The newest records, at most so many, the first received first.
+async fn newest(page: &Page, search: Search, most: usize) -> Result<Vec<Item>, AdminError> {
+    let Page { admin, stack, .. } = page;
+    let mut records = admin.records(&stack.events_table, search, Order::NewestFirst);
+    let mut found = Vec::new();
+    while found.len() < most {
+        let some = records
+            .next(AT_ONCE.min(most.saturating_sub(found.len())))
+            .await?;
+        if some.is_empty() {
+            break;
+        }
+        found.extend(some);
+    }
+    found.reverse();
+    Ok(found)
 }

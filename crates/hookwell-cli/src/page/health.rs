@@ -106,7 +106,10 @@ fn part(page: &Page, index: &Index, now: Millis) -> Markup {
     let is_machine = page.is_machine();
     html! {
         p.found {
-            "The last 24 hours"
+            @match index.read_since.filter(|at| *at > now.saturating_sub(DAY)) {
+                Some(at) => { "Since " (time(at)) " UTC: older events were not read" }
+                None => { "The last 24 hours" }
+            }
             @if let Some(at) = index.looked_at { " · as of " (time(at)) " UTC" }
             @if !index.is_filled { " · reading the tables …" }
         }

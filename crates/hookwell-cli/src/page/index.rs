@@ -1,8 +1,9 @@
-//! The page's knowledge: filled once from the tables and kept current by reports of the machine, or renewed from the
-//! tables of an account, so that no view reads a whole table.
+//! The page's knowledge: filled once from the tables and kept current by reports of the machine, or by looks into the tables
+//! of an account, so that no view reads a table.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::mem;
 use std::sync::Arc;
 
 use hookwell::event::Event;
@@ -25,7 +26,7 @@ const KEPT: usize = 1_000;
 const KEPT_BYTES: usize = 64 * 1024 * 1024;
 
 /// Number of lines in the list, at most.
-const ROWS: usize = 200_000;
+pub(super) const ROWS: usize = 200_000;
 
 /// A document, as a line shows it.
 #[derive(Debug, Clone)]
@@ -39,6 +40,23 @@ pub(super) struct DocumentRow {
     pub(super) state: String,
 }
 
+impl DocumentRow {
+    /// An item of the documents table, and its key.
+    pub(super) fn of_item(item: &Item) -> (&str, Self) {
+        let text = |name| item.get(name).and_then(Value::as_str).unwrap_or_default();
+        let row = Self {
+            source: clip(text("source")),
+            kind: clip(text("document_type")),
+            id: clip(text("document_id")),
+            version: text("version").to_owned(),
+            event_id: clip(text("event_id")),
+            is_deleted: item.get("deleted") == Some(&Value::Bool(true)),
+            state: clip(text("document")),
+        };
+        (text("pk"), row)
+    }
+}
+
 /// Everything that the page knows.
 #[derive(Debug)]
 pub(crate) struct Index {
@@ -46,12 +64,16 @@ pub(crate) struct Index {
     pub(super) rows: VecDeque<Row>,
     /// Effects by the event's key.
     pub(super) effects: Effects,
-    /// Documents by their keys.
+    /// Documents by their keys; none of an account.
     pub(super) documents: BTreeMap<String, DocumentRow>,
     /// True once the tables were read.
     pub(super) is_filled: bool,
-    /// Time at which the look began that the page shows; `None` where a machine keeps it current.
+    /// Time at which the last look into the tables began; `None` where a machine keeps the page current.
     pub(super) looked_at: Option<Millis>,
+    /// Time before which the table holds records that were not read, where there are any.
+    pub(super) read_since: Option<Millis>,
+    /// Number of looks that found something.
+    pub(super) finds: u64,
     /// Number of changes so far.
     pub(super) revision: u64,
     kept: VecDeque<Arc<Arrived>>,
@@ -68,22 +90,13 @@ impl Index {
             documents: BTreeMap::new(),
             is_filled: false,
             looked_at: None,
+            read_since: None,
+            finds: 0,
             revision: 0,
             kept: VecDeque::new(),
             kept_bytes: 0,
             next: 0,
         }
-    }
-
-    /// Index of an account, from its tables as they were at that time.
-    pub(super) fn of_tables(events: &[Item], documents: &[Item], at: Millis) -> Self {
-        let mut index = Self {
-            looked_at: Some(at),
-            next: Millis::MAX,
-            ..Self::new()
-        };
-        index.stored(events, documents);
-        index
     }
 
     pub(super) fn take_in(&mut self, seen: Seen) {
@@ -92,18 +105,14 @@ impl Index {
             Seen::Processed(done) => self.processed(&done),
             Seen::PutBack { key, at } => self.effects.change(&key, |effect| effect.put_back(at)),
             Seen::Stored { events, documents } => self.stored(&events, &documents),
+            Seen::Looked { events, at } => self.looked(&events, at),
+            Seen::ReadSince(at) => self.read_since = Some(at),
             Seen::Mark(mark) => {
                 let _ = mark.send(());
                 return;
             }
         }
         self.revision = self.revision.wrapping_add(1);
-    }
-
-    /// Replaces everything by what the tables of an account hold now.
-    pub(super) fn renew(&mut self, index: Self) {
-        let revision = self.revision.wrapping_add(1);
-        *self = Self { revision, ..index };
     }
 
     /// A delivery that is still kept.
@@ -201,8 +210,39 @@ impl Index {
         self.documents.insert(document.key.as_str().to_owned(), row);
     }
 
-    /// Adds the copy of an event that a line shows.
-    fn stored_copy(&mut self, item: &Item) {
+    /// Takes in records of an account that are new or have changed.
+    fn looked(&mut self, events: &[Item], at: Millis) {
+        self.looked_at = Some(at);
+        self.is_filled = true;
+        if !events.is_empty() {
+            self.finds = self.finds.wrapping_add(1);
+        }
+        let oldest = self.rows.front().map(|row| row.at);
+        for item in events {
+            let key = item.get("pk").and_then(Value::as_str).unwrap_or_default();
+            if destination(item).is_some() {
+                self.stored_copy(item, |copy| *copy = Effect::of_record(item));
+            } else if self.effects.of(key).is_some() {
+                self.effects.change(key, |effect| {
+                    let copies = mem::take(&mut effect.copies);
+                    *effect = Effect::of_record(item);
+                    effect.copies = copies;
+                });
+            } else {
+                let row = Row::of_record(item);
+                // A line that was dropped does not come back because its event has changed.
+                if self.rows.len() < ROWS || Some(row.at) >= oldest {
+                    let stored = Effect::of_record(item);
+                    self.effects.change(key, |effect| *effect = stored);
+                    self.next = self.next.max(row.at);
+                    self.push(row);
+                }
+            }
+        }
+    }
+
+    /// Changes the effect of the copy of an event that a line shows; a new copy is as its record says.
+    fn stored_copy(&mut self, item: &Item, change: impl FnOnce(&mut Effect)) {
         let key = item.get("pk").and_then(Value::as_str).unwrap_or_default();
         let Some((name, (key, _))) = destination(item).zip(key.split_once('>')) else {
             return;
@@ -210,7 +250,7 @@ impl Index {
         if self.effects.of(key).is_some() {
             self.effects.change(key, |effect| {
                 let stored = || Effect::of_record(item);
-                effect.copies.entry(name.to_owned()).or_insert_with(stored);
+                change(effect.copies.entry(name.to_owned()).or_insert_with(stored));
             });
         }
     }
@@ -242,22 +282,13 @@ impl Index {
             self.rows.push_front(row);
         }
         for item in copies {
-            self.stored_copy(item);
+            self.stored_copy(item, |_| {});
         }
         for item in documents {
-            let text = |name| item.get(name).and_then(Value::as_str).unwrap_or_default();
-            let row = DocumentRow {
-                source: clip(text("source")),
-                kind: clip(text("document_type")),
-                id: clip(text("document_id")),
-                version: text("version").to_owned(),
-                event_id: clip(text("event_id")),
-                is_deleted: item.get("deleted") == Some(&Value::Bool(true)),
-                state: clip(text("document")),
-            };
-            let there = self.documents.get(text("pk"));
+            let (key, row) = DocumentRow::of_item(item);
+            let there = self.documents.get(key);
             if there.is_none_or(|there| there.version < row.version) {
-                self.documents.insert(text("pk").to_owned(), row);
+                self.documents.insert(key.to_owned(), row);
             }
         }
         self.is_filled = true;

@@ -49,6 +49,12 @@ impl LetterCount {
         self.known().count = u64::try_from(count).ok();
     }
 
+    /// Takes so many off the number, which went back into the queue.
+    pub(super) fn take_off(&self, done: u64) {
+        let mut known = self.known();
+        known.count = known.count.map(|count| count.saturating_sub(done));
+    }
+
     async fn ask(&self) {
         let depth = self.admin.queue_depth(&self.url).await;
         self.known().count = depth

@@ -17,6 +17,9 @@ use super::shared::Page;
 use crate::news::Seen;
 use crate::user::user;
 
+/// Number of letters that are looked at for the list.
+const SHOWN: usize = 1_000;
+
 /// Query of the list of dead letters.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -41,6 +44,7 @@ pub(super) async fn list(State(page): State<Arc<Page>>, Query(how): Query<How>) 
             (question(&page, &letters))
         } @else {
             p.found {
+                @if letters.len() >= SHOWN { "Some " }
                 (count(letters.len())) @if letters.len() == 1 { " dead letter" } @else { " dead letters" }
                 @if letters.len() > 1 { " · " a href="/dead-letters?all=true" { "put all back" } }
                 " · " a href="/dead-letters" { "look again" }
@@ -128,13 +132,22 @@ pub(super) async fn redrive(State(page): State<Arc<Page>>, form: String) -> Resp
 }
 
 impl Page {
-    /// The letters there now, free for others to see again.
+    /// The letters there now, at most [`SHOWN`] with a few more, free for others to see again.
     async fn look(&self) -> Result<Vec<DeadLetter>, AdminError> {
         let _alone = self.looking.lock().await;
         let queue = self.dead_letters();
-        let letters = queue.receive().await?;
-        queue.release(&letters).await;
-        self.letters.set(letters.len());
+        let mut look = queue.look();
+        let (mut letters, mut is_over) = (Vec::new(), false);
+        while letters.len() < SHOWN && !is_over {
+            let some = look.next().await?;
+            is_over = some.is_empty();
+            letters.extend(some);
+        }
+        look.release().await;
+        letters.sort_by_key(|letter| letter.sent_at);
+        if is_over {
+            self.letters.set(letters.len());
+        }
         Ok(letters)
     }
 
@@ -142,32 +155,39 @@ impl Page {
     async fn put_back(&self, ids: &[String]) -> Result<usize, AdminError> {
         let _alone = self.looking.lock().await;
         let queue = self.dead_letters();
-        let letters = queue.receive().await?;
-        let is_meant = |letter: &DeadLetter| ids.contains(&letter.message_id);
-        let (mut meant, other): (Vec<_>, Vec<_>) = letters.into_iter().partition(is_meant);
-        queue.release(&other).await;
-        self.letters.set(other.len());
-        // Oldest first.
-        meant.reverse();
-        let by = user();
-        let table = &self.stack.events_table;
+        let (by, table) = (user(), &self.stack.events_table);
         let mut done = 0;
-        while let Some(letter) = meant.pop() {
-            let at = now();
-            let reopened = queue.reopen(&self.admin, table, &letter, &by, at).await;
-            if let Err(why) = reopened {
-                meant.push(letter);
-                queue.release(&meant).await;
-                return Err(why);
+        let mut look = queue.look();
+        loop {
+            let some = look.next().await?;
+            if some.is_empty() {
+                break;
             }
-            if let Ok(event) = &letter.event
-                && event.destination.is_none()
-            {
-                let key = event.key.as_str().to_owned();
-                self.recorder.tell(Seen::PutBack { key, at });
+            for letter in &some {
+                if !ids.contains(&letter.message_id) {
+                    continue;
+                }
+                let at = now();
+                let reopened = queue.reopen(&self.admin, table, letter, &by, at).await;
+                if let Err(why) = reopened {
+                    look.release().await;
+                    return Err(why);
+                }
+                look.forget(letter);
+                if let Ok(event) = &letter.event
+                    && event.destination.is_none()
+                {
+                    let key = event.key.as_str().to_owned();
+                    self.recorder.tell(Seen::PutBack { key, at });
+                }
+                done += 1;
             }
-            done += 1;
+            if done == ids.len() {
+                break;
+            }
         }
+        look.release().await;
+        self.letters.take_off(u64::try_from(done).unwrap_or(0));
         Ok(done)
     }
 }

@@ -1,7 +1,7 @@
 //! The page of the local machine, or of an account's tables: what arrived, what became of it, and what to do about it.
 //!
-//! Server-made HTML; one small script keeps the open view current. Views are made from the `index`, never from a
-//! whole table. `guard` keeps other machines and other pages out, `entry` other users of this
+//! Server-made HTML; one small script keeps the open view current. Views are made from the `index`; the
+//! documents of an account from a page of their table, never from a whole one. `guard` keeps other machines and other pages out, `entry` other users of this
 //! machine, and `veil` keeps secrets in.
 
 mod account;

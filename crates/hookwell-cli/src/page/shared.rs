@@ -107,12 +107,6 @@ impl Page {
         }
     }
 
-    /// Shows what the tables of an account hold now.
-    pub(super) fn renew(&self, index: Index) {
-        let mut known = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        known.renew(index);
-    }
-
     pub(super) fn index(&self) -> RwLockReadGuard<'_, Index> {
         self.index.read().unwrap_or_else(PoisonError::into_inner)
     }

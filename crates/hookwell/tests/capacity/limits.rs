@@ -14,6 +14,12 @@ pub(crate) const RATES: [u32; 3] = [1_000, 10_000, 100_000];
 /// Write units of an event in the events table: the put of ingest, and the end that process writes.
 const RECORD_WRITES: f64 = 2.0;
 
+/// Write units of an event in the index of that table: what it holds never changes, so only the put counts.
+const INDEX_WRITES: f64 = 1.0;
+
+/// Writes a second that all shards of the index take: 16, each of 1,000 (`by_time.rs` of hookwell-aws).
+const SHARDS: u32 = 16_000;
+
 struct Limit {
     what: &'static str,
     /// Default of the limit.
@@ -93,6 +99,7 @@ const SCALING: &str =
     "[Lambda scaling](https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html)";
 const LAMBDA_SQS: &str =
     "[Lambda and SQS](https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html)";
+const KEYS: &str = "[partition keys](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html)";
 const API: &str = "[API Gateway quotas](https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html)";
 
 fn limits(figures: &Figures) -> Vec<Limit> {
@@ -129,9 +136,22 @@ fn of_tables() -> Vec<Limit> {
             "writes a second, events table that is new",
             (4_000, RECORD_WRITES),
         ),
+        new(
+            "writes a second, index of the events table that is new",
+            (4_000, INDEX_WRITES),
+        ),
         new("writes a second, documents table that is new", (4_000, 1.0)),
         new("reads a second, events table that is new", (12_000, 1.0)),
-        quota("writes a second, events table", RECORD_WRITES),
+        quota(
+            "writes a second, events table with its index",
+            RECORD_WRITES + INDEX_WRITES,
+        ),
+        limit(
+            "writes a second, shards of the index",
+            (SHARDS, INDEX_WRITES),
+            "more stacks",
+            KEYS,
+        ),
         quota("writes a second, documents table", 1.0),
         quota("reads a second, events table", 1.0),
     ]

@@ -70,7 +70,7 @@ pub(crate) fn table(figures: &Figures) -> String {
         ),
         (
             "documents table, write units a second",
-            "`WarmWrites`, which counts for both tables",
+            "`WarmWrites`, which counts for both tables and the index",
             stacks.each_ref().map(|stack| number(stack.document_writes)),
         ),
         (
