@@ -8,8 +8,24 @@ import { chromium } from 'playwright-core';
 const { HOOKWELL, CHROMIUM, PROFILE } = process.env;
 
 /** Starts a machine; what it says about itself, and `stop`. */
-export async function startMachine(more, environment) {
-  const machine = spawn(HOOKWELL, ['dev', '--port', '0', '--json', ...more], {
+export const startMachine = (more, environment) => start(['dev', '--port', '0', '--json', ...more], environment);
+
+/** Starts the page over the tables and queues of a machine, as over those of an account. */
+export const startConsole = (machine) =>
+  start(['console', '--port', '0', '--json'], {
+    AWS_ACCESS_KEY_ID: 'local',
+    AWS_SECRET_ACCESS_KEY: 'local',
+    AWS_REGION: 'us-east-1',
+    AWS_ENDPOINT_URL_DYNAMODB: machine.dynamodb_endpoint,
+    AWS_ENDPOINT_URL_SQS: machine.sqs_endpoint,
+    HOOKWELL_EVENTS_TABLE: machine.events_table,
+    HOOKWELL_DOCUMENTS_TABLE: machine.documents_table,
+    HOOKWELL_QUEUE_URL: machine.queue_url,
+    HOOKWELL_DEAD_LETTER_QUEUE_URL: machine.dead_letter_queue_url,
+  });
+
+async function start(command, environment) {
+  const machine = spawn(HOOKWELL, command, {
     stdio: ['ignore', 'pipe', 'ignore'],
     env: { ...process.env, ...environment },
   });

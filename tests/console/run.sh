@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The page of `hookwell dev` in a real Chromium, and what somebody else's page can do to the machine. Installs
-# playwright-core below target/console; the browser is the system's (`apt-get install chromium`). SCREENSHOTS=DIR keeps pictures at 1280 and 320 px there.
+# The page of `hookwell dev` and of `hookwell console` in a real Chromium, and what somebody else's page can do to the machine. Installs
+# playwright-core below target/console; the browser is the system's (`apt-get install chromium`). SCREENSHOTS=DIR keeps pictures, dark and light and of several widths, there.
 # `--speed` measures it with 100,000 events in place of that, and prints the figures.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -42,4 +42,5 @@ if [ "${1:-}" = --speed ]; then
 else
   node foreign.mjs
   node page.mjs
+  node account.mjs
 fi

@@ -45,8 +45,8 @@ pub(crate) enum Seen {
         events: Vec<Item>,
         at: Millis,
     },
-    /// The time before which the table of an account holds records that were not read.
-    ReadSince(Millis),
+    /// The time before which the table of an account holds records that were not read, where there are any.
+    ReadSince(Option<Millis>),
     /// Asks for an answer once all earlier reports were taken in.
     Mark(oneshot::Sender<()>),
 }

@@ -1,5 +1,6 @@
 //! `hookwell console`: the page over tables and queues that it finds in its environment.
 
+use std::collections::{BTreeSet, HashMap};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::process::{ChildStdout, Command, Stdio};
@@ -7,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::support::browser::{get, press, shows, submit};
 use crate::support::{World, body, machine};
+use hookwell_aws::Limits;
+use hookwell_aws::dynamodb::types::AttributeValue;
 use hookwell_local::storage::Endpoints;
 use hookwell_sandbox::child::Owned;
 use serde_json::json;
@@ -283,5 +286,66 @@ async fn a_second_interrupt_ends_the_page_although_a_request_is_not_over() {
         assert!(started.elapsed() < PATIENCE, "it waits for the client");
         std::thread::yield_now();
     }
+    machine.stop().await;
+}
+
+/// Puts so many copies of the one document, each changed by its number.
+async fn multiply(
+    account: &World,
+    count: usize,
+    change: impl Fn(usize, &mut HashMap<String, AttributeValue>),
+) {
+    let client = account.endpoints.connection().unwrap();
+    let client = client.dynamodb(Limits::TOOL);
+    let table = &account.endpoints.documents_table;
+    let one = client.scan().table_name(table).send().await.unwrap();
+    let one = one.items.unwrap().remove(0);
+    for number in 0..count {
+        let mut item = one.clone();
+        change(number, &mut item);
+        let put = client.put_item().table_name(table).set_item(Some(item));
+        put.send().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_of_many_documents_is_read_page_by_page() {
+    let machine = machine().await;
+    let account = World::of(&machine);
+    let (event, state) = body("resource", 0, "create", "d1", "Ada");
+    assert_eq!(account.post("resource", &event).await.status, 200);
+    account
+        .document_becomes("resource", "d1", state.as_ref())
+        .await;
+    let text = |text: String| AttributeValue::S(text);
+    multiply(&account, 149, |count, item| {
+        item.insert("pk".into(), text(format!("resource#resource#m{count}")));
+        item.insert("document_id".into(), text(format!("m{count}")));
+    })
+    .await;
+
+    let mut console = Console::start(&account.endpoints);
+    console.open().await;
+    let world = &console.world;
+    // All documents, each once, over two pages.
+    let mut found = BTreeSet::new();
+    let mut path = "/documents".to_owned();
+    let mut pages = 0;
+    loop {
+        let page = get(world, &path).await.body;
+        let links = page.split("/document?key=").skip(1);
+        for link in links.filter_map(|link| link.split_once('"')) {
+            assert!(found.insert(link.0.to_owned()), "{} twice", link.0);
+        }
+        pages += 1;
+        let Some((_, next)) = page.split_once("after=") else {
+            break;
+        };
+        path = format!("/documents?after={}", next.split_once('"').unwrap().0);
+    }
+    assert_eq!((found.len(), pages), (150, 2));
+    let page = get(world, "/documents?q=%23m14").await.body;
+    assert!(page.contains("10 on this page"), "{page}");
+    assert!(console.interrupt());
     machine.stop().await;
 }

@@ -68,13 +68,16 @@ impl Follow {
     /// Follows the records received after that time, and these, which somebody has read at it.
     #[must_use]
     pub fn after(items: &[Item], at: Millis) -> Self {
-        let state = |item| (key_of(item).to_owned(), State::of(item));
-        let mut follow = Self {
-            since: at.saturating_sub(LATE),
-            last: items.iter().map(state).collect(),
-        };
-        follow.forget();
+        let mut follow = Self::since(at.saturating_sub(LATE));
+        follow.also(items);
         follow
+    }
+
+    /// Follows these records as well, which somebody has just read.
+    pub fn also(&mut self, items: &[Item]) {
+        let state = |item| (key_of(item).to_owned(), State::of(item));
+        self.last.extend(items.iter().map(state));
+        self.forget();
     }
 
     /// Gives the records that are new or have changed since the last look, some at a time, the first changed first. `search`

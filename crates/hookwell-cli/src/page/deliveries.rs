@@ -115,8 +115,13 @@ fn part(page: &Page, index: &Index, filter: &Filter, now: i64) -> Markup {
             @if lines.found == 1 { (one) } @else { (many) }
             @if let Some(at) = index.looked_at { " · as of " (time(at)) " UTC" }
             @if !index.is_filled { " · reading the tables …" }
-            @if let Some(at) = index.read_since { " · older than " (time(at)) ": " code { "hookwell events list" } }
             @if !filter.is_newest() { " · " a href=(filter.address(None)) { "back to the newest" } }
+        }
+        @if let Some(at) = index.read_since {
+            form.older method="post" action="/older" {
+                (page.token.field())
+                "Events before " (time(at)) " UTC were not read yet. " button { "Read older ones" }
+            }
         }
         @if index.rows.is_empty() && !page.is_machine() {
             @if index.is_filled { p.empty {

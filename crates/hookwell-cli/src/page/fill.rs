@@ -1,14 +1,20 @@
 //! Fills the index from the tables, beside everything else: once where a machine tells the rest, else again and again.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use hookwell::format::time::Millis;
 use hookwell_aws::tools::admin::Item;
 use hookwell_aws::tools::failure::AdminError;
 use hookwell_aws::tools::follow::Follow;
 use hookwell_aws::tools::records::{Order, Search, received_at};
 use hookwell_lambda::now::now;
+use http::StatusCode;
 
 use super::index::ROWS;
+use super::layout::sentence;
 use super::shared::Page;
 use crate::news::Seen;
 
@@ -18,7 +24,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// Least pause after a look, as a multiple of the look's time, so that the table is not read all the time.
 const PAUSES: u32 = 10;
 
-/// Records of an account that the first look reads, at most.
+/// Records of an account that the first look reads at most, and each that somebody asks for after it.
 const NEWEST: usize = 10_000;
 
 /// Records that are read at once.
@@ -26,13 +32,12 @@ const AT_ONCE: usize = 800;
 
 /// Reads the tables: beside a machine until they answer, over an account again and again.
 pub(crate) async fn fill(page: &Page) {
-    let mut follow = None;
     loop {
         let started = Instant::now();
         let filled = if page.is_machine() {
             before_the_start(page).await
         } else {
-            look(page, &mut follow).await
+            look(page).await
         };
         match filled {
             Ok(()) if page.is_machine() => return,
@@ -45,25 +50,66 @@ pub(crate) async fn fill(page: &Page) {
 }
 
 /// Reports the newest records of an account, or those that are new or have changed since the last look.
-async fn look(page: &Page, follow: &mut Option<Follow>) -> Result<(), AdminError> {
+async fn look(page: &Page) -> Result<(), AdminError> {
     let Page { admin, stack, .. } = page;
     let (table, at) = (&stack.events_table, now());
     let all = Search::default();
-    if let Some(follow) = follow {
-        let mut found = Vec::new();
-        let take = |items| found.extend(items);
+    let mut follow = page.follow.lock().await;
+    if let Some(follow) = &mut *follow {
+        let mut events = Vec::new();
+        let take = |items| events.extend(items);
         follow.look(admin, table, &all, at, take).await?;
-        page.recorder.tell(Seen::Looked { events: found, at });
+        page.recorder.tell(Seen::Looked { events, at });
         return Ok(());
     }
     let events = newest(page, all, NEWEST).await?;
-    if events.len() == NEWEST {
-        let oldest = events.first().and_then(received_at).unwrap_or(at);
-        page.recorder.tell(Seen::ReadSince(oldest));
-    }
     *follow = Some(Follow::after(&events, at));
+    read_since(page, &events, at);
     page.recorder.tell(Seen::Looked { events, at });
     Ok(())
+}
+
+/// Reports how far the page has read, where it did not read all.
+fn read_since(page: &Page, events: &[Item], now: Millis) {
+    let oldest = events.first().and_then(received_at).unwrap_or(now);
+    let oldest = Some(oldest).filter(|_| events.len() >= NEWEST);
+    page.recorder.tell(Seen::ReadSince(oldest));
+}
+
+/// Reads on in the records of an account that are older than those that the page shows.
+pub(super) async fn older(State(page): State<Arc<Page>>) -> Response {
+    match page.read_older().await {
+        Ok(()) => Redirect::to("/").into_response(),
+        Err(why) => {
+            let content = sentence(&page, "Not read", &why.to_string());
+            page.html(StatusCode::BAD_GATEWAY, content)
+        }
+    }
+}
+
+impl Page {
+    async fn read_older(&self) -> Result<(), AdminError> {
+        let mut follow = self.follow.lock().await;
+        let Some(since) = self.index().read_since else {
+            return Ok(());
+        };
+        // Those of that very moment may have been read or not; the page knows which it has.
+        let before = Search {
+            until: Some(since),
+            ..Search::default()
+        };
+        let events = newest(self, before, NEWEST).await?;
+        if let Some(follow) = &mut *follow {
+            follow.also(&events);
+        }
+        read_since(self, &events, since);
+        self.recorder.tell(Seen::Stored {
+            events,
+            documents: Vec::new(),
+        });
+        self.recorder.caught_up().await;
+        Ok(())
+    }
 }
 
 /// Reports the events from before the machine's start. The machine itself reports the later ones, before or after this.

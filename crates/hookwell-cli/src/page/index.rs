@@ -106,7 +106,7 @@ impl Index {
             Seen::PutBack { key, at } => self.effects.change(&key, |effect| effect.put_back(at)),
             Seen::Stored { events, documents } => self.stored(&events, &documents),
             Seen::Looked { events, at } => self.looked(&events, at),
-            Seen::ReadSince(at) => self.read_since = Some(at),
+            Seen::ReadSince(at) => self.read_since = at,
             Seen::Mark(mark) => {
                 let _ = mark.send(());
                 return;

@@ -9,7 +9,9 @@ use axum::routing::{get, post};
 use http::header::CONTENT_TYPE;
 
 use super::shared::Page;
-use super::{api, copy, deliveries, delivery, documents, event, guard, health, letters, send};
+use super::{
+    api, copy, deliveries, delivery, documents, event, fill, guard, health, letters, send,
+};
 
 /// The routes of the page.
 pub(crate) fn router(page: Arc<Page>) -> Router {
@@ -23,6 +25,8 @@ pub(crate) fn router(page: Arc<Page>) -> Router {
             .route("/deliveries/{number}/again", post(send::again))
             .route("/deliveries/{number}/copy/{text}", get(copy::view))
             .route("/send", get(send::view).post(send::sample));
+    } else {
+        router = router.route("/older", post(fill::older));
     }
     let is_machine = page.is_machine();
     router = router

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use hookwell::source::Source;
 use hookwell_aws::tools::admin::Admin;
 use hookwell_aws::tools::dead_letters::DeadLetters;
+use hookwell_aws::tools::follow::Follow;
 use hookwell_aws::{Bucket, Connection, Limits, SqsQueue};
 use hookwell_lambda::now::now;
 use http::StatusCode;
@@ -59,6 +60,8 @@ pub(crate) struct Page {
     /// Lock for one look into the dead-letter queue at a time: a look hides the letters from every other.
     pub(super) looking: Mutex<()>,
     pub(super) started_at: i64,
+    /// Records of an account as they change; `None` before the first look.
+    pub(super) follow: Mutex<Option<Follow>>,
     /// Token that every form carries; nothing changes without it.
     pub(super) token: Token,
     /// Secret of a page over an account; `None` on a machine, whose page everybody on this computer may see.
@@ -92,6 +95,7 @@ impl Page {
             stack,
             looking: Mutex::new(()),
             started_at: now(),
+            follow: Mutex::default(),
             token: Token::new()?,
             entry,
         })
