@@ -182,6 +182,7 @@ fn tail(child: &mut Child, table: &Table, records: usize) -> Result<(f64, f64)> 
     let now = now()?;
     let new = Event {
         received_at: now,
+        key: Key::new("new", &[&records.to_be_bytes()]),
         ..event(records, records, now)
     };
     table.put(&new)?;

@@ -106,7 +106,7 @@ fn part(page: &Page, index: &Index, now: Millis) -> Markup {
     let is_machine = page.is_machine();
     html! {
         p.found {
-            @match index.read_since.filter(|at| *at > now.saturating_sub(DAY)) {
+            @match since_read(index, now) {
                 Some(at) => { "Since " (time(at)) " UTC: older events were not read" }
                 None => { "The last 24 hours" }
             }
@@ -127,6 +127,11 @@ fn part(page: &Page, index: &Index, now: Millis) -> Markup {
             }
         }
     }
+}
+
+/// Time since which the page has read all events, where that is less than the time that the view looks back.
+fn since_read(index: &Index, now: Millis) -> Option<Millis> {
+    index.read_since.filter(|at| *at > now.saturating_sub(DAY))
 }
 
 /// The health of the machine's sources, or of those that an account's events name.
@@ -155,12 +160,13 @@ fn line(page: &Page, index: &Index, name: &str, health: &Health<'_>, now: Millis
     let expected = page.source(name).and_then(|source| source.expect_every);
     let expected = expected.map(|hours| Millis::from(hours).saturating_mul(HOUR));
     let (state, kind) = health.state(expected, now);
+    let is_day = since_read(index, now).is_none();
     html! {
         tr {
             td.source { a href={ "/?source=" (encoded(name)) } { (name) } }
             td.health { span.outcome.(kind) { (state) } }
             td.time { @if let Some(newest) = health.newest { (time(newest.at)) } }
-            td.number.all { (count(health.arrived)) }
+            td.number.all[is_day] { (count(health.arrived)) }
             @if page.is_machine() { (number("refused", health.refused)) }
             (number("rejected", health.rejected))
             (number("way", health.open))
