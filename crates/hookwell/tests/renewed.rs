@@ -17,22 +17,15 @@ use hookwell::source::Source;
 use hookwell_sandbox::sender::signed_with;
 use http::Method;
 
-/// Types whose samples cannot be renewed: the id is in the text of a form's field, or the id and the time belong to the
-/// list around the event.
-const SAME: [&str; 4] = [
-    "slack block_actions",
+/// Types whose samples cannot be renewed: the id and the time belong to the list around the event.
+const SAME: [&str; 3] = [
     "meta whatsapp_business_account.account_update",
     "meta whatsapp_business_account.template_category_update",
     "meta whatsapp_business_account.message_template_status_update",
 ];
 
-/// More types whose samples keep the time of the file: GitLab writes `2026-11-26 10:05:00 UTC`, and the time of a
-/// comment belongs to the list around it.
-const OLD: [&str; 3] = [
-    "gitlab-signing-token Merge Request Hook.approved",
-    "gitlab-token Merge Request Hook.approved",
-    "meta instagram.comments",
-];
+/// A type more whose sample keeps the time of the file: the time of a comment belongs to the list around it.
+const OLD: [&str; 1] = ["meta instagram.comments"];
 
 /// Time at which a sample is sent: some seconds later than the samples of the tests.
 fn later(random: u8) -> Millis {

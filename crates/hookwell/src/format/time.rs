@@ -71,6 +71,22 @@ pub fn to_rfc3339(at: Millis) -> String {
     Timestamp::from_millisecond(at).map_or_else(|_| at.to_string(), |time| format!("{time:.3}"))
 }
 
+/// Writes a time as a text is written: `2026-11-26 10:00:00 UTC`, the same with ` +0100` for the ` UTC`, RFC 2822, or RFC 3339
+/// for any other text with a `T`. All are in UTC; `None` for other texts.
+pub(crate) fn written_like(text: &str, at: Millis) -> Option<String> {
+    let time = Timestamp::from_millisecond(at).ok()?;
+    let form = if text.ends_with(" UTC") {
+        "%Y-%m-%d %H:%M:%S UTC"
+    } else if Timestamp::strptime("%Y-%m-%d %H:%M:%S %z", text).is_ok() {
+        "%Y-%m-%d %H:%M:%S +0000"
+    } else if rfc2822::DateTimeParser::new().parse_timestamp(text).is_ok() {
+        "%a, %d %b %Y %H:%M:%S +0000"
+    } else {
+        return text.contains('T').then(|| to_rfc3339(at));
+    };
+    Some(time.strftime(form).to_string())
+}
+
 /// Reads the time of an event, in every form that a supported sender writes: a number that counts seconds, milliseconds,
 /// microseconds or nanoseconds, with or without a fraction or an exponent; RFC 3339, also with a space for the `T`, with
 /// ` UTC` or ` -0700` behind it, and without an offset, which then is UTC; RFC 2822; a date, which is its midnight in UTC.
@@ -163,6 +179,29 @@ mod tests {
             );
         }
         assert_eq!(to_rfc3339(1_700_000_000_123), "2023-11-14T22:13:20.123Z");
+    }
+
+    #[test]
+    fn a_time_is_written_in_the_form_of_another() {
+        for (old, new) in [
+            ("2026-11-26T10:00:00Z", "2023-11-14T22:13:20.000Z"),
+            ("2026-11-26T10:00:00-05:00", "2023-11-14T22:13:20.000Z"),
+            ("2026-11-26 10:00:00 UTC", "2023-11-14 22:13:20 UTC"),
+            ("2026-11-26 10:00:00 +0100", "2023-11-14 22:13:20 +0000"),
+            (
+                "Thu, 26 Nov 2026 10:00:00 +0000",
+                "Tue, 14 Nov 2023 22:13:20 +0000",
+            ),
+            (
+                "Fri, 27 Nov 2026 10:00:00 +0000",
+                "Tue, 14 Nov 2023 22:13:20 +0000",
+            ),
+        ] {
+            let written = written_like(old, 1_700_000_000_000);
+            assert_eq!(written.as_deref(), Some(new));
+            assert_eq!(event_time(new), Some(1_700_000_000_000));
+        }
+        assert_eq!(written_like("1700000000", 1_700_000_000_000), None);
     }
 
     #[test]

@@ -4,12 +4,25 @@ use serde_json::{Map, Value};
 
 use crate::format::json::Pointer;
 
+/// The field of a form that holds JSON, as [`crate::format::form`] reads it.
+const PAYLOAD: &str = "payload";
+
 /// A body whose values can be changed.
 #[derive(Debug, Clone)]
 pub struct Edit {
     value: Value,
-    /// True for a form, whose fields are the members of the value.
-    is_form: bool,
+    around: Around,
+}
+
+/// Text around a value.
+#[derive(Debug, Clone)]
+enum Around {
+    /// Nothing: the body is JSON.
+    Nothing,
+    /// A form, whose fields are the members of the value.
+    Form,
+    /// A form with these other fields, whose field `payload` is the value as JSON.
+    Payload(Map<String, Value>),
 }
 
 impl Edit {
@@ -17,8 +30,8 @@ impl Edit {
     #[must_use]
     pub fn of(body: &[u8]) -> Option<Self> {
         if let Ok(value) = serde_json::from_slice(body) {
-            let is_form = false;
-            return Some(Self { value, is_form });
+            let around = Around::Nothing;
+            return Some(Self { value, around });
         }
         let text = std::str::from_utf8(body).ok()?;
         if !text.contains('=') || text.contains(|c: char| c.is_whitespace()) {
@@ -31,10 +44,16 @@ impl Edit {
                 return None;
             }
         }
-        let value = Value::Object(fields);
+        let payload = fields.get(PAYLOAD).and_then(Value::as_str);
+        let payload = payload.and_then(|json| serde_json::from_str(json).ok());
+        if let Some(value @ Value::Object(_)) = payload {
+            fields.remove(PAYLOAD);
+            let around = Around::Payload(fields);
+            return Some(Self { value, around });
+        }
         Some(Self {
-            value,
-            is_form: true,
+            value: Value::Object(fields),
+            around: Around::Form,
         })
     }
 
@@ -46,10 +65,10 @@ impl Edit {
 
     /// Puts a value at a place, and makes the members on the way there. False where a list on the way is too short.
     pub fn set(&mut self, pointer: &Pointer, value: Value) -> bool {
-        let value = match value {
-            Value::String(text) => Value::String(text),
-            other if self.is_form => Value::String(other.to_string()),
-            other => other,
+        let value = match (value, &self.around) {
+            (Value::String(text), _) => Value::String(text),
+            (other, Around::Form) => Value::String(other.to_string()),
+            (other, _) => other,
         };
         set(&mut self.value, pointer, value)
     }
@@ -57,9 +76,14 @@ impl Edit {
     /// The body as it is now.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
-        match &self.value {
-            Value::Object(fields) if self.is_form => form(fields).into_bytes(),
-            body => body.to_string().into_bytes(),
+        match (&self.value, &self.around) {
+            (Value::Object(fields), Around::Form) => form(fields).into_bytes(),
+            (payload, Around::Payload(others)) => {
+                let mut fields = others.clone();
+                fields.insert(PAYLOAD.to_owned(), Value::String(payload.to_string()));
+                form(&fields).into_bytes()
+            }
+            (body, _) => body.to_string().into_bytes(),
         }
     }
 }

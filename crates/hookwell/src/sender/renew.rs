@@ -5,7 +5,7 @@ use serde_json::{Number, Value};
 use super::edit::Edit;
 use super::sample::Sample;
 use crate::format::json::Pointer;
-use crate::format::time::{Millis, to_rfc3339};
+use crate::format::time::{Millis, written_like};
 use crate::source::Source;
 use crate::source::mapping::{Locator, Mapping, Parts, Piece};
 use crate::verify::recipe::TimestampPlace;
@@ -234,7 +234,7 @@ impl Parsed {
     }
 }
 
-/// A time in the form of an old one; `None` where it has another form than a number or that of RFC 3339.
+/// A time in the form of an old one; `None` where the old one has no form of a time.
 fn time_like(old: &Value, at: Millis) -> Option<Value> {
     match old {
         Value::Number(old) if old.is_f64() => {
@@ -242,21 +242,26 @@ fn time_like(old: &Value, at: Millis) -> Option<Value> {
             text.parse().ok().map(Value::Number)
         }
         Value::Number(old) => Some(Value::Number(in_unit(old.as_i64()?, at).into())),
-        Value::String(old) if old.contains('T') => Some(Value::String(to_rfc3339(at))),
-        Value::String(old) => match old.split_once('.') {
-            Some((whole, part)) => {
-                let (whole, digits) = (whole.parse::<i64>().ok()?, part.len());
-                part.parse::<u64>().ok()?;
-                let seconds = in_unit(whole, at);
-                Some(Value::String(format!(
-                    "{seconds}.{:0<digits$}",
-                    format!("{:03}", at % 1000)
-                )))
-            }
-            None => Some(Value::String(in_unit(old.parse().ok()?, at).to_string())),
-        },
+        Value::String(old) => {
+            let text = written_like(old, at).or_else(|| count_like(old, at))?;
+            Some(Value::String(text))
+        }
         _ => None,
     }
+}
+
+/// A time as a count with as many digits behind the point as an old one.
+fn count_like(old: &str, at: Millis) -> Option<String> {
+    let Some((whole, part)) = old.split_once('.') else {
+        return Some(in_unit(old.parse().ok()?, at).to_string());
+    };
+    let (whole, digits) = (whole.parse::<i64>().ok()?, part.len());
+    part.parse::<u64>().ok()?;
+    let seconds = in_unit(whole, at);
+    Some(format!(
+        "{seconds}.{:0<digits$}",
+        format!("{:03}", at % 1000)
+    ))
 }
 
 /// A time in the unit of an old one: seconds, milliseconds, microseconds or nanoseconds.
