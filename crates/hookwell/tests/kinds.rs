@@ -216,6 +216,16 @@ fn shopify(id: &impl Fn(&str) -> String, has: &impl Fn(&str) -> bool) -> Vec<Tru
     let level = format!("{}.{}", id("/inventory_item_id"), id("/location_id"));
     if named.starts_with("gid://shopify/Order/") {
         vec![("orders", id("/id"), May::Set(""))]
+    } else if named.starts_with("gid://shopify/Product/") {
+        vec![("products", id("/id"), May::Set(""))]
+    } else if named.starts_with("gid://shopify/Customer/") && has("/state") {
+        vec![("customers", id("/id"), May::Set(""))]
+    } else if named.starts_with("gid://shopify/Refund/") {
+        vec![("refunds", id("/id"), May::Set(""))]
+    } else if named.starts_with("gid://shopify/Fulfillment/") {
+        vec![("fulfillments", id("/id"), May::Set(""))]
+    } else if has("/plan_name") {
+        vec![("shop", id("/id"), May::Set(""))]
     } else if named.starts_with("gid://shopify/Company/") {
         // The same members, changed or deleted.
         let company = ("companies", named.clone(), May::Set(""));
