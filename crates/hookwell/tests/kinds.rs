@@ -71,6 +71,8 @@ fn truths(preset: &str, body: &Value) -> Vec<Truth> {
         }
         "woocommerce" if has("/order_key") => vec![("order", id("/id"), May::Set(""))],
         "woocommerce" if has("/catalog_visibility") => vec![("product", id("/id"), May::Set(""))],
+        "woocommerce" if has("/username") => vec![("customer", id("/id"), May::Set(""))],
+        "woocommerce" if has("/discount_type") => vec![("coupon", id("/id"), May::Set(""))],
         "shopify" if is_only_an_id => ONLY_AN_ID.map(|kind| (kind, id("/id"), May::Delete)).into(),
         "shopify" => shopify(&id, &has),
         "sentry" => sentry(body, &id, &has),
@@ -172,6 +174,21 @@ fn github(body: &Value, id: &impl Fn(&str) -> String, has: &impl Fn(&str) -> boo
         one("pull_request", id("/pull_request/id"), "/pull_request", &[])
     } else if has("/workflow_job") {
         one("workflow_job", id("/workflow_job/id"), "/workflow_job", &[])
+    } else if has("/check_run") {
+        one("check_run", id("/check_run/id"), "/check_run", &[])
+    } else if has("/workflow_run") {
+        one("workflow_run", id("/workflow_run/id"), "/workflow_run", &[])
+    } else if has("/deployment_status") {
+        let status = id("/deployment_status/id");
+        one("deployment_status", status, "/deployment_status", &[])
+    } else if has("/release") {
+        one("release", id("/release/id"), "/release", &["deleted"])
+    } else if has("/installation/account") {
+        let installation = id("/installation/id");
+        one("installation", installation, "/installation", &["deleted"])
+    } else if has("/starred_at") {
+        let star = format!("{}.{}", id("/repository/id"), id("/sender/id"));
+        one("star", star, "", &["deleted"])
     } else if has("/alert") {
         let alert = format!("{}.{}", id("/repository/id"), id("/alert/number"));
         one("code_scanning_alert", alert, "/alert", &[])
@@ -191,7 +208,7 @@ fn github(body: &Value, id: &impl Fn(&str) -> String, has: &impl Fn(&str) -> boo
             &["deleted"],
         )
     } else {
-        vec![] // a push
+        vec![] // a push, a new or a deleted branch
     }
 }
 
