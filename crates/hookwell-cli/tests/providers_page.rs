@@ -17,8 +17,9 @@ Every preset, made from `crates/hookwell/src/config/presets.toml`; do not edit t
 ## How they sign
 
 The tolerance is how many seconds a signed time may be in the past or the future. Where nothing else is said the answer
-to a good delivery is 200 with `{\"status\":\"received\"}` and to a bad signature 401. The last column names what no page
-or official library was at hand for: check it against a real delivery.
+to a good delivery is 200 with `{\"status\":\"received\"}` and to a bad signature 401. *waits* is how long the sender waits for the
+answer, where its pages say so. The last column names what no page or official library was at hand for: check it against a real
+delivery.
 
 ";
 
@@ -54,8 +55,8 @@ fn the_page_of_providers_is_what_the_presets_say() {
 fn page() -> String {
     let presets = presets::all();
     let mut page = format!("{HEAD}{} presets.\n\n", presets.len());
-    page.push_str("| preset | proof | where | signed | tolerance | event id | many | handshake | answers | sender's retries | unverified |\n");
-    page.push_str("|---|---|---|---|---|---|---|---|---|---|---|\n");
+    page.push_str("| preset | proof | where | signed | tolerance | event id | many | handshake | answers | waits | sender's retries | unverified |\n");
+    page.push_str("|---|---|---|---|---|---|---|---|---|---|---|---|\n");
     for preset in &presets {
         page.push_str(&row(preset));
     }
@@ -88,6 +89,7 @@ fn row(preset: &Preset) -> String {
         if preset.many { "yes" } else { "" }.to_owned(),
         preset.handshake.clone().unwrap_or_default(),
         preset.answers.join(", "),
+        preset.answer_within.clone().unwrap_or_default(),
         preset.retries.clone(),
         preset.unverified.join(", "),
     ];

@@ -61,6 +61,8 @@ pub struct Source {
     pub retry_for: Millis,
     /// Hours within which its sender sends something, for an alarm when it does not.
     pub expect_every: Option<u16>,
+    /// Seconds for which its sender waits for an answer, where it says so.
+    pub answer_within: Option<u8>,
     /// The types to queue; empty for all.
     pub types: Vec<Pattern>,
     /// Rule by which two deliveries are the same event.

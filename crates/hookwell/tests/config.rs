@@ -24,6 +24,7 @@ fn every_mistake_is_listed_at_once_with_its_path() {
         retain = "36d"
         retry_for = "11d"
         expect_every = "8d"
+        answer_within = "61s"
         api_key = "sk_live_pasted"
         api_url = "http://api.example.com"
 
@@ -52,6 +53,7 @@ fn every_mistake_is_listed_at_once_with_its_path() {
     sources.acme.verify.signature.encoding: is one of hex, base64, base64url
     sources.acme.verify.signature.header: "X Sig" is not a header name
     sources.open.allow_ips: is missing: nothing is signed here, so say which addresses may send (["0.0.0.0/0", "::/0"] for anyone)
+    sources.shop.answer_within: is a number of seconds from "1s" to "60s"
     sources.shop.api_key: is not env:NAME, ssm:NAME or secretsmanager:ID#STAGE
     sources.shop.api_url: is no https:// address (http:// on this machine only)
     sources.shop.expect_every: is a number of hours or days from "1h" to "7d"

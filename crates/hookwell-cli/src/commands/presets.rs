@@ -128,6 +128,7 @@ fn one(preset: &Preset) -> String {
         line("extends", preset.extends.as_deref().unwrap_or_default()),
         line("page", &preset.page),
         line("retries", &preset.retries),
+        line("waits", preset.answer_within.as_deref().unwrap_or_default()),
         line("signed", &signed(&preset.signing)),
         line("event id", &preset.event_id.join(", else ")),
         line("events", events),

@@ -34,6 +34,8 @@ pub struct Preset {
     pub extends: Option<String>,
     /// The sender's retries when nobody answers.
     pub retries: String,
+    /// Time for which the sender waits for an answer, where it says so.
+    pub answer_within: Option<String>,
     /// The sender's proof of who it is.
     pub signing: Signing,
     /// Places of the sender's id of an event.
@@ -74,6 +76,7 @@ pub fn find(name: &str) -> Option<Preset> {
         page: string(&table, "page"),
         extends: chain.get(1).cloned(),
         retries: string(&table, "retries"),
+        answer_within: source.answer_within.map(|seconds| format!("{seconds} s")),
         signing: Signing::of(&table),
         event_id: kinds::places(source.mapping.parts.id.as_ref()),
         many: !source.mapping.each.is_empty(),

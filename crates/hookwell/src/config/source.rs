@@ -72,6 +72,7 @@ pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> O
     let retain_days = retain(&mut fields, problems);
     let retry_for = days(&mut fields, "retry_for", MAX_RETRY_DAYS, problems);
     let expect_every = hours(&mut fields, "expect_every", problems);
+    let answer_within = seconds(&mut fields, "answer_within", problems);
     let body = fields.choice("body", &BodyFormat::NAMES);
     let max_age = days(&mut fields, "max_age", LIFE_DAYS, problems);
     let max_age = max_age.map(|days| days.saturating_mul(DAY));
@@ -123,6 +124,7 @@ pub(super) fn read(name: &str, mut fields: Fields<'_>, problems: &Problems) -> O
         retain_days,
         retry_for: retry_for.map_or(RETRY_FOR, |days| days.saturating_mul(DAY)),
         expect_every,
+        answer_within,
         types,
         dedupe: Dedupe::None,
         mapping,
@@ -297,6 +299,22 @@ fn hours(fields: &mut Fields<'_>, key: &str, problems: &Problems) -> Option<u16>
         problems.add(&path, &message);
     }
     hours
+}
+
+/// The longest time that a sender may wait for an answer, in seconds.
+const MAX_WAIT: u8 = 60;
+
+/// A number of seconds.
+fn seconds(fields: &mut Fields<'_>, key: &str, problems: &Problems) -> Option<u8> {
+    let path = format!("{}.{key}", fields.path());
+    let text = fields.text(key)?;
+    let seconds = text.strip_suffix('s').and_then(|text| text.parse().ok());
+    let seconds = seconds.filter(|seconds| (1..=MAX_WAIT).contains(seconds));
+    if seconds.is_none() {
+        let message = format!("is a number of seconds from \"1s\" to \"{MAX_WAIT}s\"");
+        problems.add(&path, &message);
+    }
+    seconds
 }
 
 fn dedupe(fields: &mut Fields<'_>, source: &Source, problems: &Problems) -> Dedupe {
