@@ -40,6 +40,7 @@ fn a_project_has_the_repositorys_own_files_and_manifests_that_cargo_reads() {
     let folder = TempDir::new().unwrap();
     let typed = [
         "new", "shop", "--path", REPOSITORY, "--preset", "stripe", "--preset", "github",
+        "--preset", "slack",
     ];
     let made = hookwell(folder.path(), &typed);
     let said = String::from_utf8(made.stdout).unwrap();

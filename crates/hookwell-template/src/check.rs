@@ -25,15 +25,24 @@ pub fn check(
     let mut lacking = Vec::new();
     for choice in &choices {
         let deployment = Deployment::new(&template, choice, sources, destinations);
+        let earlier = found.len();
         for rule in RULES {
             let mut report = Report::new(rule.id);
             (rule.look)(&deployment, &mut report);
             for finding in report.found {
-                let known = |one: &Finding| {
-                    (one.rule, &one.path) == (finding.rule, &finding.path)
-                        && one.message.starts_with(&finding.message)
+                let is_known = |one: &Finding| {
+                    one.rule == finding.rule && one.message.starts_with(&finding.message)
                 };
-                if !found.iter().any(known) {
+                // A condition that takes an element out of a list moves the others: the line tells that they are the same.
+                let is_moved = |one: &Finding| {
+                    one.line == finding.line && unnumbered(&one.path) == unnumbered(&finding.path)
+                };
+                let (earlier, own) = found.split_at(earlier);
+                let is_again = earlier.iter().any(|one| is_known(one) && is_moved(one))
+                    || own
+                        .iter()
+                        .any(|one| is_known(one) && one.path == finding.path);
+                if !is_again {
                     let message = format!("{}{}", finding.message, when(&choices, choice));
                     found.push(Finding { message, ..finding });
                 }
@@ -49,6 +58,19 @@ pub fn check(
     found.extend(lacking_for_the_file(&choices, &lacking));
     found.sort_by_key(|finding| finding.line);
     Ok(found)
+}
+
+/// True where the functions of a template read Hookwell's variables, so that a sources file belongs to it.
+///
+/// # Errors
+/// When the text is no YAML or has no `Resources`.
+pub fn is_hookwells(text: &str) -> Result<bool, Unreadable> {
+    let template = Node::template(text)?;
+    let choices = resolve::choices(&template);
+    let mut deployments = choices
+        .iter()
+        .map(|choice| Deployment::new(&template, choice, &[], &[]));
+    Ok(deployments.any(|one| one.is_hookwells()))
 }
 
 /// Rights that the sources and the destinations of the file lack by the defaults of the parameters: `lacking` has what each of the choices
@@ -72,6 +94,11 @@ fn lacking_for_the_file(choices: &[Choice], lacking: &[Vec<Finding>]) -> Vec<Fin
         }
     }
     by_default
+}
+
+/// A path without the places in lists.
+fn unnumbered(path: &str) -> String {
+    path.chars().filter(|one| !one.is_ascii_digit()).collect()
 }
 
 /// Parameters that differ from the defaults, in words.

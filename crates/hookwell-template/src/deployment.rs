@@ -1,6 +1,8 @@
 //! The functions, queues and tables that a template deploys, found by type and wiring, never by the names that somebody
 //! gave.
 
+use std::borrow::Cow;
+
 use hookwell::deliver::Destination;
 use hookwell::source::Source;
 
@@ -9,13 +11,35 @@ use super::place::Place;
 use super::resolve::{self, Choice, Resource};
 
 /// The types of a table.
-const TABLES: [&str; 2] = ["AWS::DynamoDB::Table", "AWS::Serverless::SimpleTable"];
+pub(super) const TABLES: [&str; 2] = ["AWS::DynamoDB::Table", "AWS::Serverless::SimpleTable"];
+
+/// The types of a function.
+const FUNCTIONS: [&str; 2] = ["AWS::Serverless::Function", "AWS::Lambda::Function"];
+
+/// The types that stand for a function by its `FunctionName`.
+const VERSIONS: [&str; 2] = ["AWS::Lambda::Alias", "AWS::Lambda::Version"];
+
+/// The types whose resources are in another template.
+const NESTED: [&str; 2] = ["AWS::CloudFormation::Stack", "AWS::Serverless::Application"];
+
+/// Properties that name a resource.
+const NAMES: [&str; 5] = [
+    "QueueName",
+    "FunctionName",
+    "TableName",
+    "LogGroupName",
+    "BucketName",
+];
+
+/// Start of the names of the variables that Hookwell's functions read.
+pub(super) const OWN_VARIABLES: &str = "HOOKWELL_";
 
 /// A template resolved for one choice of its parameters.
 #[derive(Debug)]
 pub(super) struct Deployment<'t> {
     template: &'t Node,
     resources: Vec<Resource>,
+    outputs: Node,
     /// The senders that ingest will serve.
     pub(super) sources: &'t [Source],
     /// The destinations that process sends events to.
@@ -31,23 +55,6 @@ pub(super) struct Mapping<'d> {
     pub(super) function: &'d Resource,
 }
 
-/// Type of an endpoint, which decides which metric counts its errors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Door {
-    FunctionUrl,
-    HttpApi,
-    RestApi,
-}
-
-/// An endpoint at which senders reach a function.
-#[derive(Debug)]
-pub(super) struct Endpoint<'d> {
-    pub(super) door: Door,
-    /// The resource or property that makes it.
-    pub(super) place: Place<'d>,
-    pub(super) function: &'d Resource,
-}
-
 impl<'t> Deployment<'t> {
     pub(super) fn new(
         template: &'t Node,
@@ -58,13 +65,14 @@ impl<'t> Deployment<'t> {
         Self {
             template,
             resources: resolve::deployment(template, choice),
+            outputs: resolve::outputs(template, choice),
             sources,
             destinations,
         }
     }
 
     /// The resources of these types, of which the conditions hold.
-    pub(super) fn of(&self, kinds: &[&str]) -> impl Iterator<Item = &Resource> {
+    pub(super) fn of(&self, kinds: &[&str]) -> impl Iterator<Item = &Resource> + use<'_> {
         let kinds: Vec<_> = kinds.iter().map(|kind| (*kind).to_owned()).collect();
         self.resources
             .iter()
@@ -85,7 +93,23 @@ impl<'t> Deployment<'t> {
     }
 
     pub(super) fn functions(&self) -> impl Iterator<Item = &Resource> {
-        self.of(&["AWS::Serverless::Function", "AWS::Lambda::Function"])
+        self.of(&FUNCTIONS)
+    }
+
+    /// True where a function reads a variable of Hookwell, so that it is known what its code does.
+    pub(super) fn is_hookwells(&self) -> bool {
+        self.functions().any(Resource::is_hookwells)
+    }
+
+    /// The value that a variable has in Hookwell's functions, by the first that has it.
+    pub(super) fn variable(&self, name: &str) -> Option<Place<'_>> {
+        let mut all = self.functions().flat_map(Resource::variables);
+        all.find_map(|(variable, value)| (variable == name).then_some(value))
+    }
+
+    /// The resources whose own resources are in another template.
+    pub(super) fn nested(&self) -> impl Iterator<Item = &Resource> {
+        self.of(&NESTED)
     }
 
     /// The declaration of a parameter.
@@ -100,98 +124,87 @@ impl<'t> Deployment<'t> {
         Some(Place::new("Resources".to_owned(), resources))
     }
 
-    /// The resource of one of these types that the place names, by reference or by its physical name.
-    fn named(&self, place: &Place<'_>, kinds: &[&str]) -> Option<&Resource> {
-        let id = place.target();
-        let name = place.text();
-        self.of(kinds).find(|one| {
-            id == Some(&one.id) || name.is_some_and(|name| one.physical_name() == Some(name))
+    /// The outputs, of which the conditions hold.
+    pub(super) fn outputs(&self) -> Place<'_> {
+        Place::new("Outputs".to_owned(), &self.outputs)
+    }
+
+    /// The resource of one of these types that the place names: by reference, by its physical name, or by an ARN or URL that
+    /// ends with that name.
+    pub(super) fn named(&self, place: &Place<'_>, kinds: &[&str]) -> Option<&Resource> {
+        let ids = place.targets();
+        let by_id = self.of(kinds).find(|one| ids.contains(&&*one.id));
+        by_id.or_else(|| {
+            let name = place.name()?;
+            self.of(kinds).find(|one| one.answers_to(&name))
+        })
+    }
+
+    /// The function that the place names, by itself or by a version or an alias of the function.
+    pub(super) fn function(&self, place: &Place<'_>) -> Option<&Resource> {
+        self.named(place, &FUNCTIONS).or_else(|| {
+            let version = self.named(place, &VERSIONS)?;
+            self.named(&version.properties().at("FunctionName"), &FUNCTIONS)
         })
     }
 
     /// Every mapping from a queue of this template to a function of this template.
     pub(super) fn mappings(&self) -> Vec<Mapping<'_>> {
-        let functions = ["AWS::Serverless::Function", "AWS::Lambda::Function"];
-        let queue = |place: &Place<'_>| self.named(place, &["AWS::SQS::Queue"]);
-        let plain = self.of(&["AWS::Lambda::EventSourceMapping"]);
-        let plain = plain.filter_map(|one| {
-            let place = one.properties();
-            Some(Mapping {
-                queue: queue(&place.at("EventSourceArn"))?,
-                function: self.named(&place.at("FunctionName"), &functions)?,
-                place,
+        let sources = self.queue_sources().into_iter();
+        sources
+            .filter_map(|(place, queue, function)| {
+                Some(Mapping {
+                    queue: self.named(&queue, &["AWS::SQS::Queue"])?,
+                    function: function?,
+                    place,
+                })
             })
+            .collect()
+    }
+
+    /// The places that name a queue or a function of an event source which the template does not show.
+    pub(super) fn hidden_sources(&self) -> Vec<Place<'_>> {
+        let sources = self.queue_sources().into_iter();
+        let hidden = sources.filter_map(|(place, queue, function)| {
+            let is_of_queue = self.named(&queue, &["AWS::SQS::Queue"]).is_some();
+            if !is_of_queue && self.may_be_hidden_queue(&place, &queue) {
+                return Some(queue);
+            }
+            (is_of_queue && function.is_none()).then(|| place.at("FunctionName"))
+        });
+        hidden.collect()
+    }
+
+    /// True for an event source that may be a queue of another template, as far as this one tells.
+    fn may_be_hidden_queue(&self, mapping: &Place<'_>, source: &Place<'_>) -> bool {
+        // Streams begin somewhere, queues do not.
+        if source.is_missing() || !mapping.at("StartingPosition").is_missing() {
+            return false;
+        }
+        let is_of_other_service = |arn: &str| arn.starts_with("arn:") && !arn.contains(":sqs:");
+        let ids = source.targets();
+        let mut named = self.resources.iter().filter(|one| ids.contains(&&*one.id));
+        named.all(|one| NESTED.contains(&&*one.kind) || one.kind.starts_with("Custom::"))
+            && !source.name().is_some_and(|name| is_of_other_service(&name))
+    }
+
+    /// Every event source that may be a queue: its properties, the place that names the queue, and the function.
+    fn queue_sources(&self) -> Vec<(Place<'_>, Place<'_>, Option<&Resource>)> {
+        let plain = self.of(&["AWS::Lambda::EventSourceMapping"]).map(|one| {
+            let place = one.properties();
+            let function = self.function(&place.at("FunctionName"));
+            (place.clone(), place.at("EventSourceArn"), function)
         });
         let sam = self.of(&["AWS::Serverless::Function"]);
         let sam = sam.flat_map(|function| {
-            let events = function.properties().at("Events").entries();
-            let events = events.into_iter();
-            events.filter_map(move |(_, event)| {
+            let events = function.properties().at("Events").entries().into_iter();
+            let events = events.filter(|(_, event)| event.at("Type").is("SQS"));
+            events.map(move |(_, event)| {
                 let place = event.at("Properties");
-                Some(Mapping {
-                    queue: queue(&place.at("Queue")).filter(|_| event.at("Type").is("SQS"))?,
-                    function,
-                    place,
-                })
+                (place.clone(), place.at("Queue"), Some(function))
             })
         });
         plain.chain(sam).collect()
-    }
-
-    /// Every way from outside to a function of this template.
-    pub(super) fn endpoints(&self) -> Vec<Endpoint<'_>> {
-        let functions = ["AWS::Serverless::Function", "AWS::Lambda::Function"];
-        let plain = [
-            ("AWS::Lambda::Url", "TargetFunctionArn", Door::FunctionUrl),
-            (
-                "AWS::ApiGatewayV2::Integration",
-                "IntegrationUri",
-                Door::HttpApi,
-            ),
-            ("AWS::ApiGateway::Method", "Integration.Uri", Door::RestApi),
-        ];
-        let mut endpoints = Vec::new();
-        for (kind, key, door) in plain {
-            endpoints.extend(self.of(&[kind]).filter_map(|one| {
-                let place = one.properties();
-                let function = self.named(&place.at(key), &functions)?;
-                Some(Endpoint {
-                    door,
-                    place,
-                    function,
-                })
-            }));
-        }
-        for function in self.of(&["AWS::Serverless::Function"]) {
-            let properties = function.properties();
-            let url = properties.at("FunctionUrlConfig");
-            let events = properties.at("Events").entries().into_iter();
-            let events = events.filter_map(|(_, event)| match event.at("Type").text()? {
-                "HttpApi" => Some((Door::HttpApi, event)),
-                "Api" => Some((Door::RestApi, event)),
-                _ => None,
-            });
-            let doors = Some((Door::FunctionUrl, url)).filter(|(_, url)| !url.is_missing());
-            endpoints.extend(
-                doors
-                    .into_iter()
-                    .chain(events)
-                    .map(|(door, place)| Endpoint {
-                        door,
-                        place,
-                        function,
-                    }),
-            );
-        }
-        endpoints
-    }
-
-    /// The functions that senders reach, each once.
-    pub(super) fn ingests(&self) -> Vec<&Resource> {
-        let mut all: Vec<_> = self.endpoints().iter().map(|one| one.function).collect();
-        all.sort_by_key(|one| &one.id);
-        all.dedup_by_key(|one| &one.id);
-        all
     }
 
     /// The queue that SQS moves the failed messages of a queue to, where it is of this template.
@@ -226,26 +239,13 @@ impl<'t> Deployment<'t> {
         all
     }
 
-    /// The tables that the functions of the receiver are told about in their environment, each once; not those of a handler,
-    /// which stand beside Hookwell's.
-    pub(super) fn tables(&self) -> Vec<&Resource> {
-        let hookwells = self.tables_in(|variable| variable.starts_with("HOOKWELL_"));
-        if hookwells.is_empty() {
-            return self.tables_in(|_| true);
-        }
-        hookwells
-    }
-
-    /// The tables of documents, each once.
-    pub(super) fn document_tables(&self) -> Vec<&Resource> {
-        self.tables_in(|variable| variable == "HOOKWELL_DOCUMENTS_TABLE")
-    }
-
-    /// The tables that these variables of the functions name, each once.
-    fn tables_in(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<&Resource> {
-        let mut functions = self.ingests();
-        functions.extend(self.mappings().iter().map(|mapping| mapping.function));
-        let variables = functions.into_iter().flat_map(Resource::variables);
+    /// The tables that these variables of these functions name, each once.
+    pub(super) fn tables<'d>(
+        &'d self,
+        functions: &[&'d Resource],
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Vec<&'d Resource> {
+        let variables = functions.iter().flat_map(|one| one.variables());
         let mut all: Vec<_> = variables
             .filter(|(variable, _)| is_wanted(variable))
             .filter_map(|(_, value)| self.named(&value, &TABLES))
@@ -281,10 +281,25 @@ impl Resource {
         self.properties().at("Environment.Variables").entries()
     }
 
+    /// True for a function that reads a variable of Hookwell.
+    pub(super) fn is_hookwells(&self) -> bool {
+        let variables = self.variables();
+        variables
+            .iter()
+            .any(|(name, _)| name.starts_with(OWN_VARIABLES))
+    }
+
     /// The name that the template gives it, if it does.
-    pub(super) fn physical_name(&self) -> Option<&str> {
+    pub(super) fn physical_name(&self) -> Option<Cow<'_, str>> {
         let properties = self.properties();
-        let names = ["QueueName", "FunctionName", "TableName", "LogGroupName"];
-        names.iter().find_map(|key| properties.at(key).text())
+        NAMES.iter().find_map(|key| properties.at(key).name())
+    }
+
+    /// True for its physical name, and for an ARN or URL that ends with the name.
+    fn answers_to(&self, name: &str) -> bool {
+        self.physical_name().is_some_and(|own| {
+            let before = name.strip_suffix(&*own);
+            before.is_some_and(|before| before.is_empty() || before.ends_with([':', '/']))
+        })
     }
 }

@@ -6,7 +6,9 @@
 //! * `node`: YAML as a tree in which every node knows its line
 //! * `resolve`: conditions, parameters and references, once for each branch
 //! * `place`: a path in the tree, and what stands there
-//! * `deployment`: the endpoint, functions, queues and tables that the resources make
+//! * `deployment`: the functions, queues and tables that the resources make
+//! * `gateway`: what API Gateway does with a request
+//! * `endpoints`: the ways from outside to the functions
 //! * `rules`: what a template must have
 //! * `report`: what the rules found
 //! * `check`: all of it in order
@@ -14,6 +16,8 @@
 
 mod check;
 mod deployment;
+mod endpoints;
+mod gateway;
 mod node;
 mod own_tables;
 mod place;
@@ -21,7 +25,7 @@ mod report;
 mod resolve;
 mod rules;
 
-pub use check::check;
+pub use check::{check, is_hookwells};
 pub use node::Unreadable;
 pub use own_tables::{OwnTable, own_tables};
 pub use report::Finding;

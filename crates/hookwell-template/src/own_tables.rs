@@ -40,7 +40,8 @@ pub fn own_tables(text: &str) -> Result<Vec<OwnTable>, Unreadable> {
 }
 
 fn own_table(variable: &str, table: &Resource) -> OwnTable {
-    let name = table.physical_name().unwrap_or(&table.id).to_owned();
+    let name = table.properties().at("TableName");
+    let name = name.text().unwrap_or(&table.id).to_owned();
     let mut definition = Map::new();
     definition.insert("TableName".to_owned(), json!(name));
     definition.insert("BillingMode".to_owned(), json!("PAY_PER_REQUEST"));

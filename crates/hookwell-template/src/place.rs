@@ -1,5 +1,7 @@
 //! A place in a resolved template, there or missing: what a rule looks at and where a finding points to.
 
+use std::borrow::Cow;
+
 use super::node::{Node, Value};
 
 /// A path, the node there if there is one, and its line or that of the nearest node above it.
@@ -102,14 +104,30 @@ impl<'t> Place<'t> {
 
     /// The resource that it names: by reference, or inside a text as in an ARN.
     pub(super) fn target(&self) -> Option<&'t str> {
-        match self.value()? {
-            Value::Resource { id, .. } => Some(id),
-            Value::Text(text) => text.split("${").skip(1).find_map(|rest| {
-                let (name, _) = rest.split_once('}')?;
-                let (id, _) = name.split_once('.').unwrap_or((name, ""));
-                (!name.starts_with("AWS::")).then_some(id)
-            }),
-            _ => None,
+        self.targets().into_iter().next()
+    }
+
+    /// Every name that it refers to: one by reference, or each inside a text.
+    pub(super) fn targets(&self) -> Vec<&'t str> {
+        match self.value() {
+            Some(Value::Resource { id, .. }) => vec![id],
+            Some(Value::Text(text)) => {
+                let names = text.split("${").skip(1);
+                let names = names.filter_map(|rest| Some(rest.split_once('}')?.0));
+                let ids = names.map(|name| name.split_once('.').map_or(name, |(id, _)| id));
+                ids.filter(|id| !id.starts_with("AWS::")).collect()
+            }
+            _ => Vec::new(),
         }
+    }
+
+    /// The text there; a parameter without a value stands for itself, so that two places that use it have one name.
+    pub(super) fn name(&self) -> Option<Cow<'t, str>> {
+        let name = match self.value()? {
+            Value::Parameter { name, value: None } => Cow::Owned(format!("${{{name}}}")),
+            _ => Cow::Borrowed(self.text()?),
+        };
+        // A part that nobody knows is equal to nothing.
+        (!name.is_empty() && !name.contains("${?}")).then_some(name)
     }
 }

@@ -134,6 +134,22 @@ pub(super) fn deployment(template: &Node, choice: &Choice) -> Vec<Resource> {
     resources.collect()
 }
 
+/// The outputs that the template would have under that choice, by their names.
+pub(super) fn outputs(template: &Node, choice: &Choice) -> Node {
+    let resolver = Resolver { template, choice };
+    let all = template.get("Outputs");
+    let outputs = all.map_or(&[][..], Node::entries).iter();
+    let outputs = outputs.filter_map(|(name, node)| {
+        let condition = node.get("Condition").and_then(Node::text);
+        let exists = condition.is_none_or(|condition| resolver.holds(condition, 0));
+        Some((name.clone(), resolver.resolve(node).filter(|_| exists)?))
+    });
+    Node {
+        line: all.unwrap_or(template).line,
+        value: Value::Map(outputs.collect()),
+    }
+}
+
 /// As SAM merges: maps key by key, lists one after the other, anything else is the function's own.
 fn merged(global: &Node, own: &Node) -> Node {
     let value = match (&global.value, &own.value) {

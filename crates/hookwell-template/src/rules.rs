@@ -3,6 +3,8 @@
 pub(crate) mod access;
 mod alarms;
 mod functions;
+mod gateway;
+mod outputs;
 mod queues;
 mod secrets;
 mod tables;
@@ -29,6 +31,7 @@ macro_rules! rules {
 
 rules! {
     "wiring" functions::wiring, "nothing here receives webhooks, queues and processes them, so no other rule can see a mistake";
+    "unverified-queue" gateway::unverified_queue, "API Gateway puts whatever anybody sends into the queue, and answers 200: no signature was verified";
     "ingest-timeout" functions::ingest_timeout, "a function that hangs still runs when the sender has given up";
     "log-retention" functions::log_retention, "Lambda makes the log group itself and keeps every line for ever, at your cost";
     "partial-batch" queues::partial_batch, "Lambda ignores which messages failed and deletes them all: events are lost";
@@ -45,6 +48,7 @@ rules! {
     "ttl-attribute" tables::ttl_attribute, "DynamoDB never deletes a record or tombstone, and the tables only grow";
     "point-in-time-recovery" tables::point_in_time_recovery, "a wrong deletion or a bad release cannot be undone";
     "documents-kept" tables::documents_kept, "your data is gone with the stack, with a replaced table or with one mistaken call";
+    "outputs" outputs::outputs, "`hookwell events`, `dlq` and the other commands do not find the stack's tables and queues, or work on the wrong ones";
     "url-permissions" access::url_permissions, "the function URL answers 403 to everybody";
     "missing-action" access::missing_action, "AWS refuses the call: events are not told from their copies, not queued, or never applied";
     "wildcard" access::wildcard, "whoever takes over the function can do more than the function does";

@@ -1,6 +1,7 @@
 //! Every file of a new project by its path.
 
 use anyhow::Result;
+use hookwell::config;
 
 use super::manifest::{self, Crates};
 use super::{events, sources, template};
@@ -84,7 +85,9 @@ pub(crate) fn files(name: &str, presets: &[String], crates: &Crates) -> Result<V
         .replace("FIRST", first);
     files.push(file("README.md", readme));
     files.push(file("Cargo.lock", LOCK.to_owned()));
-    files.push(file("template.yaml", template::of_project()));
+    let hurried = config::parse(&sources).unwrap_or_default().into_iter();
+    let hurried = hurried.filter_map(|source| source.answer_within).min();
+    files.push(file("template.yaml", template::of_project(hurried)));
     files.push(file("samconfig.toml", samconfig(name)));
     files.push(file("functions/ingest/sources.toml", sources));
     Ok(files)

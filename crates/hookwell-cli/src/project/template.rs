@@ -36,10 +36,15 @@ fn without_sources() -> String {
     format!("{before}  SecretPrefix:\n{after}")
 }
 
+/// Timeout of ingest in the shipped template, in seconds.
+const TIMEOUT: u8 = 5;
+
 /// The template of a project, whose handler may have a table of its own: a table that nobody uses costs nothing, and a
-/// missing table stops a handler that needs one.
-pub(super) fn of_project() -> String {
-    let text = without_sources();
+/// missing table stops a handler that needs one. Ingest runs no longer than its most hurried sender waits, in seconds.
+pub(super) fn of_project(hurried: Option<u8>) -> String {
+    let timeout = |seconds: u8| format!("\n      Timeout: {seconds}\n");
+    let seconds = hurried.map_or(TIMEOUT, |seconds| seconds.min(TIMEOUT));
+    let text = without_sources().replacen(&timeout(TIMEOUT), &timeout(seconds), 1);
     let parameter = "  WithHandlerTable:\n";
     let (before, after) = text.split_once(parameter).unwrap_or((&text, ""));
     let after = after.replacen("Default: \"no\"", "Default: \"yes\"", 1);
@@ -98,7 +103,7 @@ mod tests {
 
     #[test]
     fn it_says_nothing_of_the_shipped_sources_and_has_no_problem() {
-        let text = of_project();
+        let text = of_project(None);
         for word in [
             "SecretResource",
             "SecretGeneric",
@@ -121,6 +126,19 @@ mod tests {
         let found = hookwell_template::check(&text, &sources, &[]).unwrap();
         let problems: Vec<_> = found.iter().filter(|one| one.is_problem).collect();
         assert!(problems.is_empty(), "{problems:?}");
+    }
+
+    #[test]
+    fn ingest_runs_no_longer_than_its_most_hurried_sender_waits() {
+        let sources = "[sources.chat]\npreset = \"slack\"\nsecrets = [\"ssm:/hookwell/chat\"]\n";
+        let sources = hookwell::config::parse(sources).unwrap();
+        let problems = |hurried| {
+            let found = hookwell_template::check(&of_project(hurried), &sources, &[]).unwrap();
+            let problems = found.into_iter().filter(|one| one.is_problem);
+            problems.map(|one| one.rule).collect::<Vec<_>>()
+        };
+        assert_eq!(problems(sources[0].answer_within), Vec::<&str>::new());
+        assert_eq!(problems(None), ["ingest-timeout"]);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use hookwell::deliver::Target;
 use hookwell::keys::reference::SecretRef;
 
-use crate::deployment::{Deployment, Door};
+use crate::deployment::Deployment;
+use crate::endpoints::{Door, endpoints, ingests};
 use crate::node::Value;
 use crate::place::Place;
 use crate::report::Report;
@@ -40,18 +41,46 @@ const PROCESS_CALLS: [(&str, &[&str]); 5] = [
 /// The calls that a service makes with a key of one's own in the name of whoever calls the service.
 const KEY_CALLS: [&str; 2] = ["kms:Decrypt", "kms:GenerateDataKey"];
 
-/// Actions that have no resource to name ("Actions, resources, and condition keys" of X-Ray and CloudWatch), so that
-/// `Resource: "*"` is the only thing one can write.
-const WITHOUT_RESOURCE: [&str; 3] = [
-    "xray:PutTraceSegments",
-    "xray:PutTelemetryRecords",
+/// Actions that have no resource to name ("Actions, resources, and condition keys" of each service), or none before Lambda
+/// makes it in a VPC, so that `Resource: "*"` is the only thing one can write.
+const WITHOUT_RESOURCE: [&str; 31] = [
+    "cloudwatch:GetMetricData",
+    "cloudwatch:ListMetrics",
     "cloudwatch:PutMetricData",
+    "dynamodb:ListStreams",
+    "dynamodb:ListTables",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeDhcpOptions",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs",
+    "ecr:GetAuthorizationToken",
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+    "s3:ListAllMyBuckets",
+    "secretsmanager:GetRandomPassword",
+    "secretsmanager:ListSecrets",
+    "sns:ListTopics",
+    "sqs:ListQueues",
+    "ssm:DescribeParameters",
+    "sts:GetCallerIdentity",
+    "tag:GetResources",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
 ];
 
 /// Both permissions that a public URL needs: "Control access to Lambda function URLs". SAM adds them to a
 /// `FunctionUrlConfig` by itself.
 pub(super) fn url_permissions(deployment: &Deployment<'_>, report: &mut Report) {
-    for endpoint in deployment.endpoints() {
+    for endpoint in endpoints(deployment) {
         if endpoint.door != Door::FunctionUrl || !endpoint.place.at("AuthType").may_be("NONE") {
             continue;
         }
@@ -84,7 +113,7 @@ pub(super) fn url_permissions(deployment: &Deployment<'_>, report: &mut Report) 
 
 /// Demands the calls that the functions make on the tables, queues and buckets of their environment.
 pub(super) fn missing_action(deployment: &Deployment<'_>, report: &mut Report) {
-    for ingest in deployment.ingests() {
+    for ingest in ingests(deployment) {
         if let Some(granted) = Granted::to(ingest, deployment) {
             granted.demand_named(&INGEST_CALLS, report);
             granted.demand_keys(deployment, report);
@@ -123,7 +152,7 @@ pub(crate) fn destinations(deployment: &Deployment<'_>, report: &mut Report) {
 
 /// Demands what ingest needs to read the keys of the sources that are in a store.
 pub(crate) fn sources(deployment: &Deployment<'_>, report: &mut Report) {
-    for ingest in deployment.ingests() {
+    for ingest in ingests(deployment) {
         let Some(granted) = Granted::to(ingest, deployment) else {
             continue;
         };
@@ -148,9 +177,14 @@ struct Granted<'d> {
 }
 
 impl<'d> Granted<'d> {
-    /// The rights of a function; `None` when some of them are elsewhere: in a managed policy, one of SAM's own policy
+    /// The rights of a function; `None` when some of them are elsewhere: in a managed policy, a connector, one of SAM's own policy
     /// templates, or a role of another stack.
     fn to(function: &'d Resource, deployment: &'d Deployment<'_>) -> Option<Self> {
+        // A connector becomes a policy only when SAM transforms the template.
+        let mut connectors = deployment.of(&["AWS::Serverless::Connector"]);
+        if !function.place().at("Connectors").is_missing() || connectors.next().is_some() {
+            return None;
+        }
         let role = function.properties().at("Role");
         let (policies, attached) = if role.is_missing() {
             (function.properties().at("Policies"), Vec::new())
@@ -377,8 +411,13 @@ fn may_call(statement: &Place<'_>, action: &str) -> bool {
 
 pub(super) fn wildcard(deployment: &Deployment<'_>, report: &mut Report) {
     for resource in deployment.all() {
-        // In the policy of a key, `*` means the key itself.
-        if resource.kind != "AWS::KMS::Key" {
+        // In the policy of a key, `*` means the key itself; that of an API says who may call it, and a sender is anybody.
+        let is_of_itself = [
+            "AWS::KMS::Key",
+            "AWS::ApiGateway::RestApi",
+            "AWS::Serverless::Api",
+        ];
+        if !is_of_itself.contains(&&*resource.kind) {
             statements(&resource.properties(), report);
             managed(&resource.properties(), report);
         }
@@ -460,6 +499,10 @@ fn allowed(statement: &Place<'_>, report: &mut Report) {
             );
         }
     }
+    // A policy with a principal is that of one resource, and `*` means that one.
+    if !statement.at("Principal").is_missing() {
+        return;
+    }
     let has_none = |action: &Place<'_>| {
         action
             .text()
@@ -482,9 +525,14 @@ fn allowed(statement: &Place<'_>, report: &mut Report) {
 fn names_everything(resource: &str) -> bool {
     // The colons of ${AWS::Region} part nothing.
     let resource = resource.replace("AWS::", "");
-    let part = resource.splitn(6, ':').last().unwrap_or(&resource);
+    let parts: Vec<_> = resource.splitn(6, ':').collect();
+    let service = parts.get(2).copied().unwrap_or_default();
+    let part = parts.last().copied().unwrap_or(&resource);
+    // Before the slash these services have no kind, but the bucket or the API.
+    let has_kind = !["s3", "execute-api"].contains(&service);
     part == "*"
-        || matches!(part.split_once(['/', ':']), Some((kind, "*")) if !kind.starts_with("${"))
+        || matches!(part.split_once(['/', ':']), Some((kind, "*"))
+            if kind == "*" || (has_kind && !kind.starts_with("${")))
 }
 
 /// The managed policies that AWS calls full access.

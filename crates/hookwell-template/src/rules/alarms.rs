@@ -1,6 +1,7 @@
 //! The alarms that somebody has to be woken by.
 
-use crate::deployment::{Deployment, Door};
+use crate::deployment::Deployment;
+use crate::endpoints::{Door, ingests, receiving};
 use crate::place::Place;
 use crate::report::Report;
 use crate::resolve::Resource;
@@ -33,11 +34,12 @@ pub(super) fn oldest_message(deployment: &Deployment<'_>, report: &mut Report) {
 
 /// `Errors` of the function does not do: a 503 is an answer, not an error of the function.
 pub(super) fn server_errors(deployment: &Deployment<'_>, report: &mut Report) {
-    for endpoint in deployment.endpoints() {
+    for endpoint in receiving(deployment) {
         let (namespace, metric, of) = match endpoint.door {
             Door::FunctionUrl => ("AWS/Lambda", "Url5xxCount", Some(endpoint.function)),
             Door::HttpApi => ("AWS/ApiGateway", "5xx", None),
             Door::RestApi => ("AWS/ApiGateway", "5XXError", None),
+            Door::LoadBalancer => ("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", None),
         };
         if !has_alarm(deployment, namespace, metric, of) {
             let message = format!(
@@ -49,7 +51,7 @@ pub(super) fn server_errors(deployment: &Deployment<'_>, report: &mut Report) {
 }
 
 pub(super) fn throttles(deployment: &Deployment<'_>, report: &mut Report) {
-    for function in deployment.ingests() {
+    for function in ingests(deployment) {
         if !has_alarm(deployment, "AWS/Lambda", "Throttles", Some(function)) {
             let message = "takes webhooks and has no alarm on Throttles: add one over 0";
             report.problem(&function.place(), message);
@@ -116,7 +118,7 @@ fn has_alarm(
         let is_of = |resource: &Resource| {
             dimensions.iter().map(|one| one.at("Value")).any(|value| {
                 value.target() == Some(&resource.id)
-                    || (value.text().is_some() && value.text() == resource.physical_name())
+                    || (value.name().is_some() && value.name() == resource.physical_name())
             })
         };
         one.at("Namespace").is(namespace) && one.at("MetricName").is(metric) && of.is_none_or(is_of)

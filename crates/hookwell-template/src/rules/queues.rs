@@ -31,13 +31,18 @@ pub(super) fn partial_batch(deployment: &Deployment<'_>, report: &mut Report) {
     for mapping in deployment.mappings() {
         let place = mapping.place.at("FunctionResponseTypes");
         let types = place.elements();
-        if !types
-            .iter()
-            .any(|one| one.may_be("ReportBatchItemFailures"))
-        {
-            let message = "lacks ReportBatchItemFailures, so the messages that process reports as failed are deleted: add it";
-            report.problem(&place, message);
+        let mut types = types.iter();
+        let is_hookwells = mapping.function.is_hookwells();
+        let is_alone = mapping.place.at("BatchSize").is("1") && !is_hookwells;
+        if is_alone || types.any(|one| one.may_be("ReportBatchItemFailures")) {
+            continue;
         }
+        let message = if is_hookwells {
+            "lacks ReportBatchItemFailures, so the messages that process reports as failed are deleted: add it"
+        } else {
+            "lacks ReportBatchItemFailures, so a function that raises an error gets its whole batch again, and one that reports which messages failed loses them: add it"
+        };
+        report.problem(&place, message);
     }
 }
 
@@ -47,7 +52,7 @@ pub(super) fn maximum_concurrency(deployment: &Deployment<'_>, report: &mut Repo
         let pollers = mapping.place.at("ProvisionedPollerConfig.MaximumPollers");
         // AWS takes one of both.
         if place.is_missing() && pollers.is_missing() {
-            let message = "is missing, so a backlog runs as many functions as the account allows: set 2 or more";
+            let message = "is missing, so a backlog takes as many functions as the account allows or this one reserves, and each throttled batch counts as a receive: set 2 or more";
             report.problem(&place, message);
         }
     }
@@ -114,7 +119,8 @@ pub(super) fn redrive(deployment: &Deployment<'_>, report: &mut Report) {
         if target.is_missing() {
             report.problem(&target, "is missing: name a dead-letter queue");
         }
-        if let Some(receives) = report.number(&place, 0)
+        if mapping.function.is_hookwells()
+            && let Some(receives) = report.number(&place, 0)
             && receives != u64::from(TRIES_IN_PLACE)
         {
             let message = format!(
@@ -134,8 +140,13 @@ pub(super) fn retry_queue(deployment: &Deployment<'_>, report: &mut Report) {
         };
         let policy = target.properties().at("RedrivePolicy");
         if policy.is_missing() {
+            let receives = mapping
+                .queue
+                .properties()
+                .at("RedrivePolicy.maxReceiveCount");
+            let receives = receives.text().unwrap_or("so many");
             let message = format!(
-                "is missing, so what {} fails three times is a dead letter: make this a retry queue, which names a dead-letter queue of its own and is emptied by a schedule",
+                "is missing, so what {} fails {receives} times is a dead letter, in an outage everything: make this a retry queue, which names a dead-letter queue of its own and is emptied by a schedule",
                 mapping.function.id
             );
             report.problem(&policy, message);
@@ -154,7 +165,7 @@ fn is_moved_back(deployment: &Deployment<'_>, queue: &Resource) -> bool {
         let names = |text: &str| {
             let reference = format!("${{{}", queue.id);
             let name = queue.physical_name();
-            text.contains(&reference) || name.is_some_and(|name| text.contains(name))
+            text.contains(&reference) || name.is_some_and(|name| text.contains(&*name))
         };
         let arn = target.at("Arn");
         !one.properties().at("State").is("DISABLED")
@@ -215,13 +226,15 @@ pub(super) fn message_size(deployment: &Deployment<'_>, report: &mut Report) {
         let place = queue.properties().at("MaximumMessageSize");
         if place.is_missing() {
             let message = format!(
-                "is missing, and its default was a quarter of this until August 2025: set {MESSAGE_SIZE}"
+                "is missing, and a queue that was made before August 2025 has a default of a quarter of this: set {MESSAGE_SIZE}"
             );
             report.problem(&place, message);
         } else if let Some(bytes) = report.number(&place, 0)
             && bytes < MESSAGE_SIZE
         {
-            let message = format!("is {bytes}, but ingest sends up to {MESSAGE_SIZE}: set that");
+            let message = format!(
+                "is {bytes}, so SQS refuses an event that is larger: set {MESSAGE_SIZE}, the most that it takes"
+            );
             report.problem(&place, message);
         }
     }
@@ -245,11 +258,14 @@ pub(super) fn policy(deployment: &Deployment<'_>, report: &mut Report) {
     for policy in deployment.of(&["AWS::SQS::QueuePolicy"]) {
         let properties = policy.properties();
         let queues = properties.at("Queues");
-        if queues.elements().len() > 1 {
+        let statements = properties.at("PolicyDocument.Statement").elements();
+        // `*` stands for whichever queue the policy is set on.
+        let is_for_all = statements.iter().all(|one| one.at("Resource").is("*"));
+        if queues.elements().len() > 1 && !is_for_all {
             let message = "has more than one queue: write a policy for each";
             report.problem(&queues, message);
         }
-        for statement in properties.at("PolicyDocument.Statement").elements() {
+        for statement in statements {
             let resource = statement.at("Resource");
             if resource.elements().len() > 1 {
                 let message = "names more than one queue, which the policy of a queue cannot: name the one that it is for";

@@ -7,17 +7,44 @@ use hookwell::keys::reference::SecretRef;
 use hookwell::source::Source;
 
 use crate::deployment::Deployment;
+use crate::endpoints::ingests;
 use crate::node::Value;
 use crate::report::Report;
 
 /// Words of a variable's name that say that it holds a secret, whatever the sources file says.
 const SECRET_WORDS: [&str; 4] = ["SECRET", "TOKEN", "PASSWORD", "APIKEY"];
 
-/// Last words of a variable's name that say that it holds the place of a secret.
-const PLACE_WORDS: [&str; 7] = ["ARN", "NAME", "ID", "PATH", "PREFIX", "PARAMETER", "TTL"];
+/// Last words of a variable's name that say that it holds the place of a secret, or something about one.
+const PLACE_WORDS: [&str; 22] = [
+    "ALGORITHM",
+    "ARN",
+    "AUDIENCE",
+    "BUCKET",
+    "ENDPOINT",
+    "EXPIRY",
+    "HEADER",
+    "ID",
+    "ISSUER",
+    "LENGTH",
+    "NAME",
+    "PARAMETER",
+    "PATH",
+    "PREFIX",
+    "QUEUE",
+    "REGION",
+    "SECONDS",
+    "TABLE",
+    "TTL",
+    "TYPE",
+    "URI",
+    "URL",
+];
+
+/// Ends of a parameter's name that say the same.
+const PLACE_ENDS: [&str; 5] = ["Arn", "Id", "Name", "Path", "Prefix"];
 
 pub(super) fn variable(deployment: &Deployment<'_>, report: &mut Report) {
-    for function in deployment.ingests() {
+    for function in ingests(deployment) {
         let variables = function.variables();
         for source in deployment.sources {
             for name in secrets(source).chain(pinned(source)) {
@@ -78,19 +105,15 @@ pub(super) fn plain(deployment: &Deployment<'_>, report: &mut Report) {
                 continue;
             }
             match place.value() {
-                // A dynamic reference is fetched at deployment and is not in the template.
-                Some(Value::Text(text))
-                    if !text.is_empty()
-                        && !text.starts_with("{{resolve:")
-                        && !text.contains("${")
-                        // The name of a secret in a store, which the handler asks.
-                        && !is_in_store(text) =>
-                {
+                Some(Value::Text(text)) if may_be_secret(text) => {
                     report.problem(&place, "is a secret in plain text: take it from a NoEcho parameter, and change the secret, for it is known now");
                 }
                 Some(Value::Parameter {
                     name: parameter, ..
                 }) => {
+                    if is_place(parameter) {
+                        continue;
+                    }
                     let Some(parameter) = deployment.parameter(parameter) else {
                         continue;
                     };
@@ -99,7 +122,7 @@ pub(super) fn plain(deployment: &Deployment<'_>, report: &mut Report) {
                         .at("Type")
                         .text()
                         .is_some_and(|kind| kind.starts_with("AWS::SSM::"));
-                    if default.text().is_some_and(|text| !text.is_empty()) && !is_fetched {
+                    if default.text().is_some_and(may_be_secret) && !is_fetched {
                         report.problem(&default, "is a secret in plain text: leave the default empty, and change the secret, for it is known now");
                     }
                 }
@@ -117,6 +140,7 @@ pub(super) fn no_echo(deployment: &Deployment<'_>, report: &mut Report) {
                 name: parameter, ..
             }) = place.value()
                 && (names.contains(name) || sounds_secret(name))
+                && !is_place(parameter)
                 && let Some(parameter) = deployment.parameter(parameter)
             {
                 let echo = parameter.at("NoEcho");
@@ -131,11 +155,23 @@ pub(super) fn no_echo(deployment: &Deployment<'_>, report: &mut Report) {
     }
 }
 
-fn is_in_store(text: &str) -> bool {
-    matches!(
+/// False for what says where a secret is, and for what is none.
+fn may_be_secret(text: &str) -> bool {
+    let is_in_store = matches!(
         SecretRef::parse(text),
         Some(SecretRef::Ssm(_) | SecretRef::SecretsManager { .. })
-    )
+    );
+    // A dynamic reference is fetched at deployment and is not in the template.
+    let is_place = ["{{resolve:", "arn:", "/"]
+        .iter()
+        .any(|start| text.starts_with(start));
+    let is_switch = matches!(text, "" | "true" | "false") || text.parse::<u32>().is_ok();
+    !is_in_store && !is_place && !is_switch && !text.contains("${")
+}
+
+/// True for a parameter that gives the place of a secret, by its name.
+fn is_place(parameter: &str) -> bool {
+    PLACE_ENDS.iter().any(|end| parameter.ends_with(end))
 }
 
 /// The variables from which a source takes what must stay secret.

@@ -2,11 +2,13 @@
 
 use hookwell_aws::TTL_ATTRIBUTE;
 
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, OWN_VARIABLES};
+use crate::endpoints;
 use crate::report::Report;
+use crate::resolve::Resource;
 
 pub(super) fn ttl_attribute(deployment: &Deployment<'_>, report: &mut Report) {
-    for table in deployment.tables() {
+    for table in known(deployment, |variable| variable.starts_with(OWN_VARIABLES)) {
         let ttl = table.properties().at("TimeToLiveSpecification");
         let name = ttl.at("AttributeName");
         let enabled = ttl.at("Enabled");
@@ -25,7 +27,7 @@ pub(super) fn ttl_attribute(deployment: &Deployment<'_>, report: &mut Report) {
 }
 
 pub(super) fn point_in_time_recovery(deployment: &Deployment<'_>, report: &mut Report) {
-    for table in deployment.tables() {
+    for table in all(deployment) {
         let specification = table.properties().at("PointInTimeRecoverySpecification");
         let place = specification.at("PointInTimeRecoveryEnabled");
         if !place.may_be("true") {
@@ -37,7 +39,9 @@ pub(super) fn point_in_time_recovery(deployment: &Deployment<'_>, report: &mut R
 }
 
 pub(super) fn documents_kept(deployment: &Deployment<'_>, report: &mut Report) {
-    for table in deployment.document_tables() {
+    for table in known(deployment, |variable| {
+        variable == "HOOKWELL_DOCUMENTS_TABLE"
+    }) {
         for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
             let place = table.place().at(policy);
             if !place.may_be("Retain") {
@@ -53,4 +57,24 @@ pub(super) fn documents_kept(deployment: &Deployment<'_>, report: &mut Report) {
             report.problem(&place, message);
         }
     }
+}
+
+/// Hookwell's tables; where nothing is Hookwell's, all tables of the functions that receive or process. A handler's own tables
+/// stand beside Hookwell's and are not looked at.
+fn all<'d>(deployment: &'d Deployment<'_>) -> Vec<&'d Resource> {
+    let is_hookwells = deployment.is_hookwells();
+    known(deployment, |variable| {
+        !is_hookwells || variable.starts_with(OWN_VARIABLES)
+    })
+}
+
+/// The tables that these variables of the functions that receive or process name.
+fn known<'d>(
+    deployment: &'d Deployment<'_>,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Vec<&'d Resource> {
+    let mut functions = endpoints::ingests(deployment);
+    let mappings = deployment.mappings();
+    functions.extend(mappings.iter().map(|mapping| mapping.function));
+    deployment.tables(&functions, is_wanted)
 }

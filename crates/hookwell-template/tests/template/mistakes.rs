@@ -50,6 +50,16 @@ const DEAD_LETTER_QUEUE: &str = "  DeadLetterQueue:
       MessageRetentionPeriod: 1209600
 ";
 
+/// An integration of the HTTP API that puts requests into the queue itself.
+const PAST_INGEST: &str = "    Type: AWS::ApiGatewayV2::Integration
+    Condition: ApiOn
+    Properties:
+      ApiId: !Ref HttpApi
+      IntegrationType: AWS_PROXY
+      IntegrationSubtype: SQS-SendMessage
+      RequestParameters: {QueueUrl: !Ref Queue, MessageBody: $request.body}
+";
+
 /// When the first alarm goes off, which is that of the dead letters.
 const DEAD_LETTERS_THRESHOLD: &str = "      ComparisonOperator: GreaterThanThreshold
       Threshold: 0
@@ -266,6 +276,40 @@ pub(crate) fn mistakes() -> Vec<(&'static str, &'static str, String)> {
             edited(
                 "        PointInTimeRecoveryEnabled: true",
                 "        PointInTimeRecoveryEnabled: false",
+            ),
+        ),
+        (
+            "outputs",
+            "Outputs.BucketName",
+            edited("\n  BucketName:\n", "\n  Store:\n"),
+        ),
+        (
+            "outputs",
+            "Outputs.DeadLetterQueueUrl.Value",
+            edited(
+                "    Value: !Ref DeadLetterQueue\n",
+                "    Value: !Ref Queue\n",
+            ),
+        ),
+        (
+            "outputs",
+            "Outputs.QueueUrl.Value",
+            edited("    Value: !Ref Queue\n", "    Value: !GetAtt Queue.Arn\n"),
+        ),
+        (
+            "outputs",
+            "Outputs.EventsTableName",
+            edited(
+                "  EventsTableName:\n",
+                "  EventsTableName:\n    Condition: HasKey\n",
+            ),
+        ),
+        (
+            "unverified-queue",
+            "Resources.Past.Properties",
+            edited(
+                "\n  SourceNotConfigured:\n",
+                &format!("\n  Past:\n{PAST_INGEST}\n  SourceNotConfigured:\n"),
             ),
         ),
         (
