@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::print::{self, Printed};
-use super::sources::text;
+use super::sources::{beside, text};
 use crate::sender::from_environment;
 use anyhow::{Context as _, Result};
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use hookwell::config;
 use hookwell::deliver::{SigningKey, Target};
 use hookwell::keys::not_ready::SecretProblem;
@@ -26,9 +27,14 @@ pub(crate) struct Arguments {
     /// The file to check instead of the project's own.
     #[arg(long, value_name = "FILE")]
     sources: Option<PathBuf>,
-    /// Check this SAM or CloudFormation template as well: `--template template.yaml`.
+    /// Check this SAM or CloudFormation template as well: `--template template.yaml`. It may be of another project, or of a
+    /// receiver of another make.
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
+    /// Let the template break this rule; may be repeated. What it finds is printed, and is no problem.
+    #[arg(long, value_name = "RULE", requires = "template", hide_possible_values = true,
+        value_parser = PossibleValuesParser::new(RULES.iter().map(|rule| rule.id)))]
+    allow: Vec<String>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -39,6 +45,8 @@ struct Findings {
     sources: Vec<String>,
     problems: Vec<Finding>,
     notes: Vec<Finding>,
+    /// Problems of rules that the template may break.
+    allowed: Vec<Finding>,
 }
 
 struct Finding {
@@ -46,6 +54,28 @@ struct Finding {
     message: String,
     /// File, line and rule, for a problem of the template.
     template: Option<(String, usize, &'static str)>,
+}
+
+impl Findings {
+    /// The last line: what was looked at, or how much is wrong.
+    fn summary(&self, template: Option<&str>) -> String {
+        let allowed = match self.allowed.len() {
+            0 => String::new(),
+            many => format!(", {many} allowed"),
+        };
+        match self.problems.len() {
+            0 => {
+                let sources = Some(format!("{} sources", self.sources.len()));
+                // None of them belongs to the template.
+                let sources = sources.filter(|_| template.is_none() || !self.sources.is_empty());
+                let rules = template.map(|file| format!("{} rules over {file}", RULES.len()));
+                let looked_at: Vec<_> = sources.into_iter().chain(rules).collect();
+                format!("{}, no problems{allowed}", looked_at.join(", "))
+            }
+            1 => format!("1 problem{allowed}"),
+            many => format!("{many} problems{allowed}"),
+        }
+    }
 }
 
 impl Finding {
@@ -70,18 +100,38 @@ impl Finding {
 }
 
 pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitCode> {
-    let text = text(arguments.sources.as_deref(), embedded)?;
-    let (mut found, sources) = findings(&text);
-    let destinations = config::destinations(&text).unwrap_or_default();
-    if let Some(path) = &arguments.template {
-        let file = path.display().to_string();
-        let all = hookwell_template::check(&read(path)?, &sources, &destinations)
+    let template = match &arguments.template {
+        Some(path) => Some((path.display().to_string(), read(path)?)),
+        None => None,
+    };
+    let text = match (&arguments.template, &template) {
+        (Some(path), Some((file, template))) if arguments.sources.is_none() => {
+            sources_of(path, template, embedded).with_context(|| file.clone())?
+        }
+        _ => Some(text(arguments.sources.as_deref(), embedded)?),
+    };
+    let (mut found, sources) = text.as_deref().map(findings).unwrap_or_default();
+    let destinations = text
+        .as_deref()
+        .and_then(|text| config::destinations(text).ok());
+    if let Some((file, template)) = &template {
+        if text.is_none() && hookwell_template::is_hookwells(template)? {
+            let message = "is not there, so nothing is compared with it: name it by --sources";
+            found.notes.push(Finding {
+                path: "sources.toml".to_owned(),
+                message: message.to_owned(),
+                template: None,
+            });
+        }
+        let all = hookwell_template::check(template, &sources, &destinations.unwrap_or_default())
             .with_context(|| file.clone())?;
         for one in all {
-            let list = if one.is_problem {
-                &mut found.problems
-            } else {
+            let list = if !one.is_problem {
                 &mut found.notes
+            } else if arguments.allow.iter().any(|rule| rule == one.rule) {
+                &mut found.allowed
+            } else {
+                &mut found.problems
             };
             list.push(Finding {
                 path: one.path,
@@ -96,30 +146,39 @@ pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitC
             "sources": found.sources,
             "problems": list(&found.problems),
             "notes": list(&found.notes),
+            "allowed": list(&found.allowed),
         });
         print::json(&found.to_string())?;
     } else {
-        for note in &found.notes {
-            note.print("note: ")?;
+        for (kind, list) in [
+            ("note: ", &found.notes),
+            ("allowed: ", &found.allowed),
+            ("", &found.problems),
+        ] {
+            for finding in list {
+                finding.print(kind)?;
+            }
         }
-        for problem in &found.problems {
-            problem.print("")?;
-        }
-        let rules = match &arguments.template {
-            Some(path) => format!(", {} rules over {}", RULES.len(), path.display()),
-            None => String::new(),
-        };
-        print::line(&match found.problems.len() {
-            0 => format!("{} sources{rules}, no problems", found.sources.len()),
-            1 => "1 problem".to_owned(),
-            many => format!("{many} problems"),
-        })?;
+        print::line(&found.summary(template.as_ref().map(|(file, _)| file.as_str())))?;
     }
     Ok(if found.problems.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// The text of the sources file that belongs to a template. Without `--sources` it is the file of the project that the template
+/// is in, or else that of this tool or folder; none where the functions of the template are not Hookwell's.
+fn sources_of(path: &Path, template: &str, embedded: Option<&str>) -> Result<Option<String>> {
+    if !hookwell_template::is_hookwells(template)? {
+        return Ok(None);
+    }
+    match beside(path) {
+        Some(file) => Ok(Some(read(&file)?)),
+        // A template alone can be checked as well.
+        None => Ok(text(None, embedded).ok()),
+    }
 }
 
 fn read(path: &Path) -> Result<String> {
@@ -130,7 +189,11 @@ fn read(path: &Path) -> Result<String> {
 fn examples_and_rules() -> String {
     let mut text = "Examples:
   hookwell check --template template.yaml
+  hookwell check --template ../shop/template.yaml --allow retry-queue --allow log-retention
   hookwell check --sources sources.toml --json
+
+A template is compared with the sources file of --sources, or else with that of its own project; one whose functions read no
+variable of Hookwell's with none.
 
 The rules of --template, and what goes wrong without each:
 "

@@ -1,6 +1,6 @@
 //! The sources file that a command works with.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Error, Result, anyhow, bail};
 use hookwell::config::{self, Problem};
@@ -30,6 +30,12 @@ pub(super) fn text(file: Option<&Path>, embedded: Option<&str>) -> Result<String
         }
     };
     std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+/// The sources file of the project that has its template at this path, where there is one.
+pub(super) fn beside(template: &Path) -> Option<PathBuf> {
+    let places = PLACES.iter().map(|place| template.with_file_name(place));
+    places.into_iter().find(|place| place.exists())
 }
 
 /// The sources of a file, or of [`text`] without one, for work on this machine.

@@ -1,5 +1,6 @@
 //! `hookwell check` of sources files and templates.
 
+use std::path::Path;
 use std::process::Command;
 
 use hookwell_template::RULES;
@@ -159,6 +160,143 @@ fn check_prints_file_line_and_rule_of_a_template_and_exits_with_one() {
     for rule in RULES {
         assert!(help.contains(rule.id), "{}", rule.id);
     }
+}
+
+/// Runs `check` in a folder.
+fn check_in(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hookwell"));
+    command.arg("check").args(arguments).current_dir(folder);
+    let output = command.output().unwrap();
+    (
+        output.status.code(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}
+
+const SHIPPED: &str = include_str!("../../../../template.yaml");
+
+#[test]
+fn a_rule_that_is_allowed_is_printed_and_is_no_problem() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("template.yaml");
+    let wrong = SHIPPED
+        .replacen("VisibilityTimeout: 180", "VisibilityTimeout: 30", 1)
+        .replacen("maxReceiveCount: 3", "maxReceiveCount: 9", 1);
+    std::fs::write(&path, wrong).unwrap();
+    let sources = "[sources.open]\npreset = \"plain\"\nallow_ips = [\"192.0.2.0/24\"]\n";
+    std::fs::write(folder.path().join("sources.toml"), sources).unwrap();
+    let check = |arguments: &[&str]| {
+        let typed = [&["--template", "template.yaml"], arguments].concat();
+        check_in(folder.path(), &typed)
+    };
+    let (code, printed, _) = check(&["--allow", "visibility-timeout"]);
+    assert_eq!(code, Some(1), "{printed}");
+    let allowed = ": allowed: Resources.Queue.Properties.VisibilityTimeout: is 30 s";
+    assert!(printed.contains(allowed), "{printed}");
+    assert!(printed.ends_with("1 problem, 1 allowed\n"), "{printed}");
+
+    let both = ["--allow", "visibility-timeout", "--allow", "redrive"];
+    let (code, printed, _) = check(&both);
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(printed.ends_with("no problems, 2 allowed\n"), "{printed}");
+    let (code, printed, _) = check(&[&both[..], &["--json"]].concat());
+    assert_eq!(code, Some(0));
+    let found: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(found["problems"], json!([]));
+    assert_eq!(found["allowed"].as_array().unwrap().len(), 2);
+    assert_eq!(found["allowed"][0]["rule"], "visibility-timeout");
+
+    let (code, _, said) = check(&["--allow", "visibility"]);
+    assert_eq!(code, Some(2), "{said}");
+    for rule in RULES {
+        assert!(said.contains(rule.id), "{said}");
+    }
+}
+
+/// A receiver that somebody wrote without Hookwell.
+const FOREIGN: &str = "
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Receive:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionUrlConfig: {AuthType: NONE}
+      Environment: {Variables: {TABLE: !Ref Table}}
+  Table: {Type: AWS::Serverless::SimpleTable}
+";
+
+#[test]
+fn a_template_that_is_not_hookwells_is_not_compared_with_the_sources_at_hand() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("other.yaml");
+    std::fs::write(&path, FOREIGN).unwrap();
+    let path = path.to_str().unwrap();
+    // In a project, and where there is none.
+    for place in [Path::new(ROOT), folder.path()] {
+        let (code, printed, said) = check_in(place, &["--template", path]);
+        assert_eq!(code, Some(1), "{said}");
+        for word in ["secret-variable", "note: sources", " sources, "] {
+            assert!(!printed.contains(word), "{printed}");
+        }
+        let first = printed.lines().next().unwrap();
+        assert!(
+            first.contains("note: Resources: no function here reads a variable of Hookwell"),
+            "{printed}"
+        );
+    }
+    // Whoever names a file means it.
+    let file = Path::new(ROOT).join("functions/ingest/sources.toml");
+    let named = ["--template", path, "--sources", file.to_str().unwrap()];
+    let (_, printed, _) = check_in(folder.path(), &named);
+    assert!(
+        printed.contains("from which sources.resource takes a secret"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn a_template_of_another_project_is_compared_with_the_sources_of_that_project() {
+    let folder = tempfile::tempdir().unwrap();
+    let template = folder.path().join("template.yaml");
+    let own = "HOOKWELL_SECRET_RESOURCE: !Ref SecretResource";
+    assert!(SHIPPED.contains(own));
+    std::fs::write(
+        &template,
+        SHIPPED.replace(own, "SHOP_SECRET: !Ref SecretResource"),
+    )
+    .unwrap();
+    let check = || check_in(Path::new(ROOT), &["--template", template.to_str().unwrap()]);
+    // Without a sources file of its own it may be of this project.
+    let (_, printed, _) = check();
+    assert!(
+        printed.contains("has no HOOKWELL_SECRET_RESOURCE"),
+        "{printed}"
+    );
+    let sources = "[sources.shop]\npreset = \"shopify\"\nsecrets = [\"env:SHOP_SECRET\"]\n";
+    std::fs::write(folder.path().join("sources.toml"), sources).unwrap();
+    let (code, printed, _) = check();
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(printed.contains("1 sources, "), "{printed}");
+    std::fs::write(
+        folder.path().join("sources.toml"),
+        sources.replace("SHOP_SECRET", "OTHER_SECRET"),
+    )
+    .unwrap();
+    let (code, printed, _) = check();
+    assert_eq!(code, Some(1));
+    assert!(
+        printed.contains("has no OTHER_SECRET, from which sources.shop takes a secret"),
+        "{printed}"
+    );
+    // Nothing at hand.
+    std::fs::remove_file(folder.path().join("sources.toml")).unwrap();
+    let (code, printed, _) = check_in(folder.path(), &["--template", "template.yaml"]);
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(
+        printed.starts_with("note: sources.toml: is not there"),
+        "{printed}"
+    );
 }
 
 #[test]
