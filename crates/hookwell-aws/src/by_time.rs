@@ -3,6 +3,9 @@
 
 use hookwell::event::identity::Key;
 
+/// The index of the events table by time, which the template has to name so; `hookwell check --template` compares.
+pub const EVENTS_INDEX: &str = "by-time";
+
 /// The attribute of a record that is the index's partition key; the sort key is `received_at`.
 pub(crate) const SHARD: &str = "shard";
 

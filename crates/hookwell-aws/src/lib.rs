@@ -32,6 +32,7 @@ pub mod tools;
 
 /// The SDK of DynamoDB, in the version of [`Connection::dynamodb`], for tables of your own.
 pub use aws_sdk_dynamodb as dynamodb;
+pub use by_time::EVENTS_INDEX;
 pub use client::connection::{Connection, ConnectionError, reason};
 pub use client::item::TTL_ATTRIBUTE;
 pub use client::limits::{Idle, Limits};

@@ -46,6 +46,7 @@ rules! {
     "queue-encryption" queues::encryption, "events lie unencrypted on disk";
     "queue-policy" queues::policy, "SQS refuses a policy that names two queues, and the deployment is rolled back";
     "ttl-attribute" tables::ttl_attribute, "DynamoDB never deletes a record or tombstone, and the tables only grow";
+    "events-index" tables::events_index, "each list, tail and look of the page over the account reads the whole events table, at your cost";
     "point-in-time-recovery" tables::point_in_time_recovery, "a wrong deletion or a bad release cannot be undone";
     "documents-kept" tables::documents_kept, "your data is gone with the stack, with a replaced table or with one mistaken call";
     "outputs" outputs::outputs, "`hookwell events`, `dlq` and the other commands do not find the stack's tables and queues, or work on the wrong ones";

@@ -17,7 +17,7 @@ use hookwell::ports::queue::{Queue as _, QueueError};
 use hookwell::process::TRIES_IN_PLACE;
 use serde_json::{Number, Value};
 
-use crate::by_time::SHARD;
+use crate::by_time::{EVENTS_INDEX, SHARD};
 use crate::client::connection::{Connection, reason};
 use crate::client::item::{TTL_ATTRIBUTE, number, text};
 use crate::client::limits::Limits;
@@ -25,7 +25,7 @@ use crate::http::bucket::{Bucket, expand};
 use crate::ledger::{KEPT, kept_key};
 use crate::queue::SqsQueue;
 use crate::tools::failure::{AdminError, failed};
-use crate::tools::records::{HELD, INDEX};
+use crate::tools::records::HELD;
 
 /// A table item as JSON.
 pub type Item = BTreeMap<String, Value>;
@@ -482,7 +482,7 @@ fn index_by_time() -> Option<GlobalSecondaryIndex> {
         .projection_type(ProjectionType::Include)
         .set_non_key_attributes(Some(HELD.map(str::to_owned).into()));
     GlobalSecondaryIndex::builder()
-        .index_name(INDEX)
+        .index_name(EVENTS_INDEX)
         .set_key_schema(key_schema(SHARD, Some("received_at")))
         .projection(held.build())
         .build()

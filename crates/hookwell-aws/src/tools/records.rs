@@ -11,14 +11,11 @@ use hookwell::format::pattern::Pattern;
 use hookwell::format::time::Millis;
 use serde_json::Value;
 
-use crate::by_time::{SHARD, SHARDS};
+use crate::by_time::{EVENTS_INDEX, SHARD, SHARDS};
 use crate::client::connection::reason;
 use crate::client::item::{number, text};
 use crate::tools::admin::{Admin, Item, item};
 use crate::tools::failure::{AdminError, failed};
-
-/// The index, as the template names it.
-pub(super) const INDEX: &str = "by-time";
 
 /// The attributes beside the keys that the index holds: what records are searched by. None of them ever changes, so that
 /// of all writes of a record only the first is one of the index as well.
@@ -333,7 +330,7 @@ impl Records<'_> {
         let request = self.admin.dynamodb.query();
         let mut request = request
             .table_name(self.table)
-            .index_name(INDEX)
+            .index_name(EVENTS_INDEX)
             .limit(page)
             .scan_index_forward(self.order == Order::OldestFirst)
             .set_exclusive_start_key(shard.start.take())

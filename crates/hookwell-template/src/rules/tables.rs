@@ -1,9 +1,10 @@
 //! The tables that the functions are told about. DynamoDB encrypts every table, so there is no rule for that.
 
-use hookwell_aws::TTL_ATTRIBUTE;
+use hookwell_aws::{EVENTS_INDEX, TTL_ATTRIBUTE};
 
 use crate::deployment::{Deployment, OWN_VARIABLES};
 use crate::endpoints;
+use crate::place::Place;
 use crate::report::Report;
 use crate::resolve::Resource;
 
@@ -22,6 +23,19 @@ pub(super) fn ttl_attribute(deployment: &Deployment<'_>, report: &mut Report) {
             report.problem(&name, message);
         } else if !enabled.may_be("true") {
             report.problem(&enabled, "is not true, so nothing is deleted: set it");
+        }
+    }
+}
+
+pub(super) fn events_index(deployment: &Deployment<'_>, report: &mut Report) {
+    for table in known(deployment, |variable| variable == "HOOKWELL_EVENTS_TABLE") {
+        let indexes = table.properties().at("GlobalSecondaryIndexes");
+        let is_it = |index: &Place<'_>| index.at("IndexName").may_be(EVENTS_INDEX);
+        if !indexes.elements().iter().any(is_it) {
+            let message = format!(
+                "has no index {EVENTS_INDEX}: copy GlobalSecondaryIndexes and AttributeDefinitions of Hookwell's events table"
+            );
+            report.problem(&indexes, message);
         }
     }
 }

@@ -271,6 +271,11 @@ pub(crate) fn mistakes() -> Vec<(&'static str, &'static str, String)> {
             ),
         ),
         (
+            "events-index",
+            "Resources.EventsTable.Properties.GlobalSecondaryIndexes",
+            edited("IndexName: by-time", "IndexName: by-date"),
+        ),
+        (
             "point-in-time-recovery",
             "Resources.EventsTable.Properties.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled",
             edited(
