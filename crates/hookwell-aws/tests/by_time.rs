@@ -8,6 +8,7 @@ use hookwell::event::{Event, Operation};
 use hookwell::format::pattern::Pattern;
 use hookwell::ports::handler::Outcome;
 use hookwell::ports::ledger::{End, Ledger as _, Status};
+use hookwell_aws::dynamodb::types::KeySchemaElement;
 use hookwell_aws::tools::admin::{Admin, Item, readable};
 use hookwell_aws::tools::follow::Follow;
 use hookwell_aws::tools::records::{Order, Search};
@@ -279,7 +280,7 @@ async fn the_table_of_a_machine_has_the_index_of_the_template() {
     let keys: Vec<_> = index
         .key_schema()
         .iter()
-        .map(|key| key.attribute_name())
+        .map(KeySchemaElement::attribute_name)
         .collect();
     let template = include_str!("../../../template.yaml");
     let (_, template) = template

@@ -71,7 +71,10 @@ pub(crate) fn measure(hookwell: &Path, sizes: &[usize]) -> Result<Vec<Cost>> {
         for command in COMMANDS {
             progress.step(command);
             let cost = one(hookwell, &table, &meter, command, records);
-            costs.push(cost.with_context(|| command.to_owned())?);
+            let cost = cost.with_context(|| command.to_owned())?;
+            // The large tables take minutes: what is known is not lost when somebody has no time for the rest.
+            eprintln!("{}", serde_json::to_string(&cost)?);
+            costs.push(cost);
         }
     }
     table.stop();
