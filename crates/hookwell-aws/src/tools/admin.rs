@@ -84,6 +84,9 @@ const RETENTION: &str = "1209600";
 /// because SQS moves letters only from the dead-letter queue of some queue.
 const NEVER: u32 = 1_000;
 
+/// Items of a page of a table, at most: so many at a time are in memory.
+const PAGE: i32 = 1_000;
+
 /// The life of a record that a person opens again, in seconds.
 const LIFE: i64 = LIFE_DAYS * DAY / 1000;
 
@@ -318,10 +321,10 @@ impl Admin {
         Ok(items)
     }
 
-    /// The items of a table whose `attribute` is `value`, or all, but for whole events that are kept, page by page.
+    /// The items of a table whose `attribute` is `value`, or all, but for whole events that are kept, a thousand at a time.
     #[must_use]
     pub fn pages(&self, table: &str, filter: Option<(&str, &str)>) -> Pages {
-        let request = self.dynamodb.scan().table_name(table);
+        let request = self.dynamodb.scan().table_name(table).limit(PAGE);
         let mut request = request
             .filter_expression("attribute_not_exists(#kept)")
             .expression_attribute_names("#kept", KEPT);

@@ -26,7 +26,7 @@ const COLUMNS: &[Column] = &[
 /// Show documents as the newest events left them.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List documents, by key as far as the table was read: a page of 1 MB, or as many as are needed.
+    /// List documents, by key as far as the table was read: a thousand, or as many as are needed.
     List(List),
     /// Show one document.
     ///

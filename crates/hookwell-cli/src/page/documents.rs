@@ -21,7 +21,7 @@ use super::shared::Page;
 /// Number of lines on a page.
 const LINES: usize = 100;
 
-/// Pages of an account's table, of 1 MB each, that one search reads at most.
+/// Pages of an account's table, of a thousand documents each, that one search reads at most.
 const PAGES: usize = 5;
 
 /// Query of the list of documents.
@@ -124,7 +124,7 @@ impl Lines {
         }
     }
 
-    /// Reads on in the table of an account until a page is full, or until it has read some megabytes.
+    /// Reads on in the table of an account until a page is full, or until it has read some thousands.
     async fn of_table(page: &Page, which: &Which) -> Result<Self, AdminError> {
         let mut pages = page
             .admin
