@@ -10,6 +10,7 @@ mod enqueue;
 mod invalid;
 pub mod key_cache;
 mod lists;
+pub mod masked;
 pub mod reading;
 mod receive;
 mod received;

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use hookwell::ingest::masked::CREDENTIALS;
 use hookwell::source::Source;
 use hookwell::verify::scheme::Scheme;
 use http::HeaderMap;
@@ -12,18 +13,6 @@ use crate::sender::Senders;
 
 /// Parts of the names of headers that hold a proof of this body.
 const PROOFS: [&str; 4] = ["signature", "-sig", "hmac", "verification"];
-
-/// Parts of the names of headers whose value somebody else could use again with another body.
-const CREDENTIALS: [&str; 8] = [
-    "authorization",
-    "token",
-    "secret",
-    "password",
-    "cookie",
-    "api-key",
-    "apikey",
-    "credential",
-];
 
 /// Text that replaces a secret.
 const MASK: &str = "••••••••";

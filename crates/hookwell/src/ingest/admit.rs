@@ -189,7 +189,8 @@ const COMPRESSIONS: [&str; 8] = [
     "zstd",
 ];
 
-fn is_encoded(delivery: &Delivery) -> bool {
+/// True when the body is compressed.
+pub(super) fn is_encoded(delivery: &Delivery) -> bool {
     let values = delivery.headers.get_all(CONTENT_ENCODING).iter();
     let mut words = values
         .filter_map(|value| value.to_str().ok())
