@@ -7,6 +7,7 @@
 //! * `http`: requests without a client: the bucket, the stores of secrets, endpoints.
 //! * `ledger`: the events table; `by_time`: its index for the tools.
 //! * `queue`: SQS, with the bucket for large messages.
+//! * `recordings`: refused requests in the bucket.
 //! * `documents`: the documents table, the handler unless a project has its own.
 //! * `context`: what a handler is made from.
 //! * `handler_table`: the handler's own table; `service`: a service that it calls.
@@ -25,6 +26,7 @@ mod kept;
 mod ledger;
 mod now;
 mod queue;
+mod recordings;
 mod secret;
 mod service;
 #[cfg(feature = "tools")]
@@ -45,5 +47,6 @@ pub use http::bucket::Bucket;
 pub use http::stores;
 pub use ledger::EventsTable;
 pub use queue::SqsQueue;
+pub use recordings::{PLACES, Place, Recordings};
 pub use secret::{Secret, SecretError};
 pub use service::Service;

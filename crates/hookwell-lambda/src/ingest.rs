@@ -1,6 +1,7 @@
 //! From a Lambda event to an answer: the trigger's JSON in, the domain's protocol, one log line, a reply out.
 
 mod log;
+mod recorder;
 mod request;
 mod runtime;
 
@@ -19,6 +20,7 @@ use hookwell_aws::settings::{Environment, required};
 use hookwell_aws::{Bucket, Connection, EventsTable, Idle, Limits, SqsQueue, stores};
 use serde::Serialize;
 
+use self::recorder::Recorder;
 use crate::now::now;
 use crate::settings::{self, sources_text};
 
@@ -45,12 +47,13 @@ pub struct Ingest<L, Q> {
     sources: Sources,
     ledger: L,
     queue: Q,
+    recorder: Option<Recorder>,
 }
 
 impl Ingest<EventsTable, SqsQueue> {
     /// The function as Lambda runs it, with the sources file `sources`: `HOOKWELL_EVENTS_TABLE` and `HOOKWELL_QUEUE_URL`
-    /// name where to write, and `HOOKWELL_SOURCES_FILE` may replace the sources. Inside a runtime, because it opens a
-    /// connection.
+    /// name where to write, `HOOKWELL_SOURCES_FILE` may replace the sources, and `HOOKWELL_RECORD_REFUSED` may ask for a
+    /// recording. Inside a runtime, because it opens a connection.
     ///
     /// # Errors
     /// When a setting is missing or the sources file has mistakes.
@@ -60,6 +63,7 @@ impl Ingest<EventsTable, SqsQueue> {
     ) -> Result<Self, StartError> {
         let connection = Connection::from_environment(env, Idle::INGEST)?;
         let bucket = Bucket::from_environment(env, &connection, Limits::INGEST_STORE);
+        let recordings = Bucket::from_environment(env, &connection, Limits::INGEST_RECORD);
         let mut sources = config(env, sources)?;
         if bucket.is_none() {
             for source in &mut sources {
@@ -84,7 +88,7 @@ impl Ingest<EventsTable, SqsQueue> {
                 log::not_ready(&source.name, why);
             }
         }
-        Ok(Self::new(sources, ledger, queue))
+        Ok(Self::new(sources, ledger, queue).recording(env, recordings))
     }
 }
 
@@ -100,7 +104,20 @@ impl<L: Ledger, Q: Queue> Ingest<L, Q> {
             sources: sources.telling(log::keys),
             ledger,
             queue,
+            recorder: None,
         }
+    }
+
+    /// Records refused requests in this bucket as `HOOKWELL_RECORD_REFUSED` says: `SOURCE until TIME`. A value that cannot
+    /// be read records nothing, and a line of the log says so.
+    #[must_use]
+    pub fn recording(self, env: Environment<'_>, bucket: Option<Bucket>) -> Self {
+        let recorder = Recorder::from_environment(env, bucket, &self.sources, now());
+        let recorder = recorder.unwrap_or_else(|problem| {
+            tracing::warn!(problem, "HOOKWELL_RECORD_REFUSED records nothing");
+            None
+        });
+        Self { recorder, ..self }
     }
 
     /// Answers one trigger event: a function URL's, an HTTP API's, a REST API's or a load balancer's, as JSON. `xray` is
@@ -150,7 +167,14 @@ impl<L: Ledger, Q: Queue> Ingest<L, Q> {
                 let name = delivery.source.as_deref();
                 let renewal = name.and_then(|name| self.sources.renewal(name, (clock.now)()));
                 let received = receive(&self.sources, &self.ledger, &self.queue, delivery, clock);
-                join(received, OptionFuture::from(renewal)).await.0
+                let received = join(received, OptionFuture::from(renewal)).await.0;
+                if let Some(recorder) = &self.recorder {
+                    let now = (clock.now)();
+                    let recorded = recorder.record(&self.sources, delivery, &received, now);
+                    // Boxed: otherwise the future of every delivery grows by its size.
+                    Box::pin(recorded).await;
+                }
+                received
             }
             Err(why) => Received::refused(Receipt::BadRequest, Some(why.to_string())),
         };

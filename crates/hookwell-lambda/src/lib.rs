@@ -3,6 +3,7 @@
 //! * `ingest`: from a trigger's event to an answer
 //!   * `ingest/runtime`: invocations of the Lambda Runtime API
 //!   * `ingest/request`: from a trigger's JSON to a delivery
+//!   * `ingest/recorder`: refused requests of one source, for a while
 //!   * `ingest/log`: one line per delivery
 //! * `process`: from a batch of the queue to the messages that failed
 //!   * `process/known`: only events of the sources that the sources file has

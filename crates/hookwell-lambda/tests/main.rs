@@ -5,3 +5,4 @@ mod calls;
 mod ingest;
 mod ingest_events;
 mod process_events;
+mod recorder;

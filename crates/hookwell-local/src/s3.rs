@@ -12,8 +12,8 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use http::header::ETAG;
-use http::{HeaderName, StatusCode, Uri};
+use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderName, StatusCode, Uri};
 use md5::{Digest as _, Md5};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -52,7 +52,7 @@ impl Objects {
         })
     }
 
-    /// Answers `PUT` and `GET` of `/BUCKET/NAME` by the programs of this machine, signed or not, until `stop` resolves.
+    /// Answers `PUT` and `GET` of `/BUCKET/NAME`, and lists of `/BUCKET/`, by the programs of this machine, signed or not, until `stop` resolves.
     ///
     /// # Errors
     /// When the listener fails.
@@ -83,6 +83,9 @@ impl Objects {
 }
 
 async fn read(State(objects): State<Arc<Objects>>, uri: Uri) -> Response {
+    if let Some(query) = uri.query() {
+        return list(&objects, &uri, query);
+    }
     let Some(file) = objects.file(&uri) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
@@ -96,12 +99,64 @@ async fn read(State(objects): State<Arc<Objects>>, uri: Uri) -> Response {
     }
 }
 
-async fn write(State(objects): State<Arc<Objects>>, uri: Uri, body: Bytes) -> Response {
+/// Answers "ListObjectsV2", all names at once.
+fn list(objects: &Objects, uri: &Uri, query: &str) -> Response {
+    let mut query = form_urlencoded::parse(query.as_bytes());
+    let prefix = query.find(|(name, _)| name == "prefix");
+    let prefix = prefix.map(|(_, prefix)| prefix).unwrap_or_default();
+    let bucket = uri.path().trim_end_matches('/');
+    let Some(folder) = bucket.parse().ok().and_then(|uri| objects.file(&uri)) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let mut names = Vec::new();
+    if let Err(error) = names_below(&folder, "", &mut names) {
+        return status(&error).into_response();
+    }
+    names.retain(|name| name.starts_with(&*prefix));
+    names.sort();
+    let keys = names.iter();
+    let keys = keys.map(|name| format!("<Contents><Key>{name}</Key></Contents>"));
+    let keys: String = keys.collect();
+    let body =
+        format!("<ListBucketResult><IsTruncated>false</IsTruncated>{keys}</ListBucketResult>");
+    ([(CONTENT_TYPE, "application/xml")], body).into_response()
+}
+
+/// Names of the objects in a folder; none where it is not there.
+fn names_below(folder: &Path, before: &str, names: &mut Vec<String>) -> io::Result<()> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let name = format!("{before}{}", entry.file_name().to_string_lossy());
+        if entry.file_type()?.is_dir() {
+            names_below(&entry.path(), &format!("{name}/"), names)?;
+        } else if !entry.file_name().to_string_lossy().starts_with('.') {
+            // An object that is just being written begins with a dot.
+            names.push(name);
+        }
+    }
+    Ok(())
+}
+
+async fn write(
+    State(objects): State<Arc<Objects>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let Some(file) = objects.file(&uri) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    match put(&file, &body) {
+    let only_new = headers.get(IF_NONE_MATCH).is_some_and(|it| it == "*");
+    match put(&file, &body, only_new) {
         Ok(()) => tag(&body).into_response(),
+        Err(error) if only_new && error.kind() == io::ErrorKind::AlreadyExists => {
+            let body = "<Error><Code>PreconditionFailed</Code></Error>";
+            (StatusCode::PRECONDITION_FAILED, body).into_response()
+        }
         Err(error) => status(&error).into_response(),
     }
 }
@@ -111,13 +166,17 @@ fn tag(bytes: &[u8]) -> [(HeaderName, String); 1] {
     [(ETAG, format!("\"{}\"", hex::encode(Md5::digest(bytes))))]
 }
 
-/// As S3 does it: an object is there whole or not at all.
-fn put(file: &Path, bytes: &[u8]) -> io::Result<()> {
+/// As S3 does it: an object is there whole or not at all, and with `only_new` an earlier one stays.
+fn put(file: &Path, bytes: &[u8], only_new: bool) -> io::Result<()> {
     let folder = file.parent().unwrap_or(file);
     std::fs::create_dir_all(folder)?;
     let mut new = tempfile::NamedTempFile::new_in(folder)?;
     io::Write::write_all(&mut new, bytes)?;
-    new.persist(file)?;
+    if only_new {
+        new.persist_noclobber(file)?;
+    } else {
+        new.persist(file)?;
+    }
     Ok(())
 }
 

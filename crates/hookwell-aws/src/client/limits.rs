@@ -39,6 +39,8 @@ impl Limits {
     /// Ingest's put into the bucket, which comes before the send and only for messages too large for the queue: their
     /// senders have their answer within 2.2 seconds.
     pub const INGEST_STORE: Self = Self::millis(700, 1000, 2);
+    /// Ingest's put of a refused request. It comes after a fetch of a key, if there was one, and its sender waits for it.
+    pub const INGEST_RECORD: Self = Self::millis(500, 500, 1);
     /// One fetch of a key, which comes before the send.
     pub const KEYS: Self = Self::millis(300, 400, 2);
     /// Process has a queue behind it and can wait longer.

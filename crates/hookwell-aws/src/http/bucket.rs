@@ -1,4 +1,4 @@
-//! The bucket: messages that are too large for the queue, and whole events that are too large for the table.
+//! The bucket: messages that are too large for the queue, whole events that are too large for the table, and recordings.
 
 use std::io::{Read as _, Write as _};
 
@@ -73,7 +73,7 @@ impl Bucket {
     pub async fn store(&self, event: &Event) -> Result<String, BucketError> {
         let name = object_name(event);
         let compressed = compress(&event.to_message());
-        self.call("PUT", &name, &compressed).await?;
+        self.call("PUT", &name, &[], &compressed).await?;
         Ok(name)
     }
 
@@ -85,7 +85,7 @@ impl Bucket {
         if !is_object_name(name) {
             return Err(Damage::Place.into());
         }
-        let compressed = match self.call("GET", name, &[]).await {
+        let compressed = match self.call("GET", name, &[], &[]).await {
             Ok(compressed) => compressed,
             // Ingest puts the object before it sends the message, and S3 shows every object at once. S3 says so only to
             // a role that may list the bucket, and template.yaml lets process; any other role gets 403, as for a
@@ -103,30 +103,76 @@ impl Bucket {
     }
 
     /// Calls S3 about the object `name`. Names of objects need no escapes in a URL.
-    async fn call(
+    ///
+    /// # Errors
+    /// S3's code, or why there is no answer.
+    pub(crate) async fn call(
         &self,
         method: &'static str,
         name: &str,
+        headers: &[(&'static str, &str)],
         body: &[u8],
     ) -> Result<Vec<u8>, BucketError> {
-        let url = format!("{}/{name}", self.connection.bucket_url(&self.name));
-        let request = Request {
-            service: "s3",
-            method,
-            url: &url,
-            headers: &[],
-            body,
-        };
-        let answer = self.connection.send_signed(&request, self.limits).await;
-        let answer = answer.map_err(|why| BucketError(why.to_owned()))?;
-        if answer.status != 200 {
-            return Err(BucketError(code(&answer)));
-        }
+        let answer = self.ask(method, name, headers, body).await?;
         // Somebody on the way may answer 200 as well: without the tag nothing is stored, or the body is not the object.
         if !answer.has_tag {
             return Err(BucketError("the answer is not S3's".to_owned()));
         }
         Ok(answer.body)
+    }
+
+    /// Names of the objects that begin with a text ("ListObjectsV2"). The text needs no escapes in a URL but for its slashes.
+    ///
+    /// # Errors
+    /// S3's code, or why there is no answer.
+    #[cfg(feature = "tools")]
+    pub(crate) async fn names(&self, prefix: &str) -> Result<Vec<String>, BucketError> {
+        let (mut names, mut next) = (Vec::new(), None);
+        loop {
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            query.append_pair("list-type", "2");
+            query.append_pair("prefix", prefix);
+            query.extend_pairs(next.iter().map(|next| ("continuation-token", next)));
+            let query = format!("?{}", query.finish());
+            let answer = self.ask("GET", &query, &[], &[]).await?;
+            let text = String::from_utf8_lossy(&answer.body);
+            if !text.contains("<ListBucketResult") {
+                return Err(BucketError("the answer is not S3's".to_owned()));
+            }
+            let keys = text.split("<Key>").skip(1);
+            let keys = keys.filter_map(|rest| Some(rest.split_once("</Key>")?.0.to_owned()));
+            names.extend(keys);
+            let token = text.split_once("<NextContinuationToken>");
+            next = token.and_then(|(_, rest)| Some(rest.split_once('<')?.0.to_owned()));
+            if next.is_none() {
+                return Ok(names);
+            }
+        }
+    }
+
+    /// Asks S3 about what stands behind the bucket in the URL; an answer but 200 is an error.
+    async fn ask(
+        &self,
+        method: &'static str,
+        what: &str,
+        headers: &[(&'static str, &str)],
+        body: &[u8],
+    ) -> Result<Answer, BucketError> {
+        let url = format!("{}/{what}", self.connection.bucket_url(&self.name));
+        let request = Request {
+            service: "s3",
+            method,
+            url: &url,
+            headers,
+            body,
+        };
+        let answer = self.connection.send_signed(&request, self.limits).await;
+        let answer = answer.map_err(|why| BucketError(why.to_owned()))?;
+        if answer.status == 200 {
+            Ok(answer)
+        } else {
+            Err(BucketError(code(&answer)))
+        }
     }
 }
 

@@ -170,7 +170,8 @@ fn ingest(
         sources, secrets, ..
     } = senders;
     let tables = connection.dynamodb(Limits::INGEST_PUT);
-    Ingest::new(
+    let recordings = bucket(connection, endpoints, Limits::INGEST_RECORD);
+    let ingest = Ingest::new(
         Sources::new(sources.clone(), |reference| secrets.fetch(reference)),
         EventsTable::new(tables, endpoints.events_table.clone(), None),
         queue(
@@ -179,7 +180,8 @@ fn ingest(
             Limits::INGEST_SEND,
             Limits::INGEST_STORE,
         ),
-    )
+    );
+    ingest.recording(&process_environment, Some(recordings))
 }
 
 /// Process, wired as its `from_environment` does it on Lambda.

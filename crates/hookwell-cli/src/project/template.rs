@@ -25,11 +25,6 @@ fn without_sources() -> String {
         "  # Each source of functions/ingest/sources.toml, at both endpoints.\n\n",
         OUTPUTS,
     );
-    // Ingest has no variables of its own then.
-    let text = text.replace(
-        "      Environment:\n        Variables:\n  IngestRole:",
-        "\n  IngestRole:",
-    );
     // The sources of a new project have their secrets there.
     let (before, after) = text.split_once("  SecretPrefix:\n").unwrap_or((&text, ""));
     let after = after.replacen("Default: \"\"", "Default: hookwell/", 1);
