@@ -121,6 +121,36 @@ pub(crate) fn delivery(line: &[u8]) -> Result<Delivery, (Option<String>, &'stati
     })
 }
 
+/// What a recording says beside the request itself.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Recording {
+    /// Time at which the request came.
+    pub(crate) received_at: Option<Millis>,
+    /// Places whose text was masked.
+    pub(crate) masked: Vec<String>,
+}
+
+impl Recording {
+    /// Reads what one line of input says; nothing where it is no recording.
+    pub(crate) fn of(line: &[u8]) -> Self {
+        serde_json::from_slice(line).unwrap_or_default()
+    }
+
+    /// The masked places whose bytes a signature may cover, in words; `None` when there is none.
+    pub(crate) fn changed(&self) -> Option<String> {
+        let is_signed =
+            |place: &&String| !place.starts_with("header ") || place.contains("signature");
+        let places: Vec<_> = self
+            .masked
+            .iter()
+            .filter(is_signed)
+            .map(String::as_str)
+            .collect();
+        (!places.is_empty()).then(|| places.join(", "))
+    }
+}
+
 fn print(source: Option<&str>, received: &Received) -> Value {
     let reason = received.reason.clone().or_else(|| {
         let is_plain = matches!(received.receipt, Receipt::Received);

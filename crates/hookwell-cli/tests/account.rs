@@ -11,7 +11,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 /// CloudFormation as "DescribeStacks" shows it: a stack `hooks` with these outputs, and no other.
-async fn cloudformation(outputs: &[(&str, &str)]) -> String {
+pub(crate) async fn cloudformation(outputs: &[(&str, &str)]) -> String {
     let member = |(key, value): &(&str, &str)| {
         format!(
             "\n <member>\n  <OutputKey>{key}</OutputKey>\n  <OutputValue>{value}</OutputValue>\n  <Description>It's a name</Description>\n </member>"
@@ -55,7 +55,7 @@ async fn cloudformation(outputs: &[(&str, &str)]) -> String {
 }
 
 /// The outputs of the template for a machine's tables and queues.
-fn outputs(endpoints: &Endpoints) -> [(&str, &str); 6] {
+pub(crate) fn outputs(endpoints: &Endpoints) -> [(&str, &str); 6] {
     [
         (
             "UrlShop",
@@ -70,7 +70,7 @@ fn outputs(endpoints: &Endpoints) -> [(&str, &str); 6] {
 }
 
 /// The tool with credentials for an account with these services, and no word of its tables.
-fn hookwell(endpoints: &Endpoints, cloudformation: &str) -> Command {
+pub(crate) fn hookwell(endpoints: &Endpoints, cloudformation: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookwell"));
     for (name, value) in endpoints.environment() {
         if name.starts_with("AWS_") {

@@ -237,16 +237,3 @@ async fn no_web_page_reads_deliveries_or_sends_one_again() {
     assert_eq!(lines(&listed).len(), 3);
     machine.stop().await;
 }
-
-#[test]
-fn an_account_has_no_deliveries_and_the_command_says_where_to_look() {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hookwell"));
-    let output = command
-        .args(["deliveries", "list", "--stack", "hooks"])
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    for part in ["`hookwell events list`", "the log of ingest", "--local"] {
-        assert!(text(&output.stderr).contains(part), "{output:?}");
-    }
-}

@@ -22,6 +22,7 @@ mod page;
 mod presets;
 mod providers_page;
 mod readme;
+mod recorded;
 mod register;
 mod replay;
 mod replay_faults;

@@ -1,9 +1,10 @@
-//! `hookwell deliveries`: every request of a sender to a machine, also those that were refused.
+//! `hookwell deliveries`: every request of a sender to a machine, also those that were refused; of an account those that it
+//! has recorded.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
@@ -13,9 +14,11 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::filter::since;
-use super::items::{self, Column, line_of};
+use super::filter::{received_at, since};
+use super::items::{self, Column, block_on, line_of};
 use super::print::{self, grouped};
+use super::record::{self, Record};
+use super::recorded;
 use super::target::Target;
 
 /// Columns of a line about a delivery.
@@ -37,18 +40,22 @@ const WIDTHS: [usize; 9] = [8, 24, 12, 6, 12, 24, 28, 24, 0];
 /// Deliveries of one look of `tail`, at most.
 const AT_ONCE: usize = 10_000;
 
-/// Show every request that senders made to a running `hookwell dev`, also those that were refused, and why.
+/// Show every request that senders made to a running `hookwell dev`, also those that were refused, and why; of an account those
+/// that it has recorded.
 ///
 /// The machine keeps headers and bodies of the last 1,000, at most 64 MiB. Tokens and passwords are masked, and so is every secret of the machine.
+/// An account keeps the refused requests of a source while `record` says so, and none otherwise.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List deliveries, newest first.
     List(List),
+    /// Have an account record the refused requests of a source for a while.
+    Record(Record),
     /// Show one delivery: why it was refused, its headers, its body and its answer.
     Show(Show),
-    /// Follow deliveries: print each when it was answered.
+    /// Follow the deliveries of a running `hookwell dev`: print each when it was answered.
     Tail(Tail),
-    /// Send a delivery again as its sender would: the same body, signed now. Exits with 0 when the answer is 2xx.
+    /// Send a delivery to a running `hookwell dev` again as its sender would: the same body, signed now. Exits with 0 when the answer is 2xx.
     Resend(Resend),
 }
 
@@ -81,7 +88,8 @@ struct Which {
 #[command(after_help = "Examples:
   hookwell deliveries list --local
   hookwell deliveries list --refused --source shop --since 10m --local
-  hookwell deliveries list --outcome unverified --json --local")]
+  hookwell deliveries list --outcome unverified --json --local
+  hookwell deliveries list --source shop --stack hookwell")]
 pub(crate) struct List {
     #[command(flatten)]
     which: Which,
@@ -93,10 +101,15 @@ pub(crate) struct List {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hookwell deliveries show 7 --local
-  hookwell deliveries show 7 --json --local | hookwell verify --explain")]
+  hookwell deliveries show 7 --json --local | hookwell verify --explain
+  hookwell deliveries show shop/1795251600/07 --stack hookwell
+  hookwell deliveries show shop/1795251600/07 --json --stack hookwell | hookwell verify --sources sources.toml --explain
+
+`verify` judges the request as of when it came. It asks no store, so give it the secret: for secrets = [\"ssm:/hookwell/shop\"]
+write a line \"ssm:/hookwell/shop\" = \"…\" into .hookwell/secrets.toml, or name a variable in a sources file of your own.")]
 pub(crate) struct Show {
-    /// Number of the delivery, as `deliveries list` shows it.
-    number: u64,
+    /// Number or id of the delivery, as `deliveries list` shows it.
+    delivery: String,
     /// Print one JSON object, which `hookwell verify` reads.
     #[arg(long)]
     json: bool,
@@ -136,6 +149,21 @@ struct Answer {
 }
 
 impl Which {
+    /// True for a recorded request that is meant. All of them were refused.
+    fn keeps(&self, request: &Item) -> bool {
+        let is = |name: &str, wanted: &Option<String>| {
+            wanted
+                .as_ref()
+                .is_none_or(|it| *it == readable(request, name))
+        };
+        let status = self.status.map(|status| status.to_string());
+        let in_time = |since| received_at(request) >= Some(since);
+        is("source", &self.source)
+            && is("outcome", &self.outcome)
+            && is("status", &status)
+            && self.since.is_none_or(in_time)
+    }
+
     /// Asks for the deliveries after a number, at most so many.
     fn look(&self, after: u64, limit: usize) -> Result<Answer> {
         let mut query = form_urlencoded::Serializer::new(String::new());
@@ -161,6 +189,7 @@ impl Which {
 pub(crate) fn run(command: &Command) -> Result<ExitCode> {
     match command {
         Command::List(arguments) => list(arguments),
+        Command::Record(arguments) => record::run(arguments),
         Command::Show(arguments) => show(arguments),
         Command::Tail(arguments) => tail(&arguments.which),
         Command::Resend(arguments) => resend(arguments),
@@ -168,20 +197,56 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
 }
 
 fn list(arguments: &List) -> Result<ExitCode> {
+    if !arguments.which.target.is_local() {
+        return block_on(list_recorded(arguments));
+    }
     let found = arguments.which.look(0, arguments.limit)?;
     items::print(&found.deliveries, COLUMNS, arguments.which.json)?;
     items::note_left_out(found.deliveries.len(), found.found);
     Ok(ExitCode::SUCCESS)
 }
 
-fn show(arguments: &Show) -> Result<ExitCode> {
-    let what = format!("/deliveries/{}", arguments.number);
-    let answer = arguments.target.ask(Method::GET, &what)?;
-    if arguments.json {
-        print::json(&answer)?;
+async fn list_recorded(arguments: &List) -> Result<ExitCode> {
+    let List { which, limit } = arguments;
+    let mut found = recorded::all(&which.target).await?;
+    if found.is_empty() {
+        print::note(
+            "nothing is recorded: `hookwell deliveries record SOURCE --stack NAME` has the refused requests of a source recorded for an hour. \
+             `hookwell events list` shows what was taken, and the log of ingest why something was refused",
+        );
         return Ok(ExitCode::SUCCESS);
     }
-    let mut shown: Item = serde_json::from_str(&answer)?;
+    found.retain(|request| which.keeps(request));
+    let all = found.len();
+    found.truncate(*limit);
+    let found: Vec<_> = found.into_iter().map(recorded::summary).collect();
+    items::print(&found, recorded::COLUMNS, which.json)?;
+    items::note_left_out(found.len(), all);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(arguments: &Show) -> Result<ExitCode> {
+    let id = &arguments.delivery;
+    if !arguments.target.is_local() {
+        return block_on(async {
+            let request = recorded::one(&arguments.target, id).await?;
+            print_whole(request, arguments.json)
+        });
+    }
+    let number: u64 = id
+        .parse()
+        .with_context(|| format!("{id:?} is no number of a delivery"))?;
+    let what = format!("/deliveries/{number}");
+    let answer = arguments.target.ask(Method::GET, &what)?;
+    print_whole(serde_json::from_str(&answer)?, arguments.json)
+}
+
+/// Prints all about a delivery.
+fn print_whole(mut shown: Item, json: bool) -> Result<ExitCode> {
+    if json {
+        print::json(&serde_json::to_string(&shown)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let body = shown.remove("body_base64");
     let headers = shown.remove("headers");
     let kept = shown.remove("kept");
@@ -216,6 +281,11 @@ fn show(arguments: &Show) -> Result<ExitCode> {
 /// Prints each delivery when it was answered, until somebody ends the command. Waits for a machine that is away.
 fn tail(which: &Which) -> Result<ExitCode> {
     const PAUSE: Duration = Duration::from_secs(1);
+    if !which.target.is_local() {
+        bail!(
+            "only a running `hookwell dev` is followed: add --local. `hookwell deliveries list --stack NAME` shows what an account has recorded"
+        );
+    }
     let first = which.look(0, 1)?;
     let mut started_at = first.started_at;
     let newest = |deliveries: &[Item]| deliveries.iter().find_map(|it| it.get("number")?.as_u64());
@@ -266,6 +336,11 @@ fn tail(which: &Which) -> Result<ExitCode> {
 }
 
 fn resend(arguments: &Resend) -> Result<ExitCode> {
+    if !arguments.target.is_local() {
+        bail!(
+            "only a running `hookwell dev` is sent to: add --local. What an account has recorded is masked, so have its sender send it again"
+        );
+    }
     let what = format!("/deliveries/{}/again", arguments.number);
     let answer = arguments.target.ask(Method::POST, &what)?;
     let sent: Item = serde_json::from_str(&answer)?;

@@ -21,6 +21,8 @@ pub(crate) mod man;
 pub(crate) mod new;
 pub(crate) mod presets;
 pub(crate) mod print;
+mod record;
+mod recorded;
 pub(crate) mod register;
 pub(crate) mod replay;
 pub(crate) mod send;

@@ -14,7 +14,7 @@ use hookwell_aws::settings::process_environment;
 use hookwell_aws::tools::admin::Admin;
 use hookwell_aws::tools::dead_letters::DeadLetters;
 use hookwell_aws::tools::stack;
-use hookwell_aws::{Bucket, Connection, Limits, SqsQueue};
+use hookwell_aws::{Bucket, Connection, Limits, Recordings, SqsQueue};
 
 /// Time within which a running `hookwell dev` describes itself.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -194,15 +194,34 @@ impl Target {
     /// Asks the machine of `hookwell dev` about its deliveries.
     ///
     /// # Errors
-    /// When it does not answer or says no, or an account is meant, which keeps none.
+    /// When it does not answer or says no, or an account is meant.
     pub(crate) fn ask(&self, method: http::Method, what: &str) -> Result<String> {
         let Some(url) = &self.local else {
-            bail!(
-                "an AWS account keeps no deliveries: `hookwell events list` shows those that were taken, and the log of ingest why others were \
-                 refused; add --local to look into a running `hookwell dev`"
-            );
+            bail!("this is for a running `hookwell dev`: add --local");
         };
         ask(method, &with_scheme(url), what)
+    }
+
+    /// The refused requests that an account has recorded.
+    ///
+    /// # Errors
+    /// When there are no credentials, no such stack or no name of a bucket.
+    pub(crate) async fn recordings(&self) -> Result<Recordings> {
+        let environment = Names::of_environment();
+        if self.stack.is_none() {
+            environment.get(Part::Bucket)?;
+        }
+        let connection = Connection::from_default_chain(&process_environment).await?;
+        let names = match &self.stack {
+            Some(stack) => named_by(&connection, stack).await?,
+            None => environment,
+        };
+        let bucket = names.get(Part::Bucket)?.to_owned();
+        Ok(Recordings::new(Bucket::new(
+            connection,
+            bucket,
+            Limits::TOOL,
+        )))
     }
 
     /// Connects.
@@ -233,10 +252,16 @@ impl Target {
             return Opened::new(connect.await?, names);
         };
         let connection = connect.await?;
-        let outputs = stack::outputs(&connection, stack).await?;
-        let names = Names::collect(Some(stack), |part| outputs.get(part.named_by().1).cloned());
+        let names = named_by(&connection, stack).await?;
         Opened::new(connection, names)
     }
+}
+
+/// The names that the outputs of a stack give.
+async fn named_by(connection: &Connection, stack: &str) -> Result<Names> {
+    let outputs = stack::outputs(connection, stack).await?;
+    let name = |part: Part| outputs.get(part.named_by().1).cloned();
+    Ok(Names::collect(Some(stack), name))
 }
 
 /// The URL that a person means: `http://` before what has no scheme, as in `127.0.0.1:9100`.

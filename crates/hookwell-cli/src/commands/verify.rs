@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::print;
 use super::sources::sources;
-use crate::decide::{decide, delivery};
+use crate::decide::{Recording, decide, delivery};
 use crate::explain::{Known, explain};
 use crate::sender::Secrets;
 use anyhow::{Context as _, Result};
@@ -17,16 +17,18 @@ use hookwell_lambda::now::now;
 /// Read requests as JSON Lines and print for each what ingest would decide.
 ///
 /// A line is {source, method, path, query, headers, `body_base64`}, as `hookwell sign` prints it. Secrets come from the
-/// environment; when none is set at all, they are made up as for `hookwell sign`. There is no check of addresses.
+/// environment; when none is set at all, they are made up as for `hookwell sign`. There is no check of addresses. A line with
+/// `received_at`, in milliseconds, is decided as at that time.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hookwell verify --explain < requests.jsonl
-  hookwell verify --sources sources.toml --at 1795251601 < requests.jsonl")]
+  hookwell verify --sources sources.toml --at 1795251601 < requests.jsonl
+  hookwell deliveries show 7 --json --local | hookwell verify --explain")]
 pub(crate) struct Arguments {
     /// A sources file in place of the project's own.
     #[arg(long, value_name = "FILE")]
     sources: Option<PathBuf>,
-    /// Decide as at this time instead of now.
+    /// Decide as at this time, instead of when the request came or now.
     #[arg(long, value_name = "UNIX_SECONDS")]
     at: Option<i64>,
     /// Add to what is refused an `explanation`, and the `difference` that it names.
@@ -65,9 +67,9 @@ pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitC
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let now = arguments
-            .at
-            .map_or_else(now, |seconds| seconds.saturating_mul(1000));
+        let recording = Recording::of(&line);
+        let at = arguments.at.map(|seconds| seconds.saturating_mul(1000));
+        let now = at.or(recording.received_at).unwrap_or_else(now);
         let mut decided = decide(&sources, line.trim_ascii(), now);
         if arguments.explain
             && let Ok(delivery) = delivery(line.trim_ascii())
@@ -78,7 +80,14 @@ pub(crate) fn run(arguments: &Arguments, embedded: Option<&str>) -> Result<ExitC
             && let Some(fields) = decided.as_object_mut()
         {
             fields.insert("difference".to_owned(), why.difference.into());
-            fields.insert("explanation".to_owned(), why.text.into());
+            let text = match recording.changed() {
+                Some(places) => format!(
+                    "{}. Masked when it was recorded, so that these bytes are not the sender's: {places}",
+                    why.text
+                ),
+                None => why.text,
+            };
+            fields.insert("explanation".to_owned(), text.into());
         }
         print::json(&decided.to_string())?;
     }
