@@ -56,30 +56,23 @@ pub fn masked(source: &Source, keys: &Result<Keys, NotReady>, delivery: &Deliver
     let known = secrets.as_deref().unwrap_or_default();
     let headers = headers(source, known, &delivery.headers, &mut places);
     let query = query(source, &delivery.query);
-    let query = hidden(query.as_bytes(), known).map_or(query, text);
+    let query = hidden_in_text(&query, known).unwrap_or(query);
     if query != delivery.query {
         places.push("query".to_owned());
     }
-    let path = hidden(delivery.path.as_bytes(), known).map_or_else(|| delivery.path.clone(), text);
-    if path != delivery.path {
-        places.push("path".to_owned());
-    }
+    let path = hidden_in_text(&delivery.path, known);
+    places.extend(path.as_ref().map(|_| "path".to_owned()));
+    let path = path.unwrap_or_else(|| delivery.path.clone());
     let is_readable = secrets.is_ok() && !is_encoded(delivery);
     let body = body(source, &delivery.body).filter(|_| is_readable);
-    let body = match body.map(|body| hidden(&body, known).map_or(body, Cow::Owned)) {
-        Some(body) => {
-            if *body != *delivery.body {
-                places.push("body".to_owned());
-            }
-            body.into_owned()
-        }
-        None => {
-            if !delivery.body.is_empty() {
-                places.push("whole body".to_owned());
-            }
-            Vec::new()
-        }
+    let body = body.map(|body| hidden(&body, known).unwrap_or_else(|| body.into_owned()));
+    let place = match &body {
+        Some(body) if *body == delivery.body => None,
+        Some(_) => Some("body"),
+        None if delivery.body.is_empty() => None,
+        None => Some("whole body"),
     };
+    places.extend(place.map(str::to_owned));
     Masked {
         delivery: Delivery {
             request_id: delivery.request_id.clone(),
@@ -88,7 +81,7 @@ pub fn masked(source: &Source, keys: &Result<Keys, NotReady>, delivery: &Deliver
             path,
             query,
             headers,
-            body,
+            body: body.unwrap_or_default(),
             source_ip: delivery.source_ip,
             trace: delivery.trace.clone(),
         },
@@ -353,6 +346,8 @@ fn without(bytes: &[u8], secret: &[u8]) -> Option<Vec<u8>> {
     Some(masked)
 }
 
-fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8_lossy(&bytes).into_owned()
+/// As [`hidden`], of a text.
+fn hidden_in_text(text: &str, secrets: &[Vec<u8>]) -> Option<String> {
+    let hidden = hidden(text.as_bytes(), secrets)?;
+    Some(String::from_utf8_lossy(&hidden).into_owned())
 }
