@@ -238,3 +238,25 @@ fn a_body_that_cannot_be_looked_into_is_left_out() {
     let (body, _) = body_of(&notion, Ok(keys(&notion)), &[], told);
     assert!(!body.contains("secret_of_somebody"), "{body}");
 }
+
+#[test]
+fn what_is_signed_stays_whatever_its_name_is() {
+    let text = "[sources.x]\nsecrets = [\"env:A\"]\n[sources.x.verify]\nalg = \"hmac-sha256\"\n\
+                content = \"{header:X-Token-Id}\\n{query:key}\\n{body}\"\nsignature = { header = [\"Authorization\"] }\n\
+                [sources.x.event]\nid = \"body:/id\"\ntype = \"body:/type\"\n";
+    let source = config::parse(text).unwrap().remove(0);
+    let keys = Ok(keys(&source));
+    let sample = json!({ "body": { "id": 1, "type": "a" }, "headers": { "X-Token-Id": "17" }, "query": "key=v1&token=t" });
+    let mut sent = delivery(&source, keys.as_ref().unwrap(), &sample);
+    let found = masked(&source, &keys, &sent);
+    assert_eq!(found.places, ["query"]);
+    assert_eq!(found.delivery.query, "key=v1&token=masked%3A+1+characters");
+    let verified = source.verify(keys.as_ref().unwrap(), &found.delivery, at(&sample));
+    assert!(verified.is_ok(), "{verified:?}");
+    // A password is no signature.
+    let basic = HeaderValue::from_static("Basic dXNlcjpwYXNz");
+    sent.headers.insert("authorization", basic);
+    let found = masked(&source, &keys, &sent).delivery;
+    let shown = found.header("authorization");
+    assert_eq!(shown.as_deref(), Some("Basic masked: 12 characters"));
+}
