@@ -10,11 +10,12 @@ use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 use hookwell::format::time::Millis;
 use hookwell_aws::tools::admin::{Item, readable};
+use hookwell_aws::tools::records::received_at;
 use http::Method;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::filter::{received_at, since};
+use super::filter::since;
 use super::items::{self, Column, block_on, line_of};
 use super::print::{self, grouped};
 use super::record::{self, Record};

@@ -4,11 +4,11 @@ use std::cmp::Reverse;
 
 use anyhow::{Context as _, Result, bail};
 use hookwell_aws::tools::admin::Item;
+use hookwell_aws::tools::records::received_at;
 use hookwell_aws::{Place, Recordings};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use super::filter::received_at;
 use super::items::Column;
 use super::target::Target;
 

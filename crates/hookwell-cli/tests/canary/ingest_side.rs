@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use hookwell::config;
 use hookwell::event::Operation;
+use hookwell::format::time::to_rfc3339;
 use hookwell::ingest::addresses::PAUSE;
 use hookwell::ingest::key_cache::Sources;
 use hookwell::ingest::key_cache::{Fetch, RENEW_AFTER};
 use hookwell::keys::not_ready::SecretProblem;
 use hookwell::ports::memory::StoppedClock;
 use hookwell::source::Source;
-use hookwell_aws::{Bucket, EventsTable, Limits, SqsQueue};
+use hookwell_aws::{Bucket, Connection, EventsTable, Limits, SqsQueue};
 use hookwell_lambda::ingest::Ingest;
 use hookwell_sandbox::sender::{Draft, signed_with};
 use hookwell_sandbox::trigger::{HttpRequest, Trigger};
@@ -149,6 +150,14 @@ impl<'w> Senders<'w> {
             ),
             SqsQueue::new(connection.sqs(Limits::INGEST_SEND), queue, bucket),
         );
+        // Refused requests go to a bucket that is away.
+        let nobody = "http://127.0.0.1:1";
+        let nowhere = Connection::local(nobody, nobody, nobody).unwrap();
+        let nowhere = Bucket::new(nowhere, "canary".to_owned(), Limits::INGEST_RECORD);
+        let until = to_rfc3339(hookwell_lambda::now::now() + 3_600_000);
+        let recorded =
+            |name: &str| (name == "HOOKWELL_RECORD_REFUSED").then(|| format!("shop until {until}"));
+        let ingest = ingest.recording(&recorded, Some(nowhere));
         Self {
             world,
             sources,
@@ -369,6 +378,8 @@ async fn a_start_without_a_secret(world: &World) {
     let path = file.path().to_str().unwrap().to_owned();
     settings.insert("HOOKWELL_SOURCES_FILE".to_owned(), path);
     settings.insert("SHORT".to_owned(), "canary".to_owned());
+    let unreadable = "canary until tomorrow".to_owned();
+    settings.insert("HOOKWELL_RECORD_REFUSED".to_owned(), unreadable);
     let environment = Box::leak(Box::new(move |name: &str| settings.get(name).cloned()));
     Ingest::from_environment(environment, FILE).await.unwrap();
 }
