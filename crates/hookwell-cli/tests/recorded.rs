@@ -115,7 +115,6 @@ async fn what_an_account_recorded_is_listed_shown_and_explained() {
         "{said}"
     );
 
-    // Signed as it should be, but with capital letters for a source that reads base64, and so on: here another secret's text.
     let shop = recording(endpoints, "shop").await;
     post(&shop, "shop", ("x-signature", &base64_signature())).await;
     let lab = recording(endpoints, "lab").await;
@@ -202,6 +201,9 @@ struct Stack {
 }
 
 type Shared = Arc<Mutex<Stack>>;
+
+/// What is wrong with a stack.
+type Change = fn(&mut Stack);
 
 fn stack() -> Shared {
     let parameters = [
@@ -370,31 +372,32 @@ async fn a_recording_changes_one_parameter_and_waits_until_the_stack_has_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recording_that_cannot_be_started_says_what_to_do() {
-    for (change, said) in [
+    let changes: [(Change, &str); 4] = [
         (
-            (|stack| {
+            |stack| {
                 stack.parameters.remove("RecordRefused");
-            }) as fn(&mut Stack),
+            },
             "the stack hooks has no parameter RecordRefused: deploy it with the template of this version first",
         ),
         (
             |stack| {
-                stack.refusal = Some((
-                    "ValidationError",
-                    "Stack:hooks is in UPDATE_IN_PROGRESS state &amp; can not be updated.",
-                ))
+                let why = "Stack:hooks is in UPDATE_IN_PROGRESS state &amp; can not be updated.";
+                stack.refusal = Some(("ValidationError", why));
             },
             "updating the stack hooks: Stack:hooks is in UPDATE_IN_PROGRESS state & can not be updated.",
         ),
         (
-            |stack| stack.refusal = Some(("AccessDenied", "User is not authorized")),
+            |stack| {
+                stack.refusal = Some(("AccessDenied", "User is not authorized"));
+            },
             "updating the stack hooks: AccessDenied. The credentials may not do this",
         ),
         (
             |stack| stack.statuses = vec!["CREATE_COMPLETE", "UPDATE_ROLLBACK_IN_PROGRESS"],
             "its status is UPDATE_ROLLBACK_IN_PROGRESS: a role isn't there",
         ),
-    ] {
+    ];
+    for (change, said) in changes {
         let stack = stack();
         change(&mut stack.lock().unwrap());
         let output = record(&stack, &["shop"]).await;

@@ -209,11 +209,11 @@ fn texts(headers: &HeaderMap) -> Map<String, Value> {
         texts.collect::<Vec<_>>()
     };
     let names = headers.keys().map(HeaderName::as_str);
-    let named = names.map(|name| match <[Value; 1]>::try_from(of(name)) {
+    let all = names.map(|name| match <[Value; 1]>::try_from(of(name)) {
         Ok([one]) => (name.to_owned(), one),
         Err(many) => (name.to_owned(), Value::Array(many)),
     });
-    named.collect()
+    all.collect()
 }
 
 #[cfg(test)]
