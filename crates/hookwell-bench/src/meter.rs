@@ -1,8 +1,8 @@
 //! Counts the read units of the calls that pass through: a server between a client and the embedded tables, which tells of
 //! each call how much of a table it read.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use axum::Router;
@@ -19,26 +19,22 @@ const TARGET: &str = "x-amz-target";
 /// The operations that read.
 const READS: [&str; 4] = ["Query", "Scan", "GetItem", "BatchGetItem"];
 
-/// Halves of a read unit, the least that a call costs, and the number of calls.
-#[derive(Debug, Default)]
-struct Count {
-    halves: AtomicU64,
-    calls: AtomicU64,
-}
+/// Read units, and the number of calls.
+type Count = Arc<Mutex<(f64, u64)>>;
 
 /// The server.
 #[derive(Debug, Clone)]
 pub(crate) struct Meter {
     /// The server's own address.
     pub(crate) url: String,
-    count: Arc<Count>,
+    count: Count,
 }
 
 #[derive(Debug, Clone)]
 struct Passage {
     tables: String,
     agent: ureq::Agent,
-    count: Arc<Count>,
+    count: Count,
 }
 
 impl Meter {
@@ -46,7 +42,7 @@ impl Meter {
     pub(crate) async fn start(tables: &str) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let count = Arc::new(Count::default());
+        let count = Count::default();
         let agent = ureq::Agent::config_builder().http_status_as_error(false);
         let passage = Passage {
             tables: tables.to_owned(),
@@ -60,12 +56,7 @@ impl Meter {
 
     /// The read units and the calls since it was asked last.
     pub(crate) fn take(&self) -> (f64, u64) {
-        let halves = self.count.halves.swap(0, Ordering::Relaxed);
-        let halves = u32::try_from(halves).unwrap_or(u32::MAX);
-        (
-            f64::from(halves) / 2.0,
-            self.count.calls.swap(0, Ordering::Relaxed),
-        )
+        mem::take(&mut self.count.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -88,8 +79,10 @@ impl Passage {
             .iter()
             .any(|name| target.ends_with(&format!(".{name}")));
         let mut request: Value = serde_json::from_slice(body)?;
-        if is_read {
-            request["ReturnConsumedCapacity"] = json!("TOTAL");
+        if let Value::Object(request) = &mut request
+            && is_read
+        {
+            request.insert("ReturnConsumedCapacity".to_owned(), json!("TOTAL"));
         }
         let sent = self.agent.post(&self.tables).header(TARGET, target);
         let sent = sent.header(header::CONTENT_TYPE, "application/x-amz-json-1.0");
@@ -101,19 +94,18 @@ impl Passage {
             .read_to_vec()?;
         if is_read {
             let answer: Value = serde_json::from_slice(&text)?;
-            let of_one = |consumed: &Value| consumed["CapacityUnits"].as_f64().unwrap_or(0.0);
-            let units = match &answer["ConsumedCapacity"] {
-                Value::Array(of_tables) => of_tables.iter().map(of_one).sum(),
-                consumed => of_one(consumed),
+            let of_one = |consumed: &Value| {
+                let units = consumed.get("CapacityUnits").and_then(Value::as_f64);
+                units.unwrap_or(0.0)
             };
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a number of units is small and not negative"
-            )]
-            let halves = (units * 2.0).round() as u64;
-            self.count.halves.fetch_add(halves, Ordering::Relaxed);
-            self.count.calls.fetch_add(1, Ordering::Relaxed);
+            let units = match answer.get("ConsumedCapacity") {
+                Some(Value::Array(of_tables)) => of_tables.iter().map(of_one).sum(),
+                Some(consumed) => of_one(consumed),
+                None => 0.0,
+            };
+            let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+            count.0 += units;
+            count.1 = count.1.saturating_add(1);
         }
         let kind = [(header::CONTENT_TYPE, "application/x-amz-json-1.0")];
         let status = StatusCode::from_u16(answer.status().as_u16())?;

@@ -28,7 +28,7 @@ const QUIET: usize = 10_000;
 const TAIL: Duration = Duration::from_secs(20);
 
 /// Time in which it prints what has come.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Time between two looks at the memory of a command.
 const LOOK: Duration = Duration::from_millis(5);
