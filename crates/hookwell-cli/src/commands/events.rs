@@ -122,7 +122,7 @@ async fn list(arguments: &List) -> Result<ExitCode> {
     if !arguments.json {
         items::print(&found, COLUMNS, false)?;
     }
-    note_unindexed(&records);
+    items::note_unindexed(&records);
     printed = printed.saturating_add(found.len());
     left_out(&mut records, filter).await?.note(printed);
     Ok(ExitCode::SUCCESS)
@@ -137,17 +137,6 @@ async fn left_out(records: &mut Records<'_>, filter: &Filter) -> Result<LeftOut>
         (_, None) => LeftOut::Exactly(count),
     })
 }
-
-/// Says that the whole table was read, and why.
-pub(super) fn note_unindexed(records: &Records<'_>) {
-    if !records.is_indexed() {
-        print::note(UNINDEXED);
-    }
-}
-
-/// What to do about a table without the index.
-pub(super) const UNINDEXED: &str =
-    "the events table has no index by-time (docs/upgrade.md), so that all of it is read";
 
 async fn show(arguments: &Show) -> Result<ExitCode> {
     let Show { id, source, .. } = arguments;
@@ -222,7 +211,7 @@ async fn stats(arguments: &Stats) -> Result<ExitCode> {
             }
             some.iter().for_each(&mut add);
         }
-        note_unindexed(&records);
+        items::note_unindexed(&records);
     } else {
         // A scan reads many records of a table for less than one by one.
         let mut pages = admin.pages(name, None);

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use hookwell_aws::tools::admin::{Item, readable};
+use hookwell_aws::tools::records::Records;
 
 use super::clean::clean;
 use super::columns::padded;
@@ -45,6 +46,17 @@ impl LeftOut {
 /// Says how many of all items were not printed.
 pub(super) fn note_left_out(printed: usize, all: usize) {
     LeftOut::Exactly(all.saturating_sub(printed)).note(printed);
+}
+
+/// Meaning of a table without the index.
+pub(super) const UNINDEXED: &str =
+    "the events table has no index by-time (docs/upgrade.md), so that all of it is read";
+
+/// Says when the whole table was read.
+pub(super) fn note_unindexed(records: &Records<'_>) {
+    if !records.is_indexed() {
+        print::note(UNINDEXED);
+    }
 }
 
 /// A line about one item, for printing alone: columns of these widths, whatever the other lines hold.

@@ -9,9 +9,8 @@ use hookwell_aws::tools::admin::Item;
 use hookwell_aws::tools::follow::Follow;
 use hookwell_lambda::now::now;
 
-use super::events::UNINDEXED;
 use super::filter::{COLUMNS, Filter};
-use super::items::line_of;
+use super::items::{UNINDEXED, line_of};
 use super::print;
 use super::target::Target;
 
