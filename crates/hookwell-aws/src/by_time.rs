@@ -14,6 +14,11 @@ pub(crate) const SHARD: &str = "shard";
 /// Indexes", throttling).
 pub(crate) const SHARDS: i64 = 16;
 
+/// The attributes beside the keys that the index holds: what records are searched by. None of them ever changes, so that
+/// of all writes of a record only the first is one of the index as well.
+#[cfg(feature = "tools")]
+pub(crate) const HELD: [&str; 4] = ["source", "event_id", "type", "document_id"];
+
 /// The shard of a record. The hash in its key spreads the records evenly.
 pub(crate) fn shard_of(key: &Key) -> i64 {
     let sum = key.as_str().bytes().map(i64::from).sum::<i64>();

@@ -17,7 +17,7 @@ use hookwell::ports::queue::{Queue as _, QueueError};
 use hookwell::process::TRIES_IN_PLACE;
 use serde_json::{Number, Value};
 
-use crate::by_time::{EVENTS_INDEX, SHARD};
+use crate::by_time::{EVENTS_INDEX, HELD, SHARD};
 use crate::client::connection::{Connection, reason};
 use crate::client::item::{TTL_ATTRIBUTE, number, text};
 use crate::client::limits::Limits;
@@ -25,7 +25,6 @@ use crate::http::bucket::{Bucket, expand};
 use crate::ledger::{KEPT, kept_key};
 use crate::queue::SqsQueue;
 use crate::tools::failure::{AdminError, failed};
-use crate::tools::records::HELD;
 
 /// A table item as JSON.
 pub type Item = BTreeMap<String, Value>;

@@ -17,10 +17,6 @@ use crate::client::item::{number, text};
 use crate::tools::admin::{Admin, Item, item};
 use crate::tools::failure::{AdminError, failed};
 
-/// The attributes beside the keys that the index holds: what records are searched by. None of them ever changes, so that
-/// of all writes of a record only the first is one of the index as well.
-pub(super) const HELD: [&str; 4] = ["source", "event_id", "type", "document_id"];
-
 /// Records that one call reads (`BatchGetItem`).
 const BATCH: usize = 100;
 
