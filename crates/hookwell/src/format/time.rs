@@ -73,6 +73,7 @@ pub fn to_rfc3339(at: Millis) -> String {
 
 /// Writes a time as a text is written: `2026-11-26 10:00:00 UTC`, the same with ` +0100` for the ` UTC`, RFC 2822, or RFC 3339
 /// for any other text with a `T`. All are in UTC; `None` for other texts.
+#[cfg(feature = "sender")]
 pub(crate) fn written_like(text: &str, at: Millis) -> Option<String> {
     let time = Timestamp::from_millisecond(at).ok()?;
     let form = if text.ends_with(" UTC") {
