@@ -1,6 +1,7 @@
 //! `hookwell deliveries`: every request of a sender to a machine, also those that were refused; of an account those that it
 //! has recorded.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -217,8 +218,16 @@ async fn list_recorded(arguments: &List) -> Result<ExitCode> {
         );
         return Ok(ExitCode::SUCCESS);
     }
+    let sources: BTreeSet<_> = found.iter().map(|it| readable(it, "source")).collect();
     found.retain(|request| which.keeps(request));
     let all = found.len();
+    if all == 0 {
+        let sources = Vec::from_iter(sources).join(", ");
+        print::note(&format!(
+            "nothing like that is recorded; there are requests of {sources}. A source is recorded only when `hookwell deliveries record` asked for it"
+        ));
+        return Ok(ExitCode::SUCCESS);
+    }
     found.truncate(*limit);
     let found: Vec<_> = found.into_iter().map(recorded::summary).collect();
     items::print(&found, recorded::COLUMNS, which.json)?;
@@ -231,7 +240,13 @@ fn show(arguments: &Show) -> Result<ExitCode> {
     if !arguments.target.is_local() {
         return block_on(async {
             let request = recorded::one(&arguments.target, id).await?;
-            print_whole(request, arguments.json)
+            let shown = print_whole(request, arguments.json)?;
+            if !arguments.json {
+                print::note(
+                    "why, with the source's own secret: add --json | hookwell verify --sources FILE --explain",
+                );
+            }
+            Ok(shown)
         });
     }
     let number: u64 = id

@@ -1,11 +1,11 @@
 //! `hookwell dlq`: what could not be applied, why, and the way back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail, ensure};
 use clap::{Args, Subcommand};
-use hookwell::format::time::to_rfc3339;
+use hookwell::format::time::{Millis, to_rfc3339};
 use hookwell_aws::tools::dead_letters::{DeadLetter, DeadLetters};
 use serde_json::{Value, json};
 
@@ -23,12 +23,15 @@ use hookwell_lambda::now::now;
 pub(crate) enum Command {
     /// List dead letters, the oldest of those that were looked at first.
     List(List),
+    /// Count dead letters by source, type and reason, with the first and the last of each.
+    Stats(Stats),
     /// Show one dead letter and its body.
     Show(Show),
     /// Put events back into the queue, to be applied again.
     ///
     /// The record of the event is reopened first, with your name and the time in it: from then on it is tried as long as a
-    /// new one. An event that is older than its document changes nothing.
+    /// new one. An event that is older than its document changes nothing. Ingest has read the event already, so a mended
+    /// sources file does not change it: see "Dead letters" in docs/operations.md.
     Redrive(Redrive),
 }
 
@@ -44,6 +47,18 @@ pub(crate) struct List {
     #[arg(long, default_value_t = 1000)]
     limit: usize,
     /// Print one JSON object per dead letter.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookwell dlq stats
+  hookwell dlq stats --json --local")]
+pub(crate) struct Stats {
+    /// Print one JSON object for each kind of letter.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -92,6 +107,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
     block_on(async {
         match command {
             Command::List(arguments) => list(arguments).await,
+            Command::Stats(arguments) => stats(arguments).await,
             Command::Show(arguments) => show(arguments).await,
             Command::Redrive(arguments) => redrive(arguments).await,
         }
@@ -164,6 +180,75 @@ async fn list(arguments: &List) -> Result<ExitCode> {
         ],
         &rows,
     )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Letters of one source and type with one reason.
+#[derive(Default)]
+struct Kind {
+    count: usize,
+    /// Times at which the first and the last came here.
+    first: Option<Millis>,
+    last: Option<Millis>,
+    /// The id of one of them, to look at.
+    example: String,
+}
+
+async fn stats(arguments: &Stats) -> Result<ExitCode> {
+    let queue = arguments.target.open().await?.dead_letters()?;
+    let mut kinds: BTreeMap<[String; 3], Kind> = BTreeMap::new();
+    let mut look = queue.look();
+    loop {
+        let some = look.next().await?;
+        if some.is_empty() {
+            break;
+        }
+        for letter in &some {
+            let event = letter.event.as_ref().ok();
+            let of = |text: Option<&str>| text.unwrap_or_default().to_owned();
+            let source = of(event.map(|event| event.source.as_str()));
+            let name = of(event.map(|event| event.kind.as_str()));
+            let kind = kinds.entry([source, name, letter.why()]).or_default();
+            kind.count = kind.count.saturating_add(1);
+            let first = kind.first.into_iter().chain(letter.sent_at);
+            kind.first = first.min();
+            kind.last = kind.last.max(letter.sent_at);
+            letter.id().clone_into(&mut kind.example);
+        }
+    }
+    look.release().await;
+    let mut rows = Vec::new();
+    for ([source, name, reason], kind) in &kinds {
+        let [first, last] = [kind.first, kind.last].map(|at| at.map(to_rfc3339));
+        if arguments.json {
+            let line = json!({ "source": source, "type": name, "reason": reason,
+                "letters": kind.count, "first": first, "last": last, "example": kind.example });
+            print::json(&line.to_string())?;
+            continue;
+        }
+        let [first, last] = [first, last].map(Option::unwrap_or_default);
+        rows.push(vec![
+            source.clone(),
+            name.clone(),
+            grouped(kind.count),
+            first,
+            last,
+            kind.example.clone(),
+            reason.clone(),
+        ]);
+    }
+    if !arguments.json {
+        let headings = [
+            "SOURCE",
+            "TYPE",
+            "LETTERS",
+            "FIRST",
+            "LAST",
+            "ONE OF THEM",
+            "REASON",
+        ];
+        table(&headings, &rows)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -266,6 +351,7 @@ async fn redrive(arguments: &Redrive) -> Result<ExitCode> {
     printed?;
     if !arguments.json {
         print::line(&format!("{done} put back into the queue"))?;
+        print::note("`hookwell events show ID` says what becomes of one");
     }
     Ok(ExitCode::SUCCESS)
 }

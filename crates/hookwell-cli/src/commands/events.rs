@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
+use hookwell::format::time::{Millis, to_rfc3339};
 use hookwell_aws::tools::admin::{Item, readable};
 use hookwell_aws::tools::records::{Order, Records, received_at};
 use hookwell_sandbox::rank::percentile;
@@ -39,7 +40,7 @@ pub(crate) enum Command {
     /// own time is printed. What comes and ends between two looks is one line. Refused deliveries are in no table; the log
     /// has them.
     Tail(Tail),
-    /// Count events by source, and their copies by destination: what became of them, and how long that took.
+    /// Count events by source, and their copies by destination: what became of them, how long that took, and when the last came.
     ///
     /// Reads the records since --since, or the whole table.
     Stats(Stats),
@@ -170,12 +171,15 @@ struct Counts {
     outcomes: BTreeMap<String, u64>,
     /// From the receipt to the end, in milliseconds.
     took: Vec<i64>,
+    /// Time of the last reception.
+    last: Option<Millis>,
 }
 
 impl Counts {
     fn add(&mut self, item: &Item) {
         let count = self.outcomes.entry(became(item)).or_default();
         *count = count.saturating_add(1);
+        self.last = self.last.max(received_at(item));
         let ended = item.get("finished_at").and_then(Value::as_i64);
         let took = ended.zip(received_at(item));
         self.took
@@ -226,16 +230,18 @@ async fn stats(arguments: &Stats) -> Result<ExitCode> {
     for (source, counts) in &mut sources {
         counts.took.sort_unstable();
         let (half, most) = (percentile(&counts.took, 50), percentile(&counts.took, 99));
+        let last = counts.last.map(to_rfc3339);
         if arguments.json {
             let outcomes = &counts.outcomes;
-            let line =
-                json!({ "source": source, "outcomes": outcomes, "p50_ms": half, "p99_ms": most });
+            let line = json!({ "source": source, "outcomes": outcomes, "p50_ms": half, "p99_ms": most,
+                "last": last });
             print::json(&line.to_string())?;
             continue;
         }
         let mut row = vec![source.clone()];
         row.extend(names.map(|name| counts.count(name).to_string()));
         row.extend([half, most].map(|time| time.map_or(String::new(), |ms| format!("{ms} ms"))));
+        row.push(last.unwrap_or_default());
         rows.push(row);
     }
     if !arguments.json {
@@ -243,7 +249,7 @@ async fn stats(arguments: &Stats) -> Result<ExitCode> {
         let headings: Vec<_> = ["SOURCE"]
             .into_iter()
             .chain(headings.iter().map(String::as_str))
-            .chain(["P50 TO END", "P99"])
+            .chain(["P50 TO END", "P99", "LAST"])
             .collect();
         table(&headings, &rows)?;
     }

@@ -97,7 +97,10 @@ fn row(item: &Item, columns: &[Column]) -> Vec<String> {
     columns.iter().map(cell).collect()
 }
 
-/// Prints all attributes of each item.
+/// The attributes that a person looks for, in this order.
+const FIRST: [&str; 6] = ["source", "event_id", "type", "status", "outcome", "reason"];
+
+/// Prints all attributes of each item, what became of it first.
 pub(super) fn show(items: &[Item], json: bool) -> Result<()> {
     for (index, item) in items.iter().enumerate() {
         if json {
@@ -107,7 +110,13 @@ pub(super) fn show(items: &[Item], json: bool) -> Result<()> {
         if index > 0 {
             print::line("")?;
         }
-        for name in item.keys() {
+        let rest = item.keys().map(String::as_str);
+        let rest = rest.filter(|name| !FIRST.contains(name));
+        for name in FIRST
+            .into_iter()
+            .filter(|it| item.contains_key(*it))
+            .chain(rest)
+        {
             print::line(&format!("{name:<16} {}", readable(item, name)))?;
         }
     }

@@ -37,6 +37,7 @@ const PATIENCE: Duration = Duration::from_mins(15);
 
 Ingest then keeps each refused request of the source in the stack's bucket: 100 at most, none over 256 KiB, for a day. Tokens,
 passwords and the secret itself are masked. It ends by itself. A 503 is no refusal of the request, and is not recorded.
+A stack records one source at a time: this ends the recording of another one, whose requests stay.
 It changes the parameter RecordRefused of the stack and nothing else, for which the credentials need cloudformation:UpdateStack.")]
 pub(crate) struct Record {
     /// Source whose refused requests are recorded.

@@ -113,6 +113,7 @@ fn part(page: &Page, index: &Index, now: Millis) -> Markup {
             @if let Some(at) = index.looked_at { " · as of " (time(at)) " UTC" }
             @if !index.is_filled { " · reading the tables …" }
         }
+        @if !is_machine { p.note { "Of what was taken. Refused requests leave no record: the log of ingest has them." } }
         @if sources.is_empty() {
             p.empty { "No source has sent an event. One that did is listed here, with what was applied and what failed." }
         } @else {
@@ -160,6 +161,11 @@ fn line(page: &Page, index: &Index, name: &str, health: &Health<'_>, now: Millis
     let expected = page.source(name).and_then(|source| source.expect_every);
     let expected = expected.map(|hours| Millis::from(hours).saturating_mul(HOUR));
     let (state, kind) = health.state(expected, now);
+    // What was refused is in no table.
+    let state = match state {
+        "healthy" if !page.is_machine() => "no failures",
+        state => state,
+    };
     let is_day = since_read(index, now).is_none();
     html! {
         tr {

@@ -1,6 +1,6 @@
 //! `hookwell dlq`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cli::{Dev, hookwell, text};
 
@@ -38,6 +38,14 @@ fn a_rejected_event_can_be_looked_at_and_put_back() {
     let letters = dead_letters(&local, 2);
     assert_eq!(letters[0]["reason"], "the event names no document");
     let id = letters[0]["event_id"].as_str().unwrap();
+    let counted = hookwell(&["dlq", "stats", "--json", &local]);
+    let counted: Value = serde_json::from_slice(&counted.stdout).unwrap();
+    assert_eq!(
+        (&counted["source"], &counted["type"], &counted["letters"]),
+        (&json!("plain"), &json!("asset.created"), &json!(2))
+    );
+    assert_eq!(counted["reason"], "the event names no document");
+    assert!(counted["first"].as_str() <= counted["last"].as_str());
 
     let shown = hookwell(&["dlq", "show", id, "--json", &local]);
     let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
