@@ -61,19 +61,13 @@ fn name_of<T: Copy + PartialEq>(names: &[(&'static str, T)], value: T) -> &'stat
 fn algorithms<'a>(recipe: &Recipe) -> Vec<Variation<'a>> {
     let own = name_of(&Algorithm::NAMES, recipe.algorithm);
     let mut found = Vec::new();
-    let mut add = |says: String, algorithm, content| {
-        if algorithm != recipe.algorithm {
-            let change = |recipe: &mut Recipe| {
-                recipe.algorithm = algorithm;
-                recipe.content = content;
-            };
-            found.push(Variation::recipe(
-                Difference::Algorithm,
-                says,
-                recipe,
-                change,
-            ));
-        }
+    let variation = |says: String, algorithm, content| {
+        let change = |recipe: &mut Recipe| {
+            recipe.algorithm = algorithm;
+            recipe.content = content;
+        };
+        let is_other = algorithm != recipe.algorithm;
+        is_other.then(|| Variation::recipe(Difference::Algorithm, says, recipe, change))
     };
     let mut plain = recipe.content.clone();
     plain.retain(|part| *part != Part::Secret);
@@ -95,7 +89,8 @@ fn algorithms<'a>(recipe: &Recipe) -> Vec<Variation<'a>> {
             "the sender signs with {name}, and this source expects {own}: set verify.alg = \"{name}\"{content}, or \
              have the sender sign with {own}"
         );
-        add(says, algorithm, plain.clone());
+        found.extend(variation(says, algorithm, plain.clone()));
+        found.extend(named_by_tag(recipe, algorithm));
     }
     for algorithm in [Algorithm::Sha256, Algorithm::Sha1] {
         let name = name_of(&Algorithm::NAMES, algorithm);
@@ -109,15 +104,38 @@ fn algorithms<'a>(recipe: &Recipe) -> Vec<Variation<'a>> {
                 "the sender makes a plain {name} of {:?}, and this source expects {own}: have the sender sign with {own}",
                 written(&content)
             );
-            add(says, algorithm, content);
+            found.extend(variation(says, algorithm, content));
         }
     }
     let says = format!(
         "the header holds the secret itself and no signature, and this source expects {own}: have the sender sign, and \
          change the secret, which was shown"
     );
-    add(says, Algorithm::Token, Vec::new());
+    found.extend(variation(says, Algorithm::Token, Vec::new()));
     found
+}
+
+/// Another algorithm whose name stands in the tag, as in `sha256=` for `sha512=`: one mistake of a sender, and two of a recipe.
+fn named_by_tag<'a>(recipe: &Recipe, algorithm: Algorithm) -> Option<Variation<'a>> {
+    let hash = |algorithm| name_of(&Algorithm::NAMES, algorithm).strip_prefix("hmac-");
+    let own_tag = recipe.signature.as_ref()?.tag.as_ref()?;
+    let (own, other) = (hash(recipe.algorithm)?, hash(algorithm)?);
+    let tag = own_tag.replace(own, other);
+    if tag == *own_tag {
+        return None;
+    }
+    let says = format!(
+        "the sender signs with hmac-{other} and names it {tag:?}, and this source expects hmac-{own} behind {own_tag:?}: set verify.alg = \
+         \"hmac-{other}\" and verify.signature.tag = {tag:?}, or have the sender sign with hmac-{own}"
+    );
+    let change = |recipe: &mut Recipe| {
+        recipe.algorithm = algorithm;
+        if let Some(field) = &mut recipe.signature {
+            field.tag = Some(tag);
+        }
+    };
+    let variation = Variation::recipe(Difference::Algorithm, says, recipe, change);
+    Some(variation)
 }
 
 fn encodings<'a>(recipe: &Recipe) -> Vec<Variation<'a>> {

@@ -144,6 +144,23 @@ fn a_secret_read_in_another_way_is_named() {
 }
 
 #[test]
+fn an_algorithm_that_its_tag_names_is_one_mistake() {
+    let mut other = source("code");
+    let hookwell::verify::scheme::Scheme::Recipe(recipe) = &mut other.schemes[0] else {
+        panic!("{:?}", other.schemes[0])
+    };
+    recipe.algorithm = hookwell::verify::algorithm::Algorithm::HmacSha1;
+    let field = recipe.signature.as_mut().unwrap();
+    assert_eq!(field.tag.replace("sha1".to_owned()).unwrap(), "sha256");
+    says(
+        "code",
+        &signed(&other, BODY, NOW),
+        "the sender signs with hmac-sha1 and names it \"sha1\", and this source expects hmac-sha256 behind \"sha256\": \
+         set verify.alg = \"hmac-sha1\" and verify.signature.tag = \"sha1\"",
+    );
+}
+
+#[test]
 fn a_list_in_the_header_is_told_from_another_tag() {
     let other = SOURCES.replace(
         "signature = { header = [\"X-Signature\"], encoding",
