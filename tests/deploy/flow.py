@@ -3,6 +3,7 @@
 import concurrent.futures
 import itertools
 import json
+import os
 import re
 import threading
 
@@ -72,6 +73,24 @@ def forged(stack, sender):
     sent = event("created", new_document("forged"))
     expect(sender.post(sent, secret="not-the-secret-of-it"), (401, {"error": "Invalid signature"}), "the forged one")
     expect((stack.items("EventsTableName"), stack.items("DocumentsTableName")), before, "the tables")
+
+
+def recorded(stack, sender):
+    """What ingest refuses is kept while somebody asked for it, and `verify --explain` says what is wrong with it."""
+    stack.record("resource")
+    sent = event("created", new_document("recorded"))
+    expect(sender.post(sent, secret=f"{SECRET}\n")[0], 401, "the secret with a line end behind it")
+    [listed] = stack.hookwell("deliveries", "list", "--json", "--stack", stack.name).splitlines()
+    listed = json.loads(listed)
+    expect((listed["source"], listed["status"], listed["outcome"]), ("resource", 401, "unverified"), "the recorded request")
+    shown = stack.hookwell("deliveries", "show", listed["id"], "--json", "--stack", stack.name)
+    expect(SECRET in shown, False, "the secret in the recording")
+    os.environ["HOOKWELL_SECRET_RESOURCE"] = SECRET
+    try:
+        explained = stack.hookwell("verify", "--sources", "functions/ingest/sources.toml", "--explain", given=shown)
+    finally:
+        del os.environ["HOOKWELL_SECRET_RESOURCE"]
+    expect("line end" in explained, True, explained)
 
 
 def without_time(stack, sender):

@@ -102,6 +102,8 @@ def main(wanted):
             flow.redriven(stack, url)
         with steps.step("hookwell replay applies a kept event again, also one of 3 MB"):
             flow.kept(stack, url)
+        with steps.step("a refused request is recorded by hookwell deliveries record, and explained"):
+            flow.recorded(stack, url)
         with steps.step("a secret that is changed in its store counts at once"):
             stores.use(stack)
             stores.rotate(stack, url)

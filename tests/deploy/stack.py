@@ -49,10 +49,11 @@ class Stack:
         """A client of a service of the machine."""
         return boto3.client(service)
 
-    def run(self, *command):
-        """Runs a tool at the root of the repository and returns what it printed; its whole output when it fails."""
+    def run(self, *command, given=None):
+        """Runs a tool at the root of the repository and returns what it printed; its whole output when it fails. `given` is
+        what it reads."""
         done = subprocess.run(
-            list(map(str, command)), cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            list(map(str, command)), cwd=ROOT, text=True, input=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(map(str, command))} exited with {done.returncode}:\n{done.stdout}")
@@ -139,9 +140,15 @@ class Stack:
         lines = [line for page in pages for event in page["events"] for line in event["message"].splitlines()]
         return [json.loads(line) for line in lines if line.startswith("{")]
 
-    def hookwell(self, *arguments):
+    def hookwell(self, *arguments, given=None):
         """What the command-line tool says about this stack."""
-        return self.run(os.environ["HOOKWELL"], *arguments)
+        return self.run(os.environ["HOOKWELL"], *arguments, given=given)
+
+    def record(self, source):
+        """Has ingest keep what it refuses of a source."""
+        self.hookwell("deliveries", "record", source, "--for", "20m", "--stack", self.name)
+        # The update set it to text again.
+        self._give_the_mapping_a_number()
 
 
 def without_metric_math(template):
