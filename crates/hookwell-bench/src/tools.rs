@@ -55,7 +55,7 @@ pub(crate) struct Cost {
     memory_mib: f64,
     /// Read units of all its calls; of `tail`, of 20 seconds.
     read_units: f64,
-    /// Its calls that read.
+    /// Number of calls that read.
     calls: u64,
 }
 

@@ -121,7 +121,7 @@ pub(crate) fn delivery(line: &[u8]) -> Result<Delivery, (Option<String>, &'stati
     })
 }
 
-/// What a recording says beside the request itself.
+/// Words of a recording beside the request itself.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Recording {

@@ -74,7 +74,7 @@ async fn post(ingest: &Ingest<EventsTable, SqsQueue>, source: &str, header: (&'s
     assert_eq!(answer.await.status_code, 401);
 }
 
-/// What `hookwell verify --explain` says about lines, with the real secrets.
+/// Words of `hookwell verify --explain` about lines, with the real secrets.
 fn explained(lines: &[u8]) -> Value {
     let folder = tempfile::tempdir().unwrap();
     let sources = folder.path().join("sources.toml");
@@ -202,7 +202,7 @@ struct Stack {
 
 type Shared = Arc<Mutex<Stack>>;
 
-/// What is wrong with a stack.
+/// A fault of a stack.
 type Change = fn(&mut Stack);
 
 fn stack() -> Shared {

@@ -24,7 +24,7 @@ const APIS: [(&str, &str, &str, bool); 4] = [
     ),
 ];
 
-/// What API Gateway does with the requests of a path.
+/// Fate of the requests of a path at API Gateway.
 #[derive(Debug)]
 pub(super) struct Integration<'d> {
     /// The integration's properties.

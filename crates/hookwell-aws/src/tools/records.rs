@@ -85,7 +85,7 @@ impl Search {
     }
 }
 
-/// What was read of one shard of the index and not given yet.
+/// Entries of one shard of the index that were read and not given yet.
 #[derive(Debug, Default)]
 struct Shard {
     read: VecDeque<Item>,

@@ -11,13 +11,13 @@ use crate::tools::failure::{AdminError, failed};
 /// A stack as CloudFormation describes it ("DescribeStacks", AWS CloudFormation API Reference).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stack {
-    /// Its outputs by their keys.
+    /// Outputs of the stack by their keys.
     pub outputs: BTreeMap<String, String>,
     /// Values of its parameters by their keys; stars for those that are not shown.
     pub parameters: BTreeMap<String, String>,
     /// The capabilities that it was deployed with.
     pub capabilities: Vec<String>,
-    /// Its status, such as `UPDATE_COMPLETE`.
+    /// Status of the stack, such as `UPDATE_COMPLETE`.
     pub status: String,
     /// Reason of the status, where there is one.
     pub reason: Option<String>,

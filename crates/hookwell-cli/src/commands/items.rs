@@ -19,7 +19,7 @@ pub(super) const DESTINATION: &str = "destination";
 /// The longest cell of a list, in characters; of a longer one the rest is left out, and `…` says so.
 const MAX_CELL: usize = 60;
 
-/// How many items a list leaves out.
+/// The number of items that a list leaves out.
 pub(super) enum LeftOut {
     /// So many.
     Exactly(usize),

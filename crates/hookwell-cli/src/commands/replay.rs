@@ -52,9 +52,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 
 /// The records of the events that are meant, some at a time.
 enum Meant<'a> {
-    /// Those whose ids were given.
+    /// Records whose ids were given.
     Named(Vec<Item>),
-    /// Those that the filter finds, oldest first.
+    /// Records that the filter finds, oldest first.
     Found(Records<'a>),
 }
 

@@ -12,7 +12,7 @@ use hookwell::verify::scheme::Scheme;
 
 use super::known::Known;
 
-/// What can be said of a masked token; `None` where the delivery has none that the source takes.
+/// Words about a masked token; `None` where the delivery has none that the source takes.
 pub(super) fn says(source: &Source, known: Known<'_>, delivery: &Delivery) -> Option<String> {
     source.schemes.iter().find_map(|scheme| {
         let (place, length) = masked(scheme, delivery)?;
