@@ -1,4 +1,4 @@
-//! What API Gateway does with a request: its integrations, as resources of their own or in an OpenAPI body.
+//! Integrations of API Gateway: where it takes a request, as resources of their own or in an OpenAPI body.
 
 use crate::deployment::Deployment;
 use crate::node::Value;

@@ -1,5 +1,5 @@
-//! `check --template` on templates that other people might have written: what it sees, what it says that it does not see, and
-//! what it does not claim. Nothing here is copied.
+//! `check --template` on templates that other people might have written: its findings, the sentences about parts that it cannot
+//! see, and no false claims. Nothing here is copied.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use hookwell::config;

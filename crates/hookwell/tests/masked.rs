@@ -1,4 +1,4 @@
-//! What is recorded of a refused request: no token, password or secret, and everything that a signature is compared with.
+//! The recording of a refused request: no token, password or secret, and everything that a signature is compared with.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
 
 mod deliveries;

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::mem;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use futures_util::future::try_join_all;
@@ -19,6 +20,9 @@ use crate::tools::failure::{AdminError, failed};
 
 /// Records that one call reads (`BatchGetItem`).
 const BATCH: usize = 100;
+
+/// Pause before records are asked for again that the table had no capacity for.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Calls that read records at once.
 const AT_ONCE: usize = 8;
@@ -164,6 +168,10 @@ impl Admin {
             let found = answer.responses.unwrap_or_default();
             items.extend(found.into_values().flatten().map(item));
             open = answer.unprocessed_keys.filter(|open| !open.is_empty());
+            if open.is_some() {
+                // The table has no capacity for them just now.
+                tokio::time::sleep(PAUSE).await;
+            }
         }
         Ok(items)
     }

@@ -42,8 +42,8 @@ const WIDTHS: [usize; 9] = [8, 24, 12, 6, 12, 24, 28, 24, 0];
 /// Deliveries of one look of `tail`, at most.
 const AT_ONCE: usize = 10_000;
 
-/// Show every request that senders made to a running `hookwell dev`, also those that were refused, and why; of an account those
-/// that it has recorded.
+/// Show every request that senders made to a running `hookwell dev`, also those that were refused, and why; of an account the
+/// recorded ones.
 ///
 /// The machine keeps headers and bodies of the last 1,000, at most 64 MiB. Tokens and passwords are masked, and so is every secret of the machine.
 /// An account keeps the refused requests of a source while `record` says so, and none otherwise.

@@ -145,7 +145,7 @@ async fn list(arguments: &List) -> Result<ExitCode> {
         let (shown, all) = (grouped(letters.len()), waiting.saturating_add(hidden));
         let all = grouped(usize::try_from(all).unwrap_or(usize::MAX));
         print::note(&format!(
-            "{shown} of about {all} dead letters: --limit shows more"
+            "{shown} printed, about {all} in the queue: --limit shows more, `hookwell dlq stats` counts them"
         ));
     }
     if arguments.json {

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use hookwell::format::time::{Millis, to_rfc3339};
 use hookwell_aws::tools::admin::{Item, readable};
-use hookwell_aws::tools::records::{Order, Records, received_at};
+use hookwell_aws::tools::records::{Order, received_at};
 use hookwell_sandbox::rank::percentile;
 use serde_json::{Value, json};
 
@@ -98,7 +98,7 @@ async fn list(arguments: &List) -> Result<ExitCode> {
     let search = filter.search();
     let (admin, name) = (&opened.admin, &opened.events_table);
     let mut records = admin.records(name, search, Order::NewestFirst);
-    let (mut found, mut printed) = (Vec::new(), 0_usize);
+    let (mut found, mut printed, mut beyond) = (Vec::new(), 0_usize, 0_usize);
     while printed.saturating_add(found.len()) < *limit {
         let missing = limit.saturating_sub(printed).saturating_sub(found.len());
         let most = match filter.outcome {
@@ -109,11 +109,9 @@ async fn list(arguments: &List) -> Result<ExitCode> {
         if some.is_empty() {
             break;
         }
-        found.extend(
-            some.into_iter()
-                .filter(|it| filter.has_outcome(it))
-                .take(missing),
-        );
+        let mut some = some.into_iter().filter(|it| filter.has_outcome(it));
+        found.extend(some.by_ref().take(missing));
+        beyond = beyond.saturating_add(some.count());
         if arguments.json {
             printed = printed.saturating_add(found.len());
             items::print(&found, COLUMNS, true)?;
@@ -125,18 +123,14 @@ async fn list(arguments: &List) -> Result<ExitCode> {
     }
     items::note_unindexed(&records);
     printed = printed.saturating_add(found.len());
-    left_out(&mut records, filter).await?.note(printed);
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn left_out(records: &mut Records<'_>, filter: &Filter) -> Result<LeftOut> {
-    let count = records.count(COUNTED).await?;
-    Ok(match (count, &filter.outcome) {
-        (0, _) => LeftOut::Exactly(0),
+    let left_out = match (records.count(COUNTED).await?, &filter.outcome) {
+        (0, _) => LeftOut::Exactly(beyond),
         (_, Some(_)) => LeftOut::Unknown,
-        (COUNTED, None) => LeftOut::More(count),
-        (_, None) => LeftOut::Exactly(count),
-    })
+        (COUNTED, None) => LeftOut::More(COUNTED),
+        (more, None) => LeftOut::Exactly(more),
+    };
+    left_out.note(printed);
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn show(arguments: &Show) -> Result<ExitCode> {

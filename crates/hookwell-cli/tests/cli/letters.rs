@@ -47,6 +47,31 @@ fn a_rejected_event_can_be_looked_at_and_put_back() {
     assert_eq!(counted["reason"], "the event names no document");
     assert!(counted["first"].as_str() <= counted["last"].as_str());
 
+    // What a list leaves out is said, also when it had to read more than it prints.
+    let one = hookwell(&[
+        "events",
+        "list",
+        "--outcome",
+        "rejected",
+        "--limit",
+        "1",
+        &local,
+    ]);
+    assert_eq!(text(&one.stdout).lines().count(), 2);
+    assert_eq!(text(&one.stderr), "1 of 2: --limit shows more\n");
+    let none = hookwell(&[
+        "events",
+        "list",
+        "--outcome",
+        "rejected",
+        "--limit",
+        "2",
+        &local,
+    ]);
+    assert_eq!(text(&none.stderr), "");
+    let one = hookwell(&["dlq", "list", "--limit", "1", &local]);
+    assert!(text(&one.stderr).contains("`hookwell dlq stats` counts them"));
+
     let shown = hookwell(&["dlq", "show", id, "--json", &local]);
     let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
     assert!(shown["body"].as_str().unwrap().contains(r#"{"no":"id"}"#));

@@ -62,7 +62,7 @@ impl Recorder {
     /// The recording that the environment asks for; none when it asks for none, or the time is over.
     ///
     /// # Errors
-    /// Why there is none although the variable is set, safe to log.
+    /// The reason for which there is none although the variable is set, safe to log.
     pub(super) fn from_environment(
         env: Environment<'_>,
         bucket: Option<Bucket>,
